@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+# One Makefile, no recursion, no configure. `make help` lists what there is.
+
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= gcc
+V       ?= 0
+Q       := $(if $(filter 0,$(V)),@,)
+
+B       := build$(if $(SAN),/san,)
+GEN     := $(B)/gen
+
+WARN    := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wmissing-prototypes -Wstrict-prototypes \
+           -Wformat=2 $(if $(DEV)$(CI),-Werror,)
+HARDEN  := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
+           -fcf-protection=full -ftrivial-auto-var-init=zero -fPIE
+HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code
+SANITIZE := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+MODE    := $(if $(SAN),-O1 $(SANITIZE),-O2 $(HARDEN))
+CFLAGS  ?= -g
+ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -I/usr/include/postgresql \
+           -DGAVEL_VERSION='"$(shell cat VERSION)"' -DGAVEL_DATADIR='"$(PREFIX)/share/gavel"' \
+           $(WARN) $(MODE) -MMD -MP $(CFLAGS)
+ALL_LDFLAGS := $(if $(SAN),$(SANITIZE),$(HARDEN_LD)) $(LDFLAGS)
+
+LIBS_lib   := -lyajl -lfyaml -lcrypto -lssl -levent -levent_openssl -lcurl -lpq
+LIBS_lease := -lsecp256k1 -lsodium
+LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3
+
+# --- what there is: a folder is an archive, a client an archive of its own ---
+clients  := market/client.c provider/client.c
+src_of    = $(filter-out $(clients) $(mains),$(wildcard $(1)/*.c))
+mains    := market/market.c provider/provider.c tenant/gavel.c
+objs      = $(patsubst %.c,$(B)/%.o,$(1))
+
+LIB      := $(B)/lib.a
+DEPLOY   := $(B)/deploy.a
+LEASE    := $(B)/lease.a
+MARKET   := $(B)/market.a
+PROVIDER := $(B)/provider.a
+TENANT   := $(B)/tenant.a
+MARKET_CLIENT   := $(B)/market_client.a
+PROVIDER_CLIENT := $(B)/provider_client.a
+
+PROGRAMS := $(B)/gavel $(B)/gavel-market $(B)/gavel-provider
+
+.PHONY: all
+all: $(PROGRAMS)
+
+$(LIB):      $(call objs,$(call src_of,lib))
+$(DEPLOY):   $(call objs,$(call src_of,deploy))
+$(LEASE):    $(call objs,$(call src_of,lease))
+$(MARKET):   $(call objs,$(call src_of,market)) $(B)/gen/query.o
+$(PROVIDER): $(call objs,$(call src_of,provider))
+$(TENANT):   $(call objs,$(call src_of,tenant))
+$(MARKET_CLIENT):   $(call objs,market/client.c)
+$(PROVIDER_CLIENT): $(call objs,provider/client.c)
+
+# Arrows of the house: a program links what its folder may use.
+$(B)/gavel-market:   $(call objs,market/market.c) $(MARKET) $(LEASE) $(DEPLOY) $(LIB)
+$(B)/gavel-provider: $(call objs,provider/provider.c) $(PROVIDER) $(MARKET_CLIENT) $(LEASE) $(DEPLOY) $(LIB)
+$(B)/gavel:          $(call objs,tenant/gavel.c) $(TENANT) $(MARKET_CLIENT) $(PROVIDER_CLIENT) $(LEASE) $(DEPLOY) $(LIB)
+
+%.a:
+	@mkdir -p $(@D)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(PROGRAMS):
+	@printf '  LD   %s\n' $@
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(B)/%.o: %.c
+	@mkdir -p $(@D)
+	@printf '  CC   %s\n' $<
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(GEN)/query.h: sql/generate.awk $(wildcard sql/query/*.sql)
+	@mkdir -p $(@D)
+	$(Q)awk -v header=1 -f sql/generate.awk $(sort $(wildcard sql/query/*.sql)) >$@.new && mv $@.new $@
+$(GEN)/query.c: sql/generate.awk $(wildcard sql/query/*.sql)
+	@mkdir -p $(@D)
+	$(Q)awk -v header=0 -f sql/generate.awk $(sort $(wildcard sql/query/*.sql)) >$@.new && mv $@.new $@
+$(GEN)/query.o: $(GEN)/query.c $(GEN)/query.h
+	$(Q)$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(call objs,$(call src_of,market)): | $(GEN)/query.h
+
+# --- tests: each links only the floors its name allows -----------------------
+UNIT       := $(patsubst tests/unit/%_test.c,$(B)/tests/unit/%_test,$(wildcard tests/unit/*_test.c))
+UNIT_RUN    = tests/run.sh
+
+$(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(LEASE) $(DEPLOY) $(LIB)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(EXTRA_$*) $(LEASE) $(DEPLOY) $(LIB) $(LIBS)
+.PRECIOUS: $(B)/tests/unit/%_test.o
+
+include tests/floors.mk
+
+.PHONY: check check-contracts check-db check-e2e
+check: $(PROGRAMS) $(UNIT) $(SIM)
+	$(Q)tests/run.sh $(UNIT) $(SIM) tests/tidy.sh
+
+check-contracts:
+	$(Q)tests/run.sh lease/contracts/check.sh
+
+check-db: $(PROGRAMS) $(DB_TESTS)
+	$(Q)tests/run.sh $(DB_TESTS) tests/db/queries.sh
+
+check-e2e: $(PROGRAMS) $(E2E)
+	$(Q)tests/run.sh $(E2E_RUN)
+
+.PHONY: lint
+lint:
+	$(Q)tests/lint.sh
+
+.PHONY: demo demo-stop setup
+setup:
+	$(Q)demo/setup.sh
+demo: setup
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)demo/run.sh
+demo-stop:
+	$(Q)demo/stop.sh
+
+.PHONY: install
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/gavel/sql
+	install -m 755 $(B)/gavel $(DESTDIR)$(PREFIX)/bin/
+	install -m 755 $(B)/gavel-market $(B)/gavel-provider $(DESTDIR)$(PREFIX)/sbin/
+	install -m 644 sql/schema/*.sql $(DESTDIR)$(PREFIX)/share/gavel/sql/
+
+.PHONY: clean help
+clean:
+	rm -rf build
+help:
+	@echo 'make           build gavel, gavel-market, gavel-provider in $(B)/'
+	@echo 'make demo      install what is missing, run one order from start to finish'
+	@echo 'make check     unit tests, simulator, tidy'
+	@echo 'make check-contracts | check-db | check-e2e    the tests with real parts'
+	@echo 'make lint      clang-format, clang-tidy, cppcheck'
+	@echo 'SAN=1          with AddressSanitizer and UBSan;  V=1 shows commands'
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * bundle.h - what runs and within which walls, as OCI runtime text: the
+ * config.json of a container and the process.json of a command run inside it.
+ * Pure.
+ *
+ * The text comes from a fixed template. Neither image nor tenant contributes
+ * anything but strings in argv, env, cwd and hostname, and numbers; there is
+ * no field for a capability, a device, a mount source or a hook. A terminal is
+ * never asked for, capability sets are always empty, no_new_privs is always
+ * set, and the user namespace is never left out.
+ */
+#ifndef GAVEL_BUNDLE_H
+#define GAVEL_BUNDLE_H
+
+#include "lib/json.h"
+
+extern const struct code BUNDLE_BAD;
+
+#define BUNDLE_IDS	      65536u /* ids per user namespace */
+#define BUNDLE_ARGS_MAX	      256u
+#define BUNDLE_ENV_MAX	      256u
+#define BUNDLE_NOFILE_DEFAULT 1024u
+#define BUNDLE_NOFILE_MAX     20000u		  /* more needs CAP_SYS_RESOURCE */
+#define BUNDLE_MEMORY_MIN     (UINT64_C(8) << 20) /* below, runc itself cannot start */
+
+/* What a process is. All borrowed. */
+struct bundle_process {
+	const char *const *args;
+	size_t arg_count;
+	const char *const *env; /* NAME=value */
+	size_t env_count;
+	const char *cwd;   /* absolute, not under /proc or /sys */
+	uint32_t uid, gid; /* inside, < BUNDLE_IDS */
+	uint32_t nofile;   /* 0: BUNDLE_NOFILE_DEFAULT */
+};
+
+struct bundle {
+	struct bundle_process process;
+	const char *hostname;
+	const char *root; /* absolute path of the mounted root */
+	bool readonly;
+	const char *netns;  /* path of the network namespace made beforehand */
+	const char *cgroup; /* relative: below whatever runc chooses */
+	uint32_t host_id;   /* first uid and gid of the lease's own range */
+	uint32_t cpu_milli;
+	uint64_t memory_bytes; /* with swap: no swap */
+	uint32_t pids_max;
+	uint64_t tmp_bytes;   /* of /tmp and of /dev/shm each; counts as memory */
+	const char *apparmor; /* profile, or NULL */
+};
+
+/* Refuses what the runtime would misread: a relative cwd, an id out of range,
+ * an argument with a line end in a name, too many of anything. */
+int bundle_process_check(const struct bundle_process *p, struct err *e) mustcheck;
+int bundle_check(const struct bundle *b, struct err *e) mustcheck;
+/* The texts, in the arena. The struct must have passed its check. */
+const char *bundle_json(struct arena *a, const struct bundle *b) mustcheck;
+const char *bundle_process_json(struct arena *a, const struct bundle_process *p) mustcheck;
+
+/* Mount points that must be real directories in the root, NULL-ended, without
+ * the leading slash: walked before the runtime may mount anything. */
+extern const char *const bundle_mountpoints[];
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sdl.h - a deployment file (SDL 2.0) to groups and manifests. Pure: text in,
+ * structs out, all findings at once with line and column.
+ */
+#ifndef GAVEL_SDL_H
+#define GAVEL_SDL_H
+
+#include "deploy/group.h"
+#include "deploy/manifest.h"
+
+struct sdl_finding {
+	unsigned line, column; /* from 1; 0: the whole file */
+	const char *path;      /* services.web.expose.0.port */
+	const char *rule;      /* "port must be 1 to 65535" */
+	const char *cure;      /* what to write instead, or NULL */
+};
+
+struct sdl_placement {
+	struct group group;
+	struct manifest manifest;
+	struct rate max_rate; /* the sum of the services' maxima, counts included */
+	const char *denom;
+};
+
+struct sdl {
+	struct sdl_placement *placements;
+	size_t placement_count;
+	struct sdl_finding *findings; /* in the order of the file */
+	size_t finding_count;
+};
+
+extern const struct code SDL_INVALID;
+
+/* Returns 0 only without findings; -1 with SDL_INVALID and sdl->findings, or
+ * with the error of YAML that is not YAML. */
+int sdl_read(struct arena *a, const char *name, const char *text, size_t len, struct sdl *sdl,
+	     struct err *e) mustcheck;
+/* "deploy.yaml:6:15: error: port must be ..." with the source line and a caret. */
+const char *sdl_finding_text(struct arena *a, const char *name, const char *text,
+			     const struct sdl_finding *f) mustcheck;
+
+#endif

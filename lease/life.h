@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * life.h - the life of an order and its lease, as the market lives it. Pure.
+ *
+ *                          life_next() says
+ *	order    open --announce--> bidding --clear--> awarded --(lease opened)--> leased
+ *	          ^                    |                  |
+ *	          +---- fail_award ----+------------------+   next round, without the failed
+ *	          |                    |
+ *	          +--> cancelled | expired          unfilled (no bid until the order ends)
+ *
+ *	lease    awarded --(accepted)--> opening --(mined)--> active --(release)--> closing --(mined)--> closed
+ *	            |                       |                   |
+ *	            +------> failed <-------+------ void -------+ (not launched in time)
+ *
+ * The market keeps the facts in its database. life_next() looks at all facts
+ * of one order and says the one thing to do now, or until when to wait. It is
+ * level-triggered: asked again with the same facts it says the same; an action
+ * whose effect was lost is simply said again; events only shorten the wait.
+ * The simulator (tests/sim) and the market (market/clerk.c) call the same
+ * function.
+ */
+#ifndef GAVEL_LIFE_H
+#define GAVEL_LIFE_H
+
+#include "lib/err.h"
+
+enum order_state {
+	ORDER_OPEN,	 /* stored, its round not announced yet */
+	ORDER_BIDDING,	 /* a round is announced; sealed bids are taken */
+	ORDER_AWARDED,	 /* a winner is signed; its lease is not open yet */
+	ORDER_LEASED,	 /* the lease is open on chain */
+	ORDER_UNFILLED,	 /* ended: no acceptable bid in time */
+	ORDER_CANCELLED, /* ended: the tenant took it back */
+	ORDER_EXPIRED,	 /* ended: winners failed until no time was left */
+	ORDER_CLOSED,	 /* ended: its lease was closed */
+};
+
+enum lease_state {
+	LEASE_NONE,
+	LEASE_AWARDED,	/* the winner has not signed yet */
+	LEASE_OPENING,	/* signed by the winner; the transaction is on its way */
+	LEASE_ACTIVE,	/* open on chain, deposit locked */
+	LEASE_CLOSING,	/* the winner has signed its last word */
+	LEASE_CLOSED,	/* ended: paid and refunded */
+	LEASE_FAILED,	/* ended: never ran; nothing was paid */
+};
+
+struct life_facts {
+	enum order_state order;
+	enum lease_state lease;
+	uint32_t round;		/* rounds announced so far */
+	uint32_t invited, answered; /* in this round: bids and declines */
+	uint32_t failures;	/* winners that failed so far */
+	wall_t order_ends;	/* no award later than this */
+	wall_t round_ends;	/* while bidding */
+	wall_t accept_by;	/* while awarded */
+	wall_t opened_at;	/* chain time of the opening */
+	wall_t launch_by;	/* while active and not launched: void after it */
+	wall_t void_until;	/* the chain takes a void until then */
+	bool cancel_asked;	/* by the tenant, before a lease */
+	bool refused;		/* by the winner */
+	bool accepted;		/* the winner's signature on the lease is stored */
+	bool open_pending;	/* a transaction to open is under way */
+	bool open_failed;	/* the chain refused to open */
+	bool opened;		/* seen on chain */
+	bool launched;		/* the winner reports the workload healthy */
+	bool launch_failed;	/* the winner reports it cannot run it */
+	bool void_pending, voided;
+	bool released;		/* the winner's last word is stored */
+	bool close_pending, closed;
+};
+
+enum life_action {
+	LIFE_WAIT,	  /* nothing before `until` (0: until a fact comes) */
+	LIFE_ANNOUNCE,	  /* begin a round */
+	LIFE_CLEAR,	  /* close the round, open the bids, award or begin again */
+	LIFE_FAIL_AWARD,  /* this winner is out; begin again without it */
+	LIFE_SEND_OPEN,	  /* submit the opening */
+	LIFE_MARK_OPENED, /* the chain has it: order leased, lease active */
+	LIFE_SEND_VOID,	  /* give the deposit back: it never ran */
+	LIFE_SEND_CLOSE,  /* submit the final settlement */
+	LIFE_MARK_CLOSED, /* the chain has it: both ended */
+	LIFE_UNFILLED,	  /* end the order */
+	LIFE_CANCEL,
+	LIFE_EXPIRE,
+};
+
+struct life_step {
+	enum life_action action;
+	wall_t until; /* LIFE_WAIT only */
+};
+
+struct life_step life_next(const struct life_facts *f, wall_t now);
+
+/* Allowed moves; the database's guards repeat them. */
+bool order_may_move(enum order_state from, enum order_state to);
+bool lease_may_move(enum lease_state from, enum lease_state to);
+bool order_ended(enum order_state s);
+
+const char *order_state_name(enum order_state s);
+const char *lease_state_name(enum lease_state s);
+int order_state_read(const char *name, enum order_state *out);
+int lease_state_read(const char *name, enum lease_state *out);
+const char *life_action_name(enum life_action a);
+
+/* Winners that may fail before the order is given back. */
+#define LIFE_FAILURES_MAX 3
+
+#endif

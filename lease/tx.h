@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* tx.h - EIP-1559 transactions (type 2): what is hashed, signed and sent. Pure. */
+#ifndef GAVEL_TX_H
+#define GAVEL_TX_H
+
+#include "lease/key.h"
+
+struct tx {
+	uint64_t chain_id, nonce, gas;
+	u128 tip, max_fee;   /* wei per gas */
+	struct address to;
+	bool creates;	     /* a contract: `to` is not used */
+	u128 value;
+	const uint8_t *data; /* borrowed */
+	size_t data_len;
+};
+
+/* The signed bytes, in the arena, and the transaction's hash: known before it
+ * is sent, so it can be followed whatever happens. */
+const uint8_t *tx_sign(struct arena *a, const struct tx *tx, const struct key *key, size_t *len,
+		       struct hash *hash);
+/* The address of the contract that a creation makes. */
+struct address tx_created(const struct address *from, uint64_t nonce);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * cgroup.h - reading what a workload used and ending all of it, on cgroup v1,
+ * v2 and the hybrid of both.
+ *
+ * Does not make cgroups (the runtime does) and never computes where they are:
+ * the runtime's own record says. Paths come in as a table controller -> path;
+ * v2 is the one entry with an empty controller.
+ */
+#ifndef GAVEL_CGROUP_H
+#define GAVEL_CGROUP_H
+
+#include "lib/arena.h"
+
+#define CGROUP_PATHS_MAX 16
+
+struct cgroup_path {
+	char controller[24]; /* "memory", "cpuacct", ...; "": v2 */
+	char path[232];
+};
+
+struct cgroup {
+	size_t count;
+	struct cgroup_path paths[CGROUP_PATHS_MAX];
+};
+
+struct cgroup_usage {
+	uint64_t cpu_ns;
+	uint64_t memory_bytes; /* now */
+	uint64_t memory_peak_bytes;
+	uint64_t oom_kills;
+	uint64_t pids;
+};
+
+/* From the runtime's state file: the object "cgroup_paths" only, by a scan that
+ * text inside a JSON string cannot imitate (its quotes are escaped there). */
+int cgroup_from_state(const char *text, size_t len, struct cgroup *out, struct err *e) mustcheck;
+/* What there is to read; a missing file reads as 0. */
+void cgroup_read(const struct cgroup *cg, struct cgroup_usage *out);
+/* Thaw, and SIGKILL every process until none is left or us have passed. */
+int cgroup_kill(const struct cgroup *cg, int64_t us, struct err *e) mustcheck;
+/* Remove the directories, those below first. Gone already is fine. */
+int cgroup_remove(const struct cgroup *cg, struct err *e) mustcheck;
+/* Every directory that the name can mean on this machine: below each hierarchy
+ * and below this process's own group. For cleaning up after a runtime that died
+ * before it wrote its record. Those that do not exist are left out. */
+void cgroup_guess(const char *relative, struct cgroup *out);
+
+#endif

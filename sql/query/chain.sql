@@ -1,0 +1,144 @@
+-- SPDX-License-Identifier: Apache-2.0
+
+-- name: chain_tip
+-- args: int unused
+-- rows: 0..1 the highest block known
+select number, hash from gavel.chain_block where $1::bigint = 0 order by number desc limit 1;
+
+-- name: chain_block_at
+-- args: int number
+select number, hash from gavel.chain_block where number = $1::bigint;
+
+-- name: chain_block_put
+-- args: int number, hash hash, hash parent, int at
+insert into gavel.chain_block (number, hash, parent, at) values ($1::bigint, $2::bytea, $3::bytea, $4::bigint);
+
+-- name: chain_forget
+-- args: int keep
+-- rows: none; blocks further back are final and no longer compared
+delete from gavel.chain_block where number < $1::bigint;
+
+-- name: chain_event_put
+-- args: int block, hash block_hash, hash tx_hash, int log_index, text kind, hash lease, address account, int at, text entries
+-- rows: none; entries: [["account", "signed amount"], ...], which must sum to zero
+with put as (
+	insert into gavel.chain_event (block, block_hash, tx_hash, log_index, kind, lease, account, at)
+	values ($1::bigint, $2::bytea, $3::bytea, $4::int, $5::text, $6::bytea, $7::bytea, $8::bigint)
+	on conflict do nothing returning seq
+), entered as (
+	insert into gavel.ledger_entry (event, account, amount)
+	select put.seq, e.value->>0, (e.value->>1)::numeric
+	from put, jsonb_array_elements($9::jsonb) e
+)
+update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, put
+where l.hash = $6::bytea and o.hash = l.order_hash;
+
+-- name: chain_lease_money
+-- args: hash lease, amount paid, amount refund
+update gavel.lease set paid = $2::numeric, refund = $3::numeric where hash = $1::bytea;
+
+-- name: chain_rewind
+-- args: int above
+-- rows: the events undone; entries are reversed, not removed
+with undone as (
+	update gavel.chain_event set canonical = false where block > $1::bigint and canonical returning seq, lease, kind, block_hash, log_index
+), reversed as (
+	insert into gavel.ledger_entry (event, account, amount, reverses)
+	select e.event, e.account, -e.amount, true from gavel.ledger_entry e join undone on undone.seq = e.event
+), gone as (
+	delete from gavel.chain_block where number > $1::bigint
+), woken as (
+	update gavel.orders o set next_at = to_timestamp(0)
+	from gavel.lease l, undone where l.hash = undone.lease and o.hash = l.order_hash
+)
+select lease, kind from undone;
+
+-- name: chain_rewind_states
+-- args: int unused
+-- rows: none; leases whose opening is no longer on the chain wait for it again
+with lost as (
+	update gavel.lease l set state = 'opening', opened_at = null
+	where state in ('active', 'closing') and $1::bigint = 0
+	  and not exists (select 1 from gavel.chain_event c where c.lease = l.hash and c.canonical and c.kind = 'Opened')
+	returning order_hash, hash
+), again as (
+	update gavel.intent i set state = 'pending', tx = null from lost where i.lease = lost.hash and i.kind = 'open' and i.state = 'done'
+)
+update gavel.orders o set state = 'awarded', next_at = to_timestamp(0) from lost where o.hash = lost.order_hash and o.state = 'leased';
+
+-- name: intent_add
+-- args: text kind, hash lease, amount amount, time now
+-- rows: none; twice is once
+insert into gavel.intent (kind, lease, amount, created_at)
+values ($1::text, $2::bytea, $3::numeric, $4::timestamptz) on conflict do nothing;
+
+-- name: intents_pending
+-- args: int most
+-- rows: the oldest kind's pending intents with what their calldata needs
+select i.id, i.kind, i.lease, i.amount, l.terms as lease_terms, l.lease_sig, l.award_sig, l.record, l.released, l.release_sig,
+       o.terms as order_terms, o.sig as order_sig, v.amount as voucher_amount, v.up_to, v.payer_sig, v.provider_sig
+from gavel.intent i join gavel.lease l on l.hash = i.lease join gavel.orders o on o.hash = l.order_hash
+left join gavel.voucher v on v.lease = i.lease
+where i.state = 'pending'
+  and i.kind = (select kind from gavel.intent where state = 'pending' order by id limit 1)
+order by i.id limit $1::bigint;
+
+-- name: tx_put
+-- args: int nonce, hash hash, bytes raw, text kind, text intents, time now
+-- rows: 1; intents: [id, ...]
+with put as (
+	insert into gavel.tx (nonce, hash, raw, kind, created_at)
+	values ($1::bigint, $2::bytea, $3::bytea, $4::text, $6::timestamptz) returning id
+)
+update gavel.intent i set state = 'sent', tx = put.id from put
+where i.id in (select value::bigint from jsonb_array_elements_text($5::jsonb)) returning i.tx;
+
+-- name: tx_open
+-- args: int unused
+-- rows: the transactions whose end is not known, oldest first
+select id, nonce, hash, raw, kind, state, created_at from gavel.tx
+where state in ('signed', 'sent') and $1::bigint = 0 order by id;
+
+-- name: tx_state
+-- args: int id, text state, int block, int gas_used
+update gavel.tx set state = $2::text, block = nullif($3::bigint, 0), gas_used = nullif($4::bigint, 0) where id = $1::bigint;
+
+-- name: tx_done
+-- args: int id, text state, int block, int gas_used, text error
+-- rows: none; its intents end with it
+with ended as (
+	update gavel.tx set state = $2::text, block = $3::bigint, gas_used = $4::bigint where id = $1::bigint returning id
+), moved as (
+	update gavel.intent i set state = case when $2::text = 'mined' then 'done' else 'failed' end, error = $5::text
+	from ended where i.tx = ended.id and i.state = 'sent' returning i.lease
+)
+update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, moved
+where l.hash = moved.lease and o.hash = l.order_hash;
+
+-- name: intent_failed
+-- args: int tx, hash lease, text error
+-- rows: none; one lease of a batch was skipped by the contract
+with failed as (
+	update gavel.intent set state = 'failed', error = $3::text where tx = $1::bigint and lease = $2::bytea returning lease
+)
+update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, failed
+where l.hash = failed.lease and o.hash = l.order_hash;
+
+-- name: intent_refused
+-- args: text intents, text error
+with failed as (
+	update gavel.intent set state = 'failed', error = $2::text
+	where id in (select value::bigint from jsonb_array_elements_text($1::jsonb)) returning lease
+)
+update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, failed
+where l.hash = failed.lease and o.hash = l.order_hash;
+
+-- name: settle_due
+-- args: int most, time now
+-- rows: none; vouchers worth settling become intents
+insert into gavel.intent (kind, lease, amount, created_at)
+select 'settle', v.lease, v.amount, $2::timestamptz from gavel.voucher v join gavel.lease l on l.hash = v.lease
+where l.state = 'active' and v.amount > l.paid
+  and not exists (select 1 from gavel.intent i where i.lease = v.lease and i.state in ('pending', 'sent'))
+order by v.updated_at limit $1::bigint
+on conflict do nothing;

@@ -1,0 +1,122 @@
+-- SPDX-License-Identifier: Apache-2.0
+
+-- name: order_place
+-- args: hash hash, id id, address tenant, text nonce, text idem_key, text terms, sig sig, text grp
+-- args: int care_hours, int window_us, amount deposit, time ends_at, time now
+-- rows: 0..1  (no row: the tenant's free balance is short, or the order exists)
+insert into gavel.orders (hash, id, tenant, nonce, idem_key, terms, sig, grp, care_hours, window_us,
+                          deposit, ends_at, next_at, created_at)
+select $1::bytea, $2::bytea, $3::bytea, $4::numeric, $5::text, $6::jsonb, $7::bytea, $8::jsonb, $9::int, $10::bigint,
+       $11::numeric, $12::timestamptz, $13::timestamptz, $13::timestamptz
+where gavel.free_balance($3::bytea) >= $11::numeric
+on conflict do nothing
+returning 1 as placed;
+
+-- name: order_same
+-- args: address tenant, text nonce, text idem_key, id id
+-- rows: the orders that stand in the way of one like this
+select hash, id, idem_key, (nonce = $2::numeric) as same_nonce, gavel.free_balance($1::bytea) as free
+from gavel.orders where (tenant = $1::bytea and (nonce = $2::numeric or idem_key = $3::text)) or id = $4::bytea;
+
+-- name: account_free
+-- args: address who
+select gavel.free_balance($1::bytea) as free,
+       coalesce((select total from gavel.account where name = 'balance:0x' || encode($1::bytea, 'hex')), 0) as balance,
+       coalesce((select max(number) from gavel.chain_block), 0) as block;
+
+-- name: order_get
+-- args: id id
+select o.*, l.id as lease_id, l.hash as lease_hash, l.state as lease_state, l.provider as lease_provider,
+       l.rate as lease_rate, l.endpoints as lease_endpoints, l.launched_at as lease_launched_at,
+       l.reason as lease_reason,
+       (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round and b.envelope is not null) as bids,
+       (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round and b.decline is not null) as declines
+from gavel.orders o
+left join lateral (select * from gavel.lease where order_hash = o.hash order by created_at desc limit 1) l on true
+where o.id = $1::bytea;
+
+-- name: order_list
+-- args: address tenant, text state, id after, int most
+select o.*, l.id as lease_id, l.hash as lease_hash, l.state as lease_state, l.provider as lease_provider,
+       l.rate as lease_rate, l.endpoints as lease_endpoints, l.launched_at as lease_launched_at,
+       l.reason as lease_reason, 0 as bids, 0 as declines
+from gavel.orders o
+left join lateral (select * from gavel.lease where order_hash = o.hash order by created_at desc limit 1) l on true
+where ($1::bytea is null or o.tenant = $1::bytea) and ($2::text is null or o.state = $2::text)
+  and ($3::bytea is null or o.id < $3::bytea)
+order by o.id desc limit $4::bigint;
+
+-- name: order_cancel
+-- args: id id, address tenant, time now
+-- rows: 0..1  (no row: not this tenant's, or too late)
+update gavel.orders set cancel_at = $3::timestamptz, next_at = $3::timestamptz
+where id = $1::bytea and tenant = $2::bytea and state in ('open', 'bidding', 'awarded')
+returning 1 as asked;
+
+-- name: order_wake
+-- args: hash order, time now
+update gavel.orders set next_at = $2::timestamptz where hash = $1::bytea;
+
+-- name: orders_due
+-- args: time now, int most
+-- rows: everything life_next() asks about, for the orders whose time has come
+select o.hash, o.id, o.tenant, o.state, o.round, o.failures, o.ends_at, o.cancel_at, o.terms, o.grp, o.sig,
+       o.care_hours, o.window_us,
+       r.ends_at as round_ends, r.invited, r.pubkey,
+       (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round) as answered,
+       l.hash as lease_hash, l.id as lease_id, l.state as lease_state, l.provider, l.rate, l.accept_by,
+       l.terms as lease_terms, l.award_sig, l.lease_sig, l.record, l.refused,
+       l.launched_at, l.launch_error, l.released, l.release_sig,
+       (select count(*) from gavel.intent i where i.lease = l.hash and i.kind = 'open' and i.state in ('pending', 'sent')) as open_pending,
+       (select count(*) from gavel.intent i where i.lease = l.hash and i.kind = 'open' and i.state = 'failed') as open_failed,
+       (select count(*) from gavel.intent i where i.lease = l.hash and i.kind = 'void' and i.state in ('pending', 'sent')) as void_pending,
+       (select count(*) from gavel.intent i where i.lease = l.hash and i.kind = 'close' and i.state in ('pending', 'sent')) as close_pending,
+       (select min(at) from gavel.chain_event c where c.lease = l.hash and c.canonical and c.kind = 'Opened') as opened,
+       (select count(*) from gavel.chain_event c where c.lease = l.hash and c.canonical and c.kind = 'Voided') as voided,
+       (select count(*) from gavel.chain_event c where c.lease = l.hash and c.canonical and c.kind = 'Closed') as closed
+from gavel.orders o
+left join gavel.round r on r.order_hash = o.hash and r.number = o.round
+left join lateral (select * from gavel.lease where order_hash = o.hash and state not in ('closed', 'failed')
+                   order by created_at desc limit 1) l on true
+where o.next_at <= $1::timestamptz
+order by o.next_at limit $2::bigint;
+
+-- name: order_sleep
+-- args: hash order, time until, time seen
+-- rows: none; a fact that came meanwhile (next_at moved) is not slept over
+update gavel.orders set next_at = $2::timestamptz where hash = $1::bytea and next_at <= $3::timestamptz;
+
+-- name: order_move
+-- args: hash order, text old, text new, text reason, time next_at
+-- rows: 0..1
+update gavel.orders set state = $3::text, reason = $4::text, next_at = $5::timestamptz
+where hash = $1::bytea and state = $2::text returning 1 as moved;
+
+-- name: order_announce
+-- args: hash order, int round, hash pubkey, time now, time ends_at
+-- rows: 0..1: the round as announced
+with moved as (
+	update gavel.orders set state = 'bidding', round = $2::int, next_at = $5::timestamptz
+	where hash = $1::bytea and state = 'open' and round = $2::int - 1 returning hash
+)
+insert into gavel.round (order_hash, number, pubkey, starts_at, ends_at, invited)
+select hash, $2::int, $3::bytea, $4::timestamptz, $5::timestamptz,
+       (select count(*) from gavel.provider p where p.seen_at > $4::timestamptz - interval '45 seconds'
+          and not exists (select 1 from gavel.lease l where l.order_hash = $1::bytea and l.provider = p.address and l.state = 'failed'))
+from moved returning invited;
+
+-- name: order_fail_award
+-- args: hash order, text old, hash lease, text reason, time now
+-- rows: 0..1
+with failed as (
+	update gavel.lease set state = 'failed', reason = $4::text, ended_at = $5::timestamptz
+	where hash = $3::bytea and state in ('awarded', 'opening', 'active') returning provider
+), counted as (
+	update gavel.provider p set failures = failures + 1 from failed where p.address = failed.provider
+)
+update gavel.orders set state = 'open', failures = failures + 1, next_at = $5::timestamptz
+where hash = $1::bytea and state = $2::text and exists (select 1 from failed) returning failures;
+
+-- name: order_excluded
+-- args: hash order
+select provider from gavel.lease where order_hash = $1::bytea and state = 'failed';
