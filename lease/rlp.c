@@ -67,6 +67,14 @@ rlp_uint(struct rlp *r, u128 v)
 }
 
 void
+rlp_empty_list(struct rlp *r)
+{
+	static const uint8_t empty = 0xc0;
+
+	rlp_put(r, &empty, 1);
+}
+
+void
 rlp_wrap_list(struct rlp *r)
 {
 	struct rlp outer = { .arena = r->arena };

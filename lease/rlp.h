@@ -16,6 +16,8 @@ void rlp_bytes(struct rlp *r, const void *bytes, size_t len);
 void rlp_uint(struct rlp *r, u128 v);
 /* A big-endian integer of any length, its leading zeros dropped. */
 void rlp_uint_bytes(struct rlp *r, const uint8_t *bytes, size_t len);
+/* An empty list, as one more item. */
+void rlp_empty_list(struct rlp *r);
 /* Wrap all that r holds into one list. */
 void rlp_wrap_list(struct rlp *r);
 

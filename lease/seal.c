@@ -5,6 +5,9 @@
 
 const struct code SEAL_BROKEN = { "seal_broken", INVALID, "the sealed box does not open" };
 
+#define SCRYPT_MEMORY_MAX ((uint64_t)1 << 30)
+#define SCRYPT_P_MAX 16u
+
 static void
 start(void)
 {
@@ -51,4 +54,19 @@ seal_open(struct arena *a, const uint8_t public_key[static 32], const uint8_t se
 		return NULL;
 	}
 	return text;
+}
+
+int
+seal_scrypt(const char *password, const uint8_t *salt, size_t salt_len, uint64_t n, uint32_t r,
+	    uint32_t p, uint8_t out[static 32], struct err *e)
+{
+	start();
+	if (n < 2 || (n & (n - 1)) != 0 || r == 0 || p == 0 || p > SCRYPT_P_MAX ||
+	    n > SCRYPT_MEMORY_MAX / 128 / r)
+		return err_set(e, &SEAL_BROKEN, "scrypt with n=%llu r=%u p=%u",
+			       (unsigned long long)n, r, p);
+	if (crypto_pwhash_scryptsalsa208sha256_ll((const uint8_t *)password, strlen(password), salt,
+						  salt_len, n, r, p, out, 32) != 0)
+		return err_set(e, &SEAL_BROKEN, "scrypt: no memory");
+	return 0;
 }

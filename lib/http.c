@@ -283,7 +283,7 @@ request_stream_end(struct request *r)
 /* ------------------------------------------------------------------ */
 /* Tasks that answer requests.                                         */
 
-static void
+void
 request_task_done(struct task *t)
 {
 	struct request *r = t->owner;

@@ -80,6 +80,8 @@ void request_fail(struct request *r, const struct err *e);
  * succeeds answers by itself before TASK_DONE. t->owner is the request. */
 struct task *request_task(struct request *r, const char *name, const struct step *steps,
 			  size_t state_size);
+/* The `done` of such a task, for one made by hand with another deadline. */
+void request_task_done(struct task *t);
 /* The request of such a task. */
 struct request *task_request(struct task *t);
 

@@ -228,6 +228,7 @@ task_run(struct task *t)
 {
 	enum next next;
 
+	t->sleeping = false;
 	task_arm(t);
 	for (;;) {
 		if (++t->hops > TASK_HOPS_MAX) {

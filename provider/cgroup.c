@@ -196,23 +196,41 @@ kill_in(const char *dir)
 	return count;
 }
 
+bool
+cgroup_frozen(const struct cgroup *cg)
+{
+	const char *v1 = path_of(cg, "freezer"), *v2 = path_of(cg, "");
+	char text[32];
+
+	if (v1 != NULL)
+		return file_read(v1, "freezer.state", text, sizeof(text)) &&
+		       strncmp(text, "FROZEN", 6) == 0;
+	return number_in(v2, "cgroup.freeze") == 1;
+}
+
+void
+cgroup_thaw(const struct cgroup *cg)
+{
+	for (size_t i = 0; i < cg->count; i++) {
+		if (strcmp(cg->paths[i].controller, "freezer") == 0)
+			file_write(cg->paths[i].path, "freezer.state", "THAWED");
+		if (cg->paths[i].controller[0] == '\0')
+			file_write(cg->paths[i].path, "cgroup.freeze", "0");
+	}
+}
+
 static size_t
 kill_once(const struct cgroup *cg)
 {
 	size_t count = 0;
 
 	for (size_t i = 0; i < cg->count; i++) {
-		const char *dir = cg->paths[i].path, *name = cg->paths[i].controller;
-
-		/* A frozen process on v1 does not take its SIGKILL. */
-		if (strcmp(name, "freezer") == 0)
-			file_write(dir, "freezer.state", "THAWED");
-		if (name[0] == '\0') {
-			file_write(dir, "cgroup.kill", "1");
-			file_write(dir, "cgroup.freeze", "0");
-		}
-		count += kill_in(dir);
+		if (cg->paths[i].controller[0] == '\0')
+			file_write(cg->paths[i].path, "cgroup.kill", "1");
+		count += kill_in(cg->paths[i].path);
 	}
+	/* A frozen process on v1 does not take its SIGKILL before. */
+	cgroup_thaw(cg);
 	return count;
 }
 

@@ -37,6 +37,9 @@ struct cgroup_usage {
 int cgroup_from_state(const char *text, size_t len, struct cgroup *out, struct err *e) mustcheck;
 /* What there is to read; a missing file reads as 0. */
 void cgroup_read(const struct cgroup *cg, struct cgroup_usage *out);
+/* Whether its processes are frozen (paused). */
+bool cgroup_frozen(const struct cgroup *cg);
+void cgroup_thaw(const struct cgroup *cg);
 /* Thaw, and SIGKILL every process until none is left or us have passed. */
 int cgroup_kill(const struct cgroup *cg, int64_t us, struct err *e) mustcheck;
 /* Remove the directories, those below first. Gone already is fine. */

@@ -2,12 +2,8 @@
 
 -- name: chain_tip
 -- args: int unused
--- rows: 0..1 the highest block known
-select number, hash from gavel.chain_block where $1::bigint = 0 order by number desc limit 1;
-
--- name: chain_block_at
--- args: int number
-select number, hash from gavel.chain_block where number = $1::bigint;
+-- rows: 0..2 the highest checkpoints, the last one first
+select number, hash from gavel.chain_block where $1::bigint = 0 order by number desc limit 2;
 
 -- name: chain_block_put
 -- args: int number, hash hash, hash parent, int at

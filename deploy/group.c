@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "group.h"
+
+#include "deploy/rules.h"
+
+const struct code GROUP_BAD = { "group_bad", INVALID, "a rule of groups is broken" };
+
+#define T struct attribute
+const struct json_field attribute_fields[] = { JSON_STR(T, key, 128, 0), JSON_STR(T, value, 128, 0),
+					       JSON_END };
+#undef T
+
+#define T struct group_service
+static const struct json_field group_service_fields[] = {
+	JSON_STR(T, name, 63, 0), JSON_U32(T, count, SERVICE_COUNT_MAX, 0),
+	JSON_OBJ(T, resources, resources_fields, 0), JSON_END
+};
+#undef T
+
+#define T struct group
+const struct json_field group_fields[] = {
+	JSON_STR(T, name, 63, 0),
+	JSON_STR(T, billing, 16, 0),
+	JSON_LIST(T, services, group_service_fields, struct group_service, GROUP_SERVICES_MAX, 0),
+	JSON_LIST(T, attributes, attribute_fields, struct attribute, GROUP_ATTRIBUTES_MAX, 0),
+	JSON_STRS(T, signed_by, GROUP_AUDITORS_MAX, 0),
+	JSON_HASH(T, manifest, 0),
+	JSON_END
+};
+#undef T
+
+static const struct group_service *
+service_at(const struct group *g, size_t i)
+{
+	return (const struct group_service *)g->services.items + i;
+}
+
+static const struct attribute *
+attribute_at(const struct json_list *list, size_t i)
+{
+	return (const struct attribute *)list->items + i;
+}
+
+/* ------------------------------------------------------------------ */
+/* Rules.                                                              */
+
+static int
+check_range(const char *what, const char *service, uint64_t v, uint64_t min, uint64_t max,
+	    struct err *e)
+{
+	if (v >= min && v <= max)
+		return 0;
+	return err_field(e, &GROUP_BAD, "/services", "service %s: %s is %llu, must be %llu to %llu",
+			 service, what, (unsigned long long)v, (unsigned long long)min,
+			 (unsigned long long)max);
+}
+
+static int
+check_service(const struct group_service *s, struct err *e)
+{
+	const struct resources *r = &s->resources;
+	const char *fault = rule_name(s->name);
+
+	if (fault != NULL)
+		return err_field(e, &GROUP_BAD, "/services", "service \"%.63s\": %s", s->name,
+				 fault);
+	if (check_range("count", s->name, s->count, 1, SERVICE_COUNT_MAX, e) < 0 ||
+	    check_range("cpu_milli", s->name, r->cpu_milli, CPU_MILLI_MIN, CPU_MILLI_MAX, e) < 0 ||
+	    check_range("memory_bytes", s->name, r->memory_bytes, MEMORY_BYTES_MIN,
+			MEMORY_BYTES_MAX, e) < 0 ||
+	    check_range("storage_bytes", s->name, r->storage_bytes, STORAGE_BYTES_MIN,
+			STORAGE_BYTES_MAX, e) < 0 ||
+	    check_range("gpus", s->name, r->gpus, 0, GPUS_MAX, e) < 0 ||
+	    check_range("endpoints", s->name, r->endpoints, 0, SERVICE_EXPOSES_MAX, e) < 0)
+		return -1;
+	return 0;
+}
+
+static int
+check_services(const struct group *g, struct err *e)
+{
+	struct resources total;
+
+	if (g->services.count == 0 || g->services.count > GROUP_SERVICES_MAX)
+		return err_field(e, &GROUP_BAD, "/services", "%zu services, must be 1 to %u",
+				 g->services.count, GROUP_SERVICES_MAX);
+	for (size_t i = 0; i < g->services.count; i++) {
+		if (check_service(service_at(g, i), e) < 0)
+			return -1;
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(service_at(g, k)->name, service_at(g, i)->name) == 0)
+				return err_field(e, &GROUP_BAD, "/services",
+						 "service %s stands twice", service_at(g, i)->name);
+	}
+	total = group_total(g);
+	if (total.cpu_milli > GROUP_CPU_MILLI_MAX)
+		return err_field(e, &GROUP_BAD, "/services", "more than %u cpu_milli in all",
+				 GROUP_CPU_MILLI_MAX);
+	if (total.memory_bytes > GROUP_MEMORY_BYTES_MAX)
+		return err_field(e, &GROUP_BAD, "/services", "more than 100 TiB of memory in all");
+	if (total.gpus > GROUP_GPUS_MAX)
+		return err_field(e, &GROUP_BAD, "/services", "more than %u gpus in all",
+				 GROUP_GPUS_MAX);
+	return 0;
+}
+
+static int
+check_attributes(const struct group *g, struct err *e)
+{
+	if (g->attributes.count > GROUP_ATTRIBUTES_MAX)
+		return err_field(e, &GROUP_BAD, "/attributes", "more than %u attributes",
+				 GROUP_ATTRIBUTES_MAX);
+	for (size_t i = 0; i < g->attributes.count; i++) {
+		const struct attribute *a = attribute_at(&g->attributes, i);
+		const char *fault = rule_attribute_key(a->key);
+
+		if (fault == NULL)
+			fault = rule_attribute_value(a->value);
+		if (fault != NULL)
+			return err_field(e, &GROUP_BAD, "/attributes", "attribute %zu: %s", i,
+					 fault);
+		for (size_t k = 0; k < i; k++)
+			if (strcmp(attribute_at(&g->attributes, k)->key, a->key) == 0)
+				return err_field(e, &GROUP_BAD, "/attributes",
+						 "attribute %.63s stands twice", a->key);
+	}
+	return 0;
+}
+
+static int
+check_auditors(const struct group *g, struct err *e)
+{
+	struct err why = ERR_NONE;
+	struct address address;
+
+	if (g->signed_by.count > GROUP_AUDITORS_MAX)
+		return err_field(e, &GROUP_BAD, "/signed_by", "more than %u auditors",
+				 GROUP_AUDITORS_MAX);
+	for (size_t i = 0; i < g->signed_by.count; i++)
+		if (address_read(g->signed_by.items[i], &address, &why) < 0)
+			return err_field(e, &GROUP_BAD, "/signed_by", "auditor %zu: %.200s", i,
+					 why.text);
+	return 0;
+}
+
+int
+group_check(const struct group *g, struct err *e)
+{
+	const char *fault = rule_name(g->name);
+
+	if (fault != NULL)
+		return err_field(e, &GROUP_BAD, "/name", "group \"%.63s\": %s", g->name, fault);
+	if (strcmp(g->billing, "reserved") != 0 && strcmp(g->billing, "metered") != 0)
+		return err_field(e, &GROUP_BAD, "/billing",
+				 "billing is \"%.16s\", must be reserved or metered", g->billing);
+	if (check_services(g, e) < 0 || check_attributes(g, e) < 0 || check_auditors(g, e) < 0)
+		return -1;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* What a group is worth.                                              */
+
+struct hash
+group_hash(const struct group *g)
+{
+	struct arena a;
+	struct hash hash;
+	const char *text;
+
+	arena_init(&a, 0);
+	text = json_encode(&a, group_fields, g);
+	keccak256(text, strlen(text), &hash);
+	arena_release(&a);
+	return hash;
+}
+
+struct resources
+group_total(const struct group *g)
+{
+	struct resources total = { 0 };
+
+	for (size_t i = 0; i < g->services.count; i++) {
+		const struct group_service *s = service_at(g, i);
+		struct resources all = resources_times(&s->resources, s->count);
+
+		resources_add(&total, &all);
+	}
+	return total;
+}
+
+enum billing
+group_billing(const struct group *g)
+{
+	return strcmp(g->billing, "metered") == 0 ? BILLING_METERED : BILLING_RESERVED;
+}
+
+/* "abc*" stands for all that begins with "abc". */
+static bool
+matches(const char *wanted, const char *have)
+{
+	size_t len = strlen(wanted);
+
+	if (len > 0 && wanted[len - 1] == '*')
+		return strncmp(wanted, have, len - 1) == 0;
+	return strcmp(wanted, have) == 0;
+}
+
+const struct attribute *
+group_mismatch(const struct group *g, const struct json_list *attributes)
+{
+	for (size_t i = 0; i < g->attributes.count; i++) {
+		const struct attribute *wanted = attribute_at(&g->attributes, i);
+		size_t k;
+
+		for (k = 0; k < attributes->count; k++) {
+			const struct attribute *have = attribute_at(attributes, k);
+
+			if (matches(wanted->key, have->key) && matches(wanted->value, have->value))
+				break;
+		}
+		if (k == attributes->count)
+			return wanted;
+	}
+	return NULL;
+}

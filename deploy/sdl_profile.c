@@ -1,0 +1,651 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sdl_profile.c - the section profiles: compute (how much) and placement
+ * (where, vouched for by whom, at most at what price).
+ */
+#include "sdl_read.h"
+
+#include "deploy/sdl_units.h"
+
+/* ------------------------------------------------------------------ */
+/* cpu, memory                                                         */
+
+static void
+cpu_units_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct sdl_compute *c = out;
+	const char *text = sdl_text(r, at);
+	struct sdl_hint hint;
+	const char *fault;
+
+	if (text == NULL)
+		return;
+	fault = sdl_cpu_read(text, &c->resources.cpu_milli, &hint);
+	if (fault != NULL)
+		sdl_find(r, at, *hint.text != '\0' ? arena_strdup(r->arena, hint.text) : NULL,
+			 "%s, got %.20s", fault, text);
+	else if (c->resources.cpu_milli < CPU_MILLI_MIN || c->resources.cpu_milli > CPU_MILLI_MAX)
+		sdl_find(r, at, NULL, "cpu units must be 10m to 384, got %.20s", text);
+}
+
+static const struct sdl_key cpu_keys[] = {
+	{ "units", SDL_REQUIRED, cpu_units_read, "write units: 0.5" },
+	{ "attributes", SDL_NOT_YET, NULL, "leave them out: every machine is amd64" },
+	SDL_KEY_END
+};
+
+static void
+cpu_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_object(r, at, cpu_keys, out);
+}
+
+/* 0 with a finding. */
+static uint64_t
+size_read(struct sdl_reader *r, const struct sdl_at *at, uint64_t min, uint64_t max,
+	  const char *range)
+{
+	const char *text = sdl_text(r, at);
+	struct sdl_hint hint;
+	const char *fault;
+	uint64_t bytes = 0;
+
+	if (text == NULL)
+		return 0;
+	fault = sdl_size_read(text, &bytes, &hint);
+	if (fault != NULL)
+		sdl_find(r, at, *hint.text != '\0' ? arena_strdup(r->arena, hint.text) : NULL,
+			 "%s, got %.20s", fault, text);
+	else if (bytes < min || bytes > max)
+		sdl_find(r, at, NULL, "the size must be %s, got %.20s", range, text);
+	else
+		return bytes;
+	return 0;
+}
+
+static void
+memory_size_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	((struct sdl_compute *)out)->resources.memory_bytes =
+		size_read(r, at, MEMORY_BYTES_MIN, MEMORY_BYTES_MAX, "8Mi to 2Ti");
+}
+
+static const struct sdl_key memory_keys[] = {
+	{ "size", SDL_REQUIRED, memory_size_read, "write size: 256Mi" }, SDL_KEY_END
+};
+
+static void
+memory_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_object(r, at, memory_keys, out);
+}
+
+/* ------------------------------------------------------------------ */
+/* storage                                                             */
+
+struct volume {
+	const char *name;
+	uint64_t bytes;
+	bool persistent;
+	const char *class;
+	struct sdl_at class_at;
+};
+
+static void
+volume_name_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+	const char *fault = text != NULL ? rule_name(text) : NULL;
+
+	if (fault != NULL)
+		sdl_find(r, at, NULL, "%s", fault);
+	else if (text != NULL)
+		((struct volume *)out)->name = text;
+}
+
+static void
+volume_size_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	((struct volume *)out)->bytes =
+		size_read(r, at, STORAGE_BYTES_MIN, STORAGE_BYTES_MAX, "5Mi to 32Ti");
+}
+
+/* A text here, unlike elsewhere: "true" in quotes is what many files have. */
+static void
+persistent_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	static const char *const no[] = { "false", "off", "no" };
+	static const char *const yes[] = { "true", "on", "yes" };
+	const char *text = sdl_text(r, at);
+
+	if (text == NULL)
+		return;
+	for (size_t i = 0; i < NELEMS(yes); i++) {
+		if (strcmp(text, no[i]) == 0)
+			return;
+		if (strcmp(text, yes[i]) == 0) {
+			((struct volume *)out)->persistent = true;
+			sdl_find(r, at, "persistent: false, the volume lives as long as the lease",
+				 "persistent storage cannot be leased here yet");
+			return;
+		}
+	}
+	sdl_find(r, at, NULL, "persistent must be true or false");
+}
+
+static void
+class_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct volume *v = out;
+
+	v->class = sdl_text(r, at);
+	v->class_at = *at;
+}
+
+static const struct sdl_key volume_attribute_keys[] = { { "persistent", 0, persistent_read, NULL },
+							{ "class", 0, class_read, NULL },
+							SDL_KEY_END };
+
+static void
+class_check(struct sdl_reader *r, const struct volume *v)
+{
+	static const char *const classes[] = { "default", "beta1", "beta2", "beta3", "ram" };
+
+	if (v->class == NULL || *v->class == '\0')
+		return;
+	for (size_t i = 0; i < NELEMS(classes); i++) {
+		if (strcmp(v->class, classes[i]) != 0)
+			continue;
+		if (strcmp(v->class, "ram") == 0)
+			sdl_find(r, &v->class_at, "use /dev/shm, which counts as memory",
+				 "storage of class ram cannot be leased here yet");
+		else if (!v->persistent)
+			sdl_find(r, &v->class_at, "leave class out",
+				 "storage that is not persistent has no class");
+		return;
+	}
+	sdl_find(r, &v->class_at,
+		 sdl_nearest(r, v->class, classes, NELEMS(classes), sizeof(classes[0])),
+		 "a storage class is default, beta1, beta2, beta3 or ram");
+}
+
+static void
+volume_attributes_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_object(r, at, volume_attribute_keys, out);
+	class_check(r, out);
+}
+
+static const struct sdl_key volume_keys[] = { { "name", 0, volume_name_read, NULL },
+					      { "size", SDL_REQUIRED, volume_size_read,
+						"write size: 1Gi" },
+					      { "attributes", 0, volume_attributes_read, NULL },
+					      SDL_KEY_END };
+
+static void
+volume_read(struct sdl_reader *r, const struct sdl_at *at, struct sdl_compute *c)
+{
+	struct volume v = { .name = "default" };
+
+	sdl_object(r, at, volume_keys, &v);
+	for (size_t i = 0; i < c->volumes.count; i++)
+		if (strcmp(c->volumes.items[i], v.name) == 0)
+			sdl_find(r, at, "give each volume a name", "the volume %s stands twice",
+				 v.name);
+	c->volumes.items[c->volumes.count++] = v.name;
+	c->resources.storage_bytes += v.bytes;
+}
+
+/* One mapping, or a list of them. */
+static void
+storage_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct sdl_compute *c = out;
+	size_t index = 0;
+
+	c->volumes.items = arena_alloc(r->arena, (SERVICE_MOUNTS_MAX + 1) * sizeof(char *));
+	if (at->node->type == JSON_OBJECT) {
+		volume_read(r, at, c);
+	} else if (sdl_is_list(r, at, SERVICE_MOUNTS_MAX)) {
+		for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+			struct sdl_at item = sdl_item(r, at, v, index++);
+
+			volume_read(r, &item, c);
+		}
+		if (index == 0)
+			sdl_find(r, at, NULL, "at least one volume is needed");
+	}
+	if (c->resources.storage_bytes > STORAGE_BYTES_MAX)
+		sdl_find(r, at, NULL, "the volumes have more than 32Ti together");
+}
+
+/* ------------------------------------------------------------------ */
+/* gpu                                                                 */
+
+struct gpu {
+	uint32_t units;
+	bool vendor; /* there is one */
+	const char *model, *ram, *interface;
+};
+
+static void
+gpu_units_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct json plain = *at->node;
+	struct sdl_at unquoted = { &plain, at->path };
+
+	/* The one number that files write in quotes as often as without. */
+	plain.quoted = false;
+	sdl_u32(r, &unquoted, 0, GPUS_MAX, &((struct gpu *)out)->units);
+}
+
+static const char *
+gpu_word(struct sdl_reader *r, const struct sdl_at *at)
+{
+	const char *text = sdl_text(r, at);
+
+	if (text == NULL)
+		return NULL;
+	if (*text != '\0' && strlen(text) <= 40 &&
+	    strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+		    strlen(text))
+		return text;
+	sdl_find(r, at, NULL, "%s is letters, digits, - . and _", at->node->name);
+	return NULL;
+}
+
+static void
+gpu_model_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	((struct gpu *)out)->model = gpu_word(r, at);
+}
+
+static void
+gpu_ram_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = gpu_word(r, at);
+	struct sdl_hint hint;
+	uint64_t bytes;
+
+	if (text == NULL)
+		return;
+	if (sdl_size_read(text, &bytes, &hint) != NULL || (bytes >> 30) == 0)
+		sdl_find(r, at, NULL, "ram must be at least 1Gi, like 80Gi, got %.20s", text);
+	else
+		((struct gpu *)out)->ram =
+			arena_printf(r->arena, "%lluGi", (unsigned long long)(bytes >> 30));
+}
+
+static void
+gpu_interface_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = gpu_word(r, at);
+
+	if (text != NULL && strcmp(text, "pcie") != 0 && strcmp(text, "sxm") != 0)
+		sdl_find(r, at, NULL, "interface must be pcie or sxm");
+	((struct gpu *)out)->interface = text;
+}
+
+static const struct sdl_key gpu_model_keys[] = { { "model", 0, gpu_model_read, NULL },
+						 { "ram", 0, gpu_ram_read, NULL },
+						 { "interface", 0, gpu_interface_read, NULL },
+						 SDL_KEY_END };
+
+/* Nothing (any model), or a list that means "any of these"; the attributes of a
+ * group are "all of these", so a list of one is what can be said. */
+static void
+nvidia_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	size_t index = 0;
+
+	if (!sdl_is_list(r, at, GROUP_ATTRIBUTES_MAX))
+		return;
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_at item = sdl_item(r, at, v, index++);
+
+		if (index == 2)
+			sdl_find(r, &item, "keep one model, or none for any",
+				 "a choice of gpu models cannot be leased here yet");
+		sdl_object(r, &item, gpu_model_keys, out);
+	}
+}
+
+static const struct sdl_key gpu_vendor_keys[] = { { "nvidia", 0, nvidia_read, NULL },
+						  { "amd", SDL_NOT_YET, NULL, "write nvidia" },
+						  SDL_KEY_END };
+
+static void
+gpu_vendor_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	((struct gpu *)out)->vendor = true;
+	sdl_object(r, at, gpu_vendor_keys, out);
+}
+
+static const struct sdl_key gpu_attribute_keys[] = {
+	{ "vendor", SDL_REQUIRED, gpu_vendor_read, "write vendor: {nvidia: }" }, SDL_KEY_END
+};
+
+static void
+gpu_attributes_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_object(r, at, gpu_attribute_keys, out);
+}
+
+static const struct sdl_key gpu_keys[] = { { "units", 0, gpu_units_read, NULL },
+					   { "attributes", 0, gpu_attributes_read, NULL },
+					   SDL_KEY_END };
+
+static void
+gpu_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct sdl_compute *c = out;
+	struct gpu gpu = { 0 };
+
+	sdl_object(r, at, gpu_keys, &gpu);
+	c->resources.gpus = gpu.units;
+	if (gpu.units > 0 && !gpu.vendor)
+		sdl_find(r, at, "add attributes: {vendor: {nvidia: }}", "a gpu needs its vendor");
+	if (gpu.units == 0 && gpu.vendor)
+		sdl_find(r, at, "write units: 1", "there are gpu attributes but no gpu units");
+	if (gpu.units == 0)
+		return;
+	c->gpu.key = arena_printf(r->arena, "capabilities/gpu/vendor/nvidia/model/%s%s%s%s%s",
+				  gpu.model != NULL ? gpu.model : "*",
+				  gpu.ram != NULL ? "/ram/" : "", gpu.ram != NULL ? gpu.ram : "",
+				  gpu.interface != NULL ? "/interface/" : "",
+				  gpu.interface != NULL ? gpu.interface : "");
+	c->gpu.value = "true";
+}
+
+/* ------------------------------------------------------------------ */
+/* compute                                                             */
+
+static const struct sdl_key resources_keys[] = {
+	{ "cpu", SDL_REQUIRED, cpu_read, "write cpu: {units: 0.5}" },
+	{ "memory", SDL_REQUIRED, memory_read, "write memory: {size: 256Mi}" },
+	{ "storage", SDL_REQUIRED, storage_read, "write storage: {size: 1Gi}" },
+	{ "gpu", 0, gpu_read, NULL },
+	SDL_KEY_END
+};
+
+static void
+resources_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_object(r, at, resources_keys, out);
+}
+
+static const struct sdl_key compute_keys[] = { { "resources", SDL_REQUIRED, resources_read,
+						 "write resources: with cpu, memory, storage" },
+					       SDL_KEY_END };
+
+static void
+computes_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	(void)out;
+	if (!sdl_is_map(r, at))
+		return;
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_compute *c = sdl_push(r, &r->computes, sizeof(*c));
+
+		c->name = v->name;
+		c->at = sdl_member(r, at, v);
+		sdl_object(r, &c->at, compute_keys, c);
+	}
+}
+
+/* ------------------------------------------------------------------ */
+/* placement                                                           */
+
+static int
+attribute_order(const void *a, const void *b)
+{
+	return strcmp(((const struct attribute *)a)->key, ((const struct attribute *)b)->key);
+}
+
+static void
+attributes_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct json_list *list = &((struct sdl_place *)out)->attributes;
+
+	if (!sdl_is_map(r, at))
+		return;
+	if (at->node->count > GROUP_ATTRIBUTES_MAX / 2)
+		sdl_find(r, at, NULL, "more than %u attributes", GROUP_ATTRIBUTES_MAX / 2);
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_at member = sdl_member(r, at, v);
+		struct attribute *a = sdl_push(r, list, sizeof(*a));
+		const char *key_fault = rule_attribute_key(v->name);
+		const char *value_fault;
+
+		a->key = v->name;
+		if (key_fault != NULL)
+			sdl_find_name(r, &member, NULL, "%s", key_fault);
+		a->value = v->type == JSON_NULL ? "" : sdl_text(r, &member);
+		value_fault = a->value != NULL ? rule_attribute_value(a->value) : NULL;
+		if (value_fault != NULL)
+			sdl_find(r, &member, "write \"*\" for any value", "%s", value_fault);
+	}
+	if (list->count > 1)
+		qsort(list->items, list->count, sizeof(struct attribute), attribute_order);
+}
+
+static void
+auditors_read(struct sdl_reader *r, const struct sdl_at *at, struct json_strs *out)
+{
+	size_t index = 0;
+
+	if (!sdl_is_list(r, at, GROUP_AUDITORS_MAX))
+		return;
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_at item = sdl_item(r, at, v, index++);
+		const char *text = sdl_text(r, &item);
+		struct address address;
+		struct err why = ERR_NONE;
+
+		if (text == NULL)
+			continue;
+		if (address_read(text, &address, &why) < 0)
+			sdl_find(r, &item, "name an auditor of this market, or leave signedBy out",
+				 "an auditor is an address, 0x and 40 digits");
+		out->items = arena_grow(r->arena, out->items, out->count, sizeof(*out->items));
+		out->items[out->count++] = text;
+	}
+}
+
+static void
+all_of_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	auditors_read(r, at, &((struct sdl_place *)out)->signed_by);
+}
+
+/* One of one is all of one; a real choice cannot be said in a group. */
+static void
+any_of_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	if (at->node->type == JSON_ARRAY && at->node->count > 1)
+		sdl_find(r, at, "keep one, or write allOf",
+			 "a choice of auditors cannot be asked for here yet");
+	auditors_read(r, at, &((struct sdl_place *)out)->signed_by);
+}
+
+static const struct sdl_key signed_by_keys[] = { { "allOf", 0, all_of_read, NULL },
+						 { "anyOf", 0, any_of_read, NULL },
+						 SDL_KEY_END };
+
+static void
+signed_by_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_object(r, at, signed_by_keys, out);
+}
+
+/* ------------------------------------------------------------------ */
+/* pricing                                                             */
+
+static bool
+denom_is_good(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (strncmp(text, "ibc/", 4) == 0)
+		return len == 4 + 64 && strspn(text + 4, "0123456789ABCDEF") == 64;
+	return len >= 3 && len <= 16 && text[0] == 'u' &&
+	       strspn(text, "abcdefghijklmnopqrstuvwxyz") == len;
+}
+
+static void
+denom_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+
+	if (text != NULL && !denom_is_good(text))
+		sdl_find(r, at, "write denom: uakt", "denom is a micro denomination such as uakt");
+	((struct sdl_price *)out)->denom = text;
+}
+
+static void
+rate_found(struct sdl_reader *r, const struct sdl_at *at, struct sdl_price *p, const char *fault,
+	   struct rate rate)
+{
+	if (fault != NULL)
+		sdl_find(r, at, NULL, "%s, got %.40s", fault, at->node->text);
+	else if (p->rate.nano != 0)
+		sdl_find_name(r, at, "keep one of amount, per_hour, per_month",
+			      "there is a second price");
+	else
+		p->rate = rate;
+}
+
+static void
+amount_price_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+	struct rate rate = { 0 };
+
+	if (text != NULL)
+		rate_found(r, at, out, sdl_block_rate_read(text, &rate), rate);
+}
+
+static void
+hour_price_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+	struct rate rate = { 0 };
+
+	if (text != NULL)
+		rate_found(r, at, out, sdl_token_rate_read(text, SDL_HOUR_S, &rate), rate);
+}
+
+static void
+month_price_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+	struct rate rate = { 0 };
+
+	if (text != NULL)
+		rate_found(r, at, out, sdl_token_rate_read(text, SDL_MONTH_S, &rate), rate);
+}
+
+static const struct sdl_key price_keys[] = { { "denom", 0, denom_read, NULL },
+					     { "amount", 0, amount_price_read, NULL },
+					     { "per_hour", 0, hour_price_read, NULL },
+					     { "per_month", 0, month_price_read, NULL },
+					     SDL_KEY_END };
+
+static bool
+is_given(const struct json *object, const char *name)
+{
+	const struct json *v = json_get(object, name);
+
+	return v != NULL && v->type != JSON_NULL;
+}
+
+static void
+price_check(struct sdl_reader *r, struct sdl_price *p)
+{
+	bool block = is_given(p->at.node, "amount");
+	bool ours = is_given(p->at.node, "per_hour") || is_given(p->at.node, "per_month");
+
+	if (!block && !ours)
+		sdl_find_name(r, &p->at, "write per_hour: \"0.05\", or denom: uakt and amount: 100",
+			      "the price is missing");
+	if (block && p->denom == NULL)
+		sdl_find_name(r, &p->at, "write denom: uakt", "the key denom is missing");
+	if (!block && ours && p->denom != NULL)
+		sdl_find_name(r, &p->at, "leave denom out", "denom goes with amount");
+	if (p->denom == NULL)
+		p->denom = "token";
+	if (r->denom == NULL)
+		r->denom = p->denom;
+	else if (strcmp(r->denom, p->denom) != 0)
+		sdl_find_name(r, &p->at, NULL,
+			      "all prices must have one denomination: %.70s, "
+			      "then %.70s",
+			      r->denom, p->denom);
+}
+
+static void
+pricing_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct json_list *prices = &((struct sdl_place *)out)->prices;
+
+	if (!sdl_is_map(r, at))
+		return;
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_price *p = sdl_push(r, prices, sizeof(*p));
+
+		p->profile = v->name;
+		p->at = sdl_member(r, at, v);
+		if (v->type != JSON_OBJECT) {
+			(void)!sdl_is_map(r, &p->at);
+			continue;
+		}
+		sdl_object(r, &p->at, price_keys, p);
+		price_check(r, p);
+	}
+}
+
+static const struct sdl_key place_keys[] = { { "attributes", 0, attributes_read, NULL },
+					     { "signedBy", 0, signed_by_read, NULL },
+					     { "pricing", SDL_REQUIRED, pricing_read,
+					       "write pricing: {PROFILE: {per_hour: \"0.05\"}}" },
+					     SDL_KEY_END };
+
+static int
+place_order(const void *a, const void *b)
+{
+	return strcmp(((const struct sdl_place *)a)->name, ((const struct sdl_place *)b)->name);
+}
+
+static void
+places_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	(void)out;
+	if (!sdl_is_map(r, at))
+		return;
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_place *p = sdl_push(r, &r->places, sizeof(*p));
+		const char *fault = rule_name(v->name);
+
+		p->name = v->name;
+		p->at = sdl_member(r, at, v);
+		if (fault != NULL)
+			sdl_find_name(r, &p->at, NULL, "%s", fault);
+		sdl_object(r, &p->at, place_keys, p);
+	}
+	if (r->places.count > 1)
+		qsort(r->places.items, r->places.count, sizeof(struct sdl_place), place_order);
+}
+
+static const struct sdl_key profiles_keys[] = {
+	{ "compute", SDL_REQUIRED, computes_read,
+	  "say how much: compute: {NAME: {resources: ...}}" },
+	{ "placement", SDL_REQUIRED, places_read, "say where: placement: {NAME: {pricing: ...}}" },
+	SDL_KEY_END
+};
+
+void
+sdl_profiles_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	(void)out;
+	sdl_object(r, at, profiles_keys, out);
+}

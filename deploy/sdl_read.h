@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sdl_read.h - between the files of the SDL reader only.
+ *
+ *	sdl.c          the whole file, the deployment section, groups and manifests
+ *	sdl_service.c  services
+ *	sdl_profile.c  profiles.compute, profiles.placement
+ *	sdl_find.c     findings, and reading a tree by a table of keys
+ *	sdl_units.c    quantities and prices
+ *
+ * A section is read by its walker, which never stops at a fault: it adds a
+ * finding and goes on. What could not be read keeps its zero value; groups and
+ * manifests are made only of a file without findings.
+ */
+#ifndef GAVEL_SDL_READ_H
+#define GAVEL_SDL_READ_H
+
+#include "deploy/rules.h"
+#include "deploy/sdl.h"
+
+#define SDL_FINDINGS_MAX 100u
+
+/* A value and how one gets there: "services.web.expose.0.port". */
+struct sdl_at {
+	const struct json *node;
+	const char *path;
+};
+
+struct sdl_to {
+	const char *service;
+	struct sdl_at at;
+};
+
+struct sdl_port {
+	struct sdl_at at;
+	uint32_t port, as;
+	bool udp, global;
+	struct json_strs hosts;
+	struct json_list to; /* of struct sdl_to */
+};
+
+struct sdl_mount {
+	struct mount mount;
+	struct sdl_at at;
+};
+
+struct sdl_service {
+	struct sdl_at at;
+	struct service service;	 /* but for count, resources, exposes, mounts */
+	struct json_list ports;	 /* of struct sdl_port */
+	struct json_list mounts; /* of struct sdl_mount */
+	unsigned placements;	 /* how many it is deployed to */
+};
+
+struct sdl_compute {
+	const char *name;
+	struct sdl_at at;
+	struct resources resources; /* but for endpoints */
+	struct json_strs volumes;   /* names */
+	struct attribute gpu;	    /* what the provider must have; key NULL: nothing */
+};
+
+struct sdl_price {
+	const char *profile;
+	struct sdl_at at;
+	struct rate rate;
+	const char *denom;
+};
+
+/* One line of the deployment section. */
+struct sdl_line {
+	const struct sdl_service *service;
+	const struct sdl_compute *compute;
+	struct rate rate;
+	const char *denom;
+	uint32_t count;
+};
+
+struct sdl_place {
+	const char *name;
+	struct sdl_at at;
+	struct json_list attributes; /* of struct attribute, by key */
+	struct json_strs signed_by;
+	struct json_list prices; /* of struct sdl_price */
+	struct json_list lines;	 /* of struct sdl_line */
+};
+
+struct sdl_reader {
+	struct arena *arena;
+	struct sdl_finding *findings;
+	size_t finding_count;
+	struct json_list services; /* of struct sdl_service, by name once read */
+	struct json_list computes; /* of struct sdl_compute */
+	struct json_list places;   /* of struct sdl_place, by name once read */
+	struct sdl_at readonly;	   /* x-gavel.readonly; node NULL: not there */
+	const char *billing;
+	const char *denom; /* of the first price: all must agree */
+};
+
+/* --- findings --- */
+
+/* At the value; cure may be NULL. */
+void sdl_find(struct sdl_reader *r, const struct sdl_at *at, const char *cure, const char *fmt, ...)
+	printflike(4, 5);
+/* At the name before the value. */
+void sdl_find_name(struct sdl_reader *r, const struct sdl_at *at, const char *cure, const char *fmt,
+		   ...) printflike(4, 5);
+/* "did you mean NAME?" for the nearest of the names, at most 2 letters away, or
+ * NULL. names: `count` pointers, each `stride` bytes after the one before. */
+const char *sdl_nearest(struct sdl_reader *r, const char *word, const void *names, size_t count,
+			size_t stride) mustcheck;
+
+/* --- trees --- */
+
+struct sdl_at sdl_member(struct sdl_reader *r, const struct sdl_at *at, const struct json *member);
+struct sdl_at
+sdl_item(struct sdl_reader *r, const struct sdl_at *at, const struct json *item, size_t index);
+
+#define SDL_REQUIRED 1u
+#define SDL_IGNORED  2u /* belongs to the format, has no effect there either */
+#define SDL_NOT_YET  4u /* belongs to the format, cannot be leased here: refused */
+
+struct sdl_key {
+	const char *name;
+	unsigned flags;
+	void (*read)(struct sdl_reader *r, const struct sdl_at *at, void *out);
+	const char *cure; /* SDL_REQUIRED, SDL_NOT_YET: what to write */
+};
+
+#define SDL_KEY_END                                                                                \
+	{                                                                                          \
+		NULL, 0, NULL, NULL                                                                \
+	}
+
+/* Calls read(member, out) for each key that is there and not null, in the order
+ * of the file; unknown and missing keys become findings. */
+void
+sdl_object(struct sdl_reader *r, const struct sdl_at *at, const struct sdl_key *keys, void *out);
+/* Whether the value is of the kind; a finding if not. */
+bool sdl_is_map(struct sdl_reader *r, const struct sdl_at *at) mustcheck;
+bool sdl_is_list(struct sdl_reader *r, const struct sdl_at *at, size_t most) mustcheck;
+/* The scalar's text; NULL with a finding. */
+const char *sdl_text(struct sdl_reader *r, const struct sdl_at *at) mustcheck;
+bool
+sdl_u32(struct sdl_reader *r, const struct sdl_at *at, uint32_t min, uint32_t max, uint32_t *out);
+bool sdl_bool(struct sdl_reader *r, const struct sdl_at *at, bool *out);
+/* A list of texts, each checked by the rule (or NULL). */
+void sdl_strs(struct sdl_reader *r, const struct sdl_at *at, size_t most,
+	      const char *(*rule)(const char *), struct json_strs *out);
+/* Room for one more struct at the end of the list, zeroed. */
+void *sdl_push(struct sdl_reader *r, struct json_list *list, size_t size);
+
+/* --- sections --- */
+
+void sdl_services_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
+void sdl_profiles_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
+
+#endif

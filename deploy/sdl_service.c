@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sdl_service.c - the section services: what runs, and which ports it opens.
+ * Looks at one service at a time; who refers to whom is sdl.c's business.
+ */
+#include "sdl_read.h"
+
+#include <strings.h>
+
+/* ------------------------------------------------------------------ */
+/* expose                                                              */
+
+static void
+port_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_u32(r, at, 1, 65535, &((struct sdl_port *)out)->port);
+}
+
+static void
+as_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_u32(r, at, 1, 65535, &((struct sdl_port *)out)->as);
+}
+
+static void
+proto_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+
+	if (text == NULL || strcasecmp(text, "tcp") == 0)
+		return;
+	if (strcasecmp(text, "udp") == 0)
+		((struct sdl_port *)out)->udp = true;
+	else
+		sdl_find(r, at, "HTTP is tcp with as: 80", "proto must be tcp or udp, got %.20s",
+			 text);
+}
+
+static void
+accept_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_strs(r, at, EXPOSE_HOSTS_MAX, rule_host, &((struct sdl_port *)out)->hosts);
+}
+
+static void
+to_service_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct sdl_port *port = out;
+	const char *text = sdl_text(r, at);
+	struct sdl_to *to;
+
+	if (text == NULL || *text == '\0')
+		return;
+	to = sdl_push(r, &port->to, sizeof(*to));
+	*to = (struct sdl_to){ text, *at };
+}
+
+static void
+to_global_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct sdl_port *port = out;
+	bool global = false;
+
+	if (sdl_bool(r, at, &global))
+		port->global = port->global || global;
+}
+
+/* Limits of Akash's ingress. Read, so that a mistake is seen; ours has its own. */
+static void
+http_options_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	static const struct {
+		const char *name;
+		uint32_t max;
+	} numbers[] = {
+		{ "max_body_size", 104857600 },
+		{ "proxy_buffer_size", 1048576 },
+		{ "read_timeout", 60000 },
+		{ "send_timeout", 60000 },
+		{ "next_tries", UINT32_MAX },
+		{ "next_timeout", UINT32_MAX },
+		{ "next_cases", 0 },
+	};
+	uint32_t v;
+
+	(void)out;
+	if (!sdl_is_map(r, at))
+		return;
+	for (const struct json *m = at->node->first; m != NULL; m = m->next) {
+		struct sdl_at member = sdl_member(r, at, m);
+		size_t i = 0;
+
+		while (i < NELEMS(numbers) && strcmp(numbers[i].name, m->name) != 0)
+			i++;
+		if (i == NELEMS(numbers))
+			sdl_find_name(r, &member,
+				      sdl_nearest(r, m->name, &numbers[0].name, NELEMS(numbers),
+						  sizeof(numbers[0])),
+				      "there is no key \"%.60s\" here", m->name);
+		else if (m->type == JSON_NULL)
+			continue;
+		else if (numbers[i].max == 0)
+			(void)!sdl_is_list(r, &member, 16);
+		else
+			sdl_u32(r, &member, 0, numbers[i].max, &v);
+	}
+}
+
+static const struct sdl_key to_keys[] = { { "service", 0, to_service_read, NULL },
+					  { "global", 0, to_global_read, NULL },
+					  { "http_options", SDL_IGNORED, http_options_read, NULL },
+					  { "ip", SDL_NOT_YET, NULL,
+					    "leave ip out: the provider's own address is used" },
+					  SDL_KEY_END };
+
+static void
+to_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	size_t index = 0;
+
+	if (!sdl_is_list(r, at, GROUP_SERVICES_MAX))
+		return;
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_at item = sdl_item(r, at, v, index++);
+
+		sdl_object(r, &item, to_keys, out);
+	}
+}
+
+static const struct sdl_key expose_keys[] = {
+	{ "port", SDL_REQUIRED, port_read, "write port: 80, the port inside the container" },
+	{ "as", 0, as_read, NULL },
+	{ "proto", 0, proto_read, NULL },
+	{ "accept", 0, accept_read, NULL },
+	{ "to", 0, to_read, NULL },
+	{ "http_options", SDL_IGNORED, http_options_read, NULL },
+	SDL_KEY_END
+};
+
+static void
+expose_check(struct sdl_reader *r, const struct sdl_port *port)
+{
+	uint32_t as = port->as != 0 ? port->as : port->port;
+
+	if (port->hosts.count > 0 && (!port->global || port->udp || as != 80))
+		sdl_find(r, &port->at, "add as: 80 and to: [{global: true}], or leave accept out",
+			 "accept goes with HTTP: tcp, as 80, global");
+}
+
+static void
+expose_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct sdl_service *s = out;
+	size_t index = 0;
+
+	if (!sdl_is_list(r, at, SERVICE_EXPOSES_MAX))
+		return;
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_port *port = sdl_push(r, &s->ports, sizeof(*port));
+
+		port->at = sdl_item(r, at, v, index++);
+		sdl_object(r, &port->at, expose_keys, port);
+		expose_check(r, port);
+	}
+}
+
+/* ------------------------------------------------------------------ */
+/* params                                                              */
+
+static void
+mount_path_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+	const char *fault = text != NULL ? rule_mount_path(text) : NULL;
+
+	if (fault != NULL)
+		sdl_find(r, at, NULL, "%s", fault);
+	((struct mount *)out)->path = text;
+}
+
+static void
+mount_readonly_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_bool(r, at, &((struct mount *)out)->readonly);
+}
+
+static const struct sdl_key mount_keys[] = { { "mount", SDL_REQUIRED, mount_path_read,
+					       "write mount: /path/inside" },
+					     { "readOnly", 0, mount_readonly_read, NULL },
+					     SDL_KEY_END };
+
+static void
+mounts_check(struct sdl_reader *r, const struct sdl_service *s)
+{
+	const struct sdl_mount *m = s->mounts.items;
+
+	for (size_t i = 0; i < s->mounts.count; i++)
+		for (size_t k = 0; k < i; k++)
+			if (m[i].mount.path != NULL && m[k].mount.path != NULL &&
+			    strcmp(m[i].mount.path, m[k].mount.path) == 0)
+				sdl_find(r, &m[i].at, NULL, "two volumes are mounted at %.80s",
+					 m[i].mount.path);
+}
+
+static void
+mounts_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct sdl_service *s = out;
+
+	if (!sdl_is_map(r, at))
+		return;
+	if (at->node->count > SERVICE_MOUNTS_MAX)
+		sdl_find(r, at, NULL, "%zu mounts, at most %u", at->node->count,
+			 SERVICE_MOUNTS_MAX);
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_mount *m = sdl_push(r, &s->mounts, sizeof(*m));
+
+		m->at = sdl_member(r, at, v);
+		m->mount.volume = v->name;
+		sdl_object(r, &m->at, mount_keys, &m->mount);
+	}
+	mounts_check(r, s);
+}
+
+static const struct sdl_key params_keys[] = {
+	{ "storage", 0, mounts_read, NULL },
+	{ "permissions", SDL_NOT_YET, NULL, "leave permissions out: there is no Kubernetes here" },
+	{ "tee", SDL_NOT_YET, NULL, "leave tee out" },
+	SDL_KEY_END
+};
+
+static void
+params_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_object(r, at, params_keys, out);
+}
+
+/* ------------------------------------------------------------------ */
+/* credentials                                                         */
+
+static const char *
+credential(struct sdl_reader *r, const struct sdl_at *at)
+{
+	const char *text = sdl_text(r, at);
+
+	if (text != NULL && (*text == '\0' || strpbrk(text, "\r\n\t") != NULL ||
+			     text[strspn(text, " ")] == '\0' || rule_argument(text) != NULL))
+		sdl_find(r, at, NULL, "%s must be a line of text", at->node->name);
+	return text;
+}
+
+static void
+user_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	((struct service *)out)->registry_user = credential(r, at);
+}
+
+static void
+password_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	((struct service *)out)->registry_password = credential(r, at);
+}
+
+static void
+host_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	((struct service *)out)->registry_host = credential(r, at);
+}
+
+static const struct sdl_key credentials_keys[] = {
+	{ "host", SDL_REQUIRED, host_read, "write host: registry.example.org" },
+	{ "username", SDL_REQUIRED, user_read, NULL },
+	{ "password", SDL_REQUIRED, password_read, NULL },
+	{ "email", SDL_IGNORED, NULL, NULL },
+	SDL_KEY_END
+};
+
+static void
+credentials_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_object(r, at, credentials_keys, &((struct sdl_service *)out)->service);
+}
+
+/* ------------------------------------------------------------------ */
+/* The service.                                                        */
+
+static void
+image_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct sdl_service *s = out;
+	const char *fault;
+
+	s->service.image = sdl_text(r, at);
+	if (s->service.image == NULL)
+		return;
+	fault = rule_image(s->service.image);
+	if (fault != NULL)
+		sdl_find(r, at, "pin a tag, name:1.27, or a digest, name@sha256:...", "%s", fault);
+}
+
+static void
+command_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_strs(r, at, SERVICE_ARGS_MAX, rule_argument,
+		 &((struct sdl_service *)out)->service.command);
+}
+
+static void
+args_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_strs(r, at, SERVICE_ARGS_MAX, rule_argument,
+		 &((struct sdl_service *)out)->service.args);
+}
+
+/* "NAME" alone is NAME without a value, as on Akash. */
+static const char *
+variable(struct sdl_reader *r, const char *text)
+{
+	return strchr(text, '=') != NULL ? text : arena_printf(r->arena, "%s=", text);
+}
+
+static bool
+variable_is_set(const struct json_strs *env, const char *text)
+{
+	size_t len = strcspn(text, "=") + 1;
+
+	for (size_t i = 0; i < env->count; i++)
+		if (strncmp(env->items[i], text, len) == 0)
+			return true;
+	return false;
+}
+
+static void
+env_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct json_strs *env = &((struct sdl_service *)out)->service.env;
+	size_t index = 0;
+
+	if (!sdl_is_list(r, at, SERVICE_ENV_MAX))
+		return;
+	env->items = arena_alloc(r->arena, (at->node->count + 1) * sizeof(*env->items));
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_at item = sdl_item(r, at, v, index++);
+		const char *cure = v->type == JSON_OBJECT ? "write NAME=value, with =" : NULL;
+		const char *fault = "a variable is NAME=value";
+		const char *text = NULL;
+
+		if (v->type == JSON_STRING) {
+			text = variable(r, v->text);
+			fault = rule_env(text);
+		}
+		if (fault != NULL)
+			sdl_find(r, &item, cure, "%s", fault);
+		else if (variable_is_set(env, text))
+			sdl_find(r, &item, "keep one of them", "the variable %.*s stands twice",
+				 (int)MIN(strcspn(text, "="), 60), text);
+		else
+			env->items[env->count++] = text;
+	}
+}
+
+static const struct sdl_key service_keys[] = { { "image", SDL_REQUIRED, image_read,
+						 "write image: name:tag" },
+					       { "command", 0, command_read, NULL },
+					       { "args", 0, args_read, NULL },
+					       { "env", 0, env_read, NULL },
+					       { "expose", 0, expose_read, NULL },
+					       { "params", 0, params_read, NULL },
+					       { "credentials", 0, credentials_read, NULL },
+					       { "dependencies", SDL_IGNORED, NULL, NULL },
+					       SDL_KEY_END };
+
+static int
+service_order(const void *a, const void *b)
+{
+	const struct sdl_service *x = a, *y = b;
+
+	return strcmp(x->service.name, y->service.name);
+}
+
+void
+sdl_services_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	(void)out;
+	if (!sdl_is_map(r, at))
+		return;
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_service *s = sdl_push(r, &r->services, sizeof(*s));
+		const char *fault = rule_name(v->name);
+
+		s->service.name = v->name;
+		s->at = sdl_member(r, at, v);
+		if (fault != NULL)
+			sdl_find_name(r, &s->at, NULL, "%s", fault);
+		sdl_object(r, &s->at, service_keys, s);
+	}
+	if (r->services.count > 1)
+		qsort(r->services.items, r->services.count, sizeof(struct sdl_service),
+		      service_order);
+}

@@ -1,0 +1,39 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# build.sh [DIRECTORY]: compile the contracts and leave Escrow.bin, Escrow.json,
+# TestToken.bin and TestToken.json there: creation bytecode in hex, and the ABI.
+# Says nothing when there is nothing to do.
+set -eu
+
+into=${1:-$(dirname "$0")/../../build/contracts}
+mkdir -p "$into"
+into=$(cd "$into" && pwd)
+cd "$(dirname "$0")"
+
+# node_modules belongs to one lock file; the stamp says to which.
+lock=$(sha256sum package-lock.json | cut -d' ' -f1)
+if [ "$(cat node_modules/.lock-hash 2>/dev/null)" != "$lock" ]; then
+	echo "npm ci" >&2
+	npm ci --ignore-scripts --no-audit --no-fund --silent >&2
+	echo "$lock" >node_modules/.lock-hash
+fi
+
+# Everything that the bytecode follows from.
+made=$(cat src/*.sol foundry.toml tools/solc-js package-lock.json build.sh | sha256sum | cut -d' ' -f1)
+if [ "$(cat "$into/.made-from" 2>/dev/null)" = "$made" ] &&
+	[ -s "$into/Escrow.bin" ] && [ -s "$into/TestToken.bin" ]; then
+	exit 0
+fi
+
+forge=node_modules/@foundry-rs/forge-linux-$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')/bin/forge
+[ -x "$forge" ] || forge=node_modules/.bin/forge
+"$forge" build --quiet src/Escrow.sol src/TestToken.sol >&2
+
+for name in Escrow TestToken; do
+	node -e '
+		const made = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
+		require("fs").writeFileSync(process.argv[2] + ".bin", made.bytecode.object.slice(2) + "\n");
+		require("fs").writeFileSync(process.argv[2] + ".json", JSON.stringify(made.abi, null, 1) + "\n");
+	' "out/$name.sol/$name.json" "$into/$name"
+done
+echo "$made" >"$into/.made-from"

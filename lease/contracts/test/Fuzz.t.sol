@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Escrow} from "../src/Escrow.sol";
+import {vm} from "./Vm.sol";
+import {Base} from "./Base.sol";
+
+/// Properties that hold for any numbers.
+contract FuzzTest is Base {
+    /// The fee of a thousand settlements is the fee of one.
+    function testFuzz_fee_does_not_depend_on_how_often_one_settles(uint16 feeBps, uint16[6] memory steps) public {
+        order.feeBps = uint16(feeBps % 2001);
+        lease = leaseFrom(order, provider, RATE);
+        id = idOf(lease);
+        open();
+        uint96 amount;
+        for (uint256 i = 0; i < steps.length; i++) {
+            after_(uint32(1) + steps[i]);
+            amount = due(RATE, time() - T0);
+            if (amount > DEPOSIT) amount = DEPOSIT;
+            settles(settlement(lease, amount, time(), TENANT, PROVIDER));
+            vm.assertEq(state().paid, amount, "paid to the unit");
+        }
+        vm.assertEq(balance(auctioneer), uint256(amount) * order.feeBps / 10000, "fee of the sum");
+        vm.assertEq(balance(provider) + balance(auctioneer), amount, "and the rest");
+        conserved();
+    }
+
+    /// Whatever is signed, claimed and in whatever order: never above rate x elapsed, counted once from the start.
+    function testFuzz_never_above_the_rate(uint128 rate, uint16 baseBps, uint16[6] memory gaps, uint8 kinds) public {
+        order.maxRate = type(uint128).max;
+        order.baseBps = uint16(baseBps % 10001);
+        rate = uint128(1 + rate % 1e13);
+        lease = leaseFrom(order, provider, rate);
+        id = idOf(lease);
+        open();
+        after_(LAUNCH + 1);
+        for (uint256 i = 0; i < gaps.length; i++) {
+            after_(uint32(1) + gaps[i]);
+            if (kinds >> i & 1 == 0) {
+                settles(settlement(lease, DEPOSIT, time() - uint32(gaps[i] / 2), TENANT, PROVIDER));
+            } else {
+                vm.prank(provider);
+                try escrow.claim(lease, DEPOSIT) {
+                    after_(WINDOW);
+                    escrow.finish(lease);
+                } catch {}
+            }
+            vm.assertLe(state().paid, uint256(rate) * (state().upTo - T0) / 1e9, "rate");
+            vm.assertLe(state().paid, DEPOSIT, "deposit");
+            vm.assertLe(state().upTo, time(), "time");
+        }
+        conserved();
+    }
+
+    /// stop, a claim, two windows: always empty, always exact.
+    function testFuzz_stop_empties_the_lease(uint32 run, uint96 amount, uint32 wait, bool claims) public {
+        open();
+        after_(1 + run % 1_000_000);
+        settles(settlement(lease, amount % (2 * DEPOSIT), time() - run % 50, TENANT, PROVIDER));
+        after_(wait % 1000);
+        vm.prank(tenant);
+        escrow.stop(lease);
+        if (claims) {
+            after_(wait % WINDOW);
+            vm.prank(provider);
+            try escrow.claim(lease, amount) {} catch {}
+        }
+        after_(2 * WINDOW + 1);
+        escrow.expire(lease);
+        vm.assertEq(state().deposit, 0, "ended");
+        vm.assertEq(balance(tenant), 10 * DEPOSIT - state().paid, "exact");
+        conserved();
+    }
+
+    /// Each nonce has its own bit.
+    function testFuzz_nonces_are_apart(uint64 a, uint64 b) public {
+        vm.assume(a != b);
+        vm.prank(tenant);
+        escrow.cancel(a);
+        vm.assertTrue(escrow.nonceUsed(tenant, a), "burnt");
+        vm.assertTrue(!escrow.nonceUsed(tenant, b), "not the other");
+        vm.assertTrue(!escrow.nonceUsed(provider, a), "nor anybody else's");
+    }
+
+    /// base is the share of the rate, rounded up, and nothing else is taken.
+    function testFuzz_base_is_the_ceiling(uint128 rate, uint16 bps, uint128 base) public {
+        order.maxRate = type(uint128).max;
+        order.baseBps = uint16(bps % 10001);
+        rate = rate == 0 ? 1 : rate;
+        Escrow.Lease memory l = leaseFrom(order, provider, rate);
+        uint128 right = l.base;
+        if (base != right) {
+            l.base = base;
+            refused(opens(opening(order, l)), Escrow.BadTerms.selector, "another base");
+            l.base = right;
+        }
+        taken(opens(opening(order, l)), "the ceiling");
+    }
+
+    /// Any bit of any signature turned over: skipped.
+    function testFuzz_a_flipped_bit_is_refused(uint8 which, uint8 bit) public {
+        Escrow.Opening memory o = opening(order, lease);
+        Escrow.Sig memory sig = which % 3 == 0 ? o.tenantSig : which % 3 == 1 ? o.providerSig : o.auctioneerSig;
+        if (which % 2 == 0) sig.r ^= bytes32(uint256(1) << bit);
+        else sig.vs ^= bytes32(uint256(1) << bit);
+        vm.assertTrue(opens(o) != 0, "flipped");
+        vm.assertEq(state().deposit, 0, "not open");
+    }
+}

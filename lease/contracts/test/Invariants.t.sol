@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {Escrow} from "../src/Escrow.sol";
+import {TestToken} from "../src/TestToken.sol";
+import {vm} from "./Vm.sol";
+import {Handler} from "./Handler.sol";
+
+/// What holds after any sequence of calls.
+contract InvariantsTest {
+    Handler private handler;
+
+    function setUp() public {
+        vm.warp(1_800_000_000);
+        handler = new Handler();
+    }
+
+    /// forge calls only this contract's functions.
+    function targetContracts() external view returns (address[] memory t) {
+        t = new address[](1);
+        t[0] = address(handler);
+    }
+
+    function escrow() private view returns (Escrow) {
+        return handler.theEscrow();
+    }
+
+    /// One campaign for all: each costs a market's life.
+    function invariant_money_is_where_it_should_be() external view {
+        nothing_broken();
+        conservation();
+        events_tell_everything();
+    }
+
+    /// Nothing that the handler watches for has happened: see its flags.
+    function nothing_broken() private view {
+        vm.assertTrue(bytes(handler.broken()).length == 0, handler.broken());
+    }
+
+    /// Balances and leases together are the tokens held, and these what came in less what went out.
+    function conservation() private view {
+        uint256 sum;
+        for (uint256 i = 0; i < handler.peopleCount(); i++) sum += escrow().balanceOf(handler.people(i));
+        for (uint256 i = 0; i < handler.leases(); i++) {
+            (uint96 deposit, uint96 paid,,) = escrow().leaseState(handler.ids(i));
+            if (deposit != 0) sum += deposit - paid;
+        }
+        uint256 held = TestToken(address(escrow().token())).balanceOf(address(escrow()));
+        vm.assertEq(sum, held, "owed is held");
+        vm.assertEq(held, handler.into() - handler.outOf(), "came in less went out");
+    }
+
+    /// An indexer that knows the events alone knows every balance and every lease.
+    function events_tell_everything() private view {
+        for (uint256 i = 0; i < handler.peopleCount(); i++) {
+            address who = handler.people(i);
+            vm.assertEq(handler.book(who), escrow().balanceOf(who), "balance by the events");
+        }
+        for (uint256 i = 0; i < handler.leases(); i++) {
+            (uint96 deposit, uint96 paid,,) = escrow().leaseState(handler.ids(i));
+            vm.assertEq(handler.heldBy(handler.ids(i)), deposit == 0 ? 0 : deposit - paid, "lease by the events");
+        }
+    }
+
+    /// A run in which some kind of call never had an effect proves nothing about it.
+    function afterInvariant() external view {
+        string[13] memory kinds = [
+            "deposit", "withdraw", "open", "settle", "close", "topUp", "stop", "claim", "finish", "expire", "void",
+            "cancel", "skip"
+        ];
+        for (uint256 i = 0; i < kinds.length; i++) {
+            vm.assertTrue(handler.count(kinds[i]) != 0, string.concat("never happened: ", kinds[i]));
+        }
+    }
+}

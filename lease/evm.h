@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * evm.h - an Ethereum node's JSON-RPC (execution-apis), the door to the chain.
+ *
+ * Requests and replies are pure pairs (rpc_*, rpc_*_read), so the same code
+ * serves a task (fetch_start between them) and the command line (evm_now).
+ * Replies are hostile input: sizes and forms are checked.
+ */
+#ifndef GAVEL_EVM_H
+#define GAVEL_EVM_H
+
+#include "lease/escrow.h"
+#include "lease/tx.h"
+#include "lib/fetch.h"
+
+extern const struct code EVM_REFUSED; /* the contract said no; the text has its reason */
+extern const struct code EVM_UNFUNDED; /* the sender cannot pay for gas */
+extern const struct code EVM_WRONG_CHAIN;
+extern const struct code EVM_BAD_REPLY;	       /* a reply that makes no sense */
+extern const struct code EVM_NODE;	       /* the node could not: try again, or another */
+extern const struct code EVM_NONCE_LOW, EVM_KNOWN; /* not errors for a re-send: look it up */
+extern const struct code EVM_UNDERPRICED;      /* fees too low: evm_fees_bump() and again */
+extern const struct code EVM_TOO_MANY;	       /* logs: ask for half the range */
+
+struct evm_block {
+	uint64_t number;
+	struct hash hash, parent;
+	uint64_t time; /* unix seconds */
+	u128 base_fee; /* wei */
+};
+
+struct evm_log {
+	struct hash topics[4];
+	size_t topic_count;
+	const uint8_t *data;
+	size_t len;
+	uint64_t block, index;
+	struct hash block_hash, tx_hash;
+	struct address address;
+};
+
+struct evm_receipt {
+	bool found;
+	bool success;
+	uint64_t block, gas_used;
+	struct hash block_hash;
+	struct address created;
+	struct evm_log *logs;
+	size_t log_count;
+};
+
+/* Wei per gas. */
+struct evm_fees {
+	u128 tip, max_fee;
+};
+
+/* Bodies of requests, in the arena. A tag is latest, safe, finalized. */
+const char *rpc_chain_id(struct arena *a);
+const char *rpc_block(struct arena *a, const char *tag_or_null, uint64_t number);
+const char *rpc_nonce(struct arena *a, const struct address *who);
+const char *rpc_fee_history(struct arena *a);
+/* `from` and, for a creation, `to` may be NULL. */
+const char *rpc_gas(struct arena *a, const struct address *from, const struct address *to,
+		    struct calldata data);
+const char *rpc_call(struct arena *a, const struct address *from, const struct address *to,
+		     struct calldata data);
+const char *rpc_send(struct arena *a, const uint8_t *raw, size_t len);
+const char *rpc_receipt(struct arena *a, const struct hash *tx);
+const char *rpc_logs(struct arena *a, const struct address *contract, uint64_t from, uint64_t to);
+
+/* Replies. rpc_result() gives the "result" or the node's error as e: one of the
+ * codes above. A reply of more than JSON_BYTES_MAX is ERR_TOO_BIG. */
+int rpc_result(struct arena *a, const char *text, size_t len, struct json **result,
+	       struct err *e) mustcheck;
+int rpc_uint_read(const struct json *result, u128 *out, struct err *e) mustcheck;
+int rpc_bytes_read(struct arena *a, const struct json *result, const uint8_t **bytes, size_t *len,
+		   struct err *e) mustcheck;
+int rpc_hash_read(const struct json *result, struct hash *out, struct err *e) mustcheck;
+int rpc_block_read(const struct json *result, struct evm_block *out, struct err *e) mustcheck;
+int rpc_receipt_read(struct arena *a, const struct json *result, struct evm_receipt *out,
+		     struct err *e) mustcheck;
+int rpc_logs_read(struct arena *a, const struct json *result, struct evm_log **logs, size_t *count,
+		  struct err *e) mustcheck;
+/* Of rpc_fee_history(): what the middle of the last blocks paid as a tip, and
+ * twice the next base fee above it. */
+int rpc_fees_read(const struct json *result, struct evm_fees *out, struct err *e) mustcheck;
+/* Whether half the range of blocks can help a request for logs. */
+bool evm_logs_too_many(const struct err *e);
+
+/* Fees without a history: this tip, and twice the base fee above it. */
+#define EVM_TIP_WEI ((u128)1000000000u)
+u128 evm_max_fee(const struct evm_block *latest);
+/* What replaces a transaction that is stuck: both an eighth more (nodes ask for
+ * a tenth). */
+struct evm_fees evm_fees_bump(struct evm_fees fees);
+/* An estimate plus a fifth; at most what a transaction may have (EIP-7825). */
+#define EVM_GAS_MAX 16777216u
+uint64_t evm_gas_limit(u128 estimate);
+
+struct evm {
+	struct json_strs urls; /* borrowed */
+	uint64_t chain_id;
+	u128 fee_max; /* wei per gas that evm_send_now() pays at most; 0: 1000 gwei */
+	size_t first; /* the endpoint to ask first */
+};
+
+/* In a task: evm_call_start() in a step and evm_call_result() in the next. An
+ * endpoint that did not answer is passed over the next time. */
+struct evm_call {
+	struct fetch fetch;
+	struct evm *evm; /* borrowed */
+};
+enum next evm_call_start(struct task *t, struct evm *evm, const char *body, struct evm_call *call);
+int evm_call_result(struct arena *a, struct evm_call *call, struct json **result,
+		    struct err *e) mustcheck;
+
+/* For the command line, blocking: each endpoint in turn until one answers. */
+int evm_now(struct arena *a, const struct evm *evm, const char *body, struct json **result,
+	    struct err *e) mustcheck;
+/* The node's chain id must be evm->chain_id (0: it is filled in). */
+int evm_check_chain(struct arena *a, struct evm *evm, struct err *e) mustcheck;
+/* Try, sign, send and wait for the receipt (two minutes at most); `to` NULL
+ * makes a contract. What the contract refuses is not sent: EVM_REFUSED. */
+int evm_send_now(struct arena *a, const struct evm *evm, const struct key *key,
+		 const struct address *to, struct calldata data, struct evm_receipt *receipt,
+		 struct err *e) mustcheck;
+/* A contract, and its address checked against the sender's nonce. */
+int evm_deploy_now(struct arena *a, const struct evm *evm, const struct key *key,
+		   struct calldata code, struct evm_receipt *receipt, struct err *e) mustcheck;
+int evm_call_now(struct arena *a, const struct evm *evm, const struct address *to,
+		 struct calldata data, const uint8_t **out, size_t *len, struct err *e) mustcheck;
+
+#endif

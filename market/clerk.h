@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * clerk.h - the role that decides: rounds, awards, the chain, settlement. It
+ * has the database and a channel to the key holder, and listens to nobody.
+ * Exactly one clerk works on a database at a time: it holds an advisory lock
+ * for its session, and another market's clerk takes over when it is gone.
+ *
+ *	clerk.c    the desk: orders whose time has come, one life_next() each
+ *	round.c    a sealed round: announce, close, open, clear, award
+ *	indexer.c  the chain's events into the database
+ *	settler.c  intents into transactions
+ */
+#ifndef GAVEL_MARKET_CLERK_H
+#define GAVEL_MARKET_CLERK_H
+
+#include "lease/documents.h"
+#include "lease/life.h"
+#include "lib/chan.h"
+#include "lib/db.h"
+#include "market/settings.h"
+
+struct clerk {
+	struct loop loop;
+	struct db *db;
+	struct chan *signer;
+	const struct market_settings *settings;
+	struct domain domain;
+	struct address market;
+	int pokes[8]; /* to and from the web roles; -1 ends the list */
+	struct timer *desk_timer, *index_timer, *settle_timer;
+	bool desk_busy, desk_again, index_busy, settle_busy, settle_again;
+	mono_t settled_at; /* when vouchers were last gathered */
+	struct at_work *at_work; /* orders that a task is busy with */
+};
+
+struct clerk_start {
+	const struct market_settings *settings;
+	struct address market;
+	uint32_t webs;
+};
+_Noreturn void clerk_run(void *start, const int *fds);
+
+/* The row of an order at the desk, as query orders_due gives it. */
+struct desk_order {
+	struct hash hash;
+	struct id id;
+	struct address tenant;
+	struct order_terms terms;
+	struct sig sig;
+	struct group group;
+	uint32_t care_hours;
+	int64_t window_us;
+	struct life_facts facts;
+	struct hash round_key;
+	/* the live lease, if facts.lease is not LEASE_NONE */
+	struct hash lease;
+	struct id lease_id;
+	struct address provider;
+	struct rate rate;
+	struct lease_terms lease_terms;
+	wall_t opened_at;
+	const char *refused, *launch_error;
+};
+
+/* Steps for one action; the task's state is a struct desk_order. */
+void round_announce(struct clerk *c, const struct desk_order *o);
+void round_clear(struct clerk *c, const struct desk_order *o);
+
+/* Tell the web roles that gavel.event has grown. */
+void clerk_tell_webs(struct clerk *c);
+/* Look at the desk at the next turn. */
+void clerk_look(struct clerk *c);
+/* A task of the clerk's on a copy of the order; errors are logged, and the
+ * order is looked at again by its timer. */
+struct task *clerk_task(struct clerk *c, const char *name, const struct step *steps,
+			const struct desk_order *o);
+struct clerk *clerk_of(struct task *t);
+struct desk_order *clerk_order(struct task *t);
+void clerk_event(struct batch *b, const char *type, const char *prefix, const struct id *id,
+		 wall_t now, const char *data);
+
+void indexer_poll(void *clerk);
+void settler_poll(void *clerk);
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "market/settings.h"
+
+#include "lib/conf.h"
+
+#define T struct market_settings
+static const struct json_field fields[] = {
+	JSON_STR(T, listen, 64, JSON_OPTIONAL),
+	JSON_U32(T, port, 65535, JSON_OPTIONAL),
+	JSON_U32(T, workers, 64, JSON_OPTIONAL),
+	JSON_STR(T, database, 1000, 0),
+	JSON_STR(T, user, 32, JSON_OPTIONAL),
+	JSON_STR(T, key_file, 500, 0),
+	JSON_STR(T, password_file, 500, 0),
+	JSON_STR(T, tls_cert, 500, JSON_OPTIONAL),
+	JSON_STR(T, tls_key, 500, JSON_OPTIONAL),
+	JSON_STR(T, rpc_url, 500, 0),
+	JSON_U64(T, chain_id, 0),
+	JSON_ADDRESS(T, escrow, 0),
+	JSON_ADDRESS(T, token, 0),
+	JSON_STR(T, token_symbol, 12, JSON_OPTIONAL),
+	JSON_U32(T, token_decimals, 18, JSON_OPTIONAL),
+	JSON_STR(T, sql_dir, 500, JSON_OPTIONAL),
+	JSON_STR(T, openapi_file, 500, JSON_OPTIONAL),
+	JSON_U32(T, fee_bps, 2000, JSON_OPTIONAL),
+	JSON_U32(T, accept_ms, 60000, JSON_OPTIONAL),
+	JSON_U32(T, launch_s, 3600, JSON_OPTIONAL),
+	JSON_U32(T, established_launches, 1000, JSON_OPTIONAL),
+	JSON_U32(T, window_min_s, 0, JSON_OPTIONAL),
+	JSON_U32(T, window_max_s, 0, JSON_OPTIONAL),
+	JSON_U32(T, settle_every_ms, 0, JSON_OPTIONAL),
+	JSON_U32(T, chain_poll_ms, 60000, JSON_OPTIONAL),
+	JSON_U64(T, chain_start, JSON_OPTIONAL),
+	JSON_U32(T, confirmations, 10000, JSON_OPTIONAL),
+	JSON_END
+};
+#undef T
+
+int
+market_settings_read(struct arena *a, const char *path, struct market_settings *s, struct err *e)
+{
+	*s = (struct market_settings){
+		.listen = "127.0.0.1",
+		.port = 8480,
+		.workers = 1,
+		.token_symbol = "tokens",
+		.token_decimals = 6,
+		.sql_dir = GAVEL_DATADIR "/sql",
+		.openapi_file = GAVEL_DATADIR "/openapi.yaml",
+		.fee_bps = 100,
+		.accept_ms = 1500,
+		.launch_s = 60,
+		.established_launches = 1,
+		.window_min_s = 600,
+		.window_max_s = 30 * 86400,
+		.settle_every_ms = 60000,
+		.chain_poll_ms = 1000,
+		.confirmations = 2,
+	};
+	return conf_read(a, path, fields, s, e);
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * web.h - the role that reads the network: REST API over the database. It
+ * holds neither a key nor root. Facts go into the database, and the clerk is
+ * poked; what follows from them is the clerk's to say.
+ */
+#ifndef GAVEL_MARKET_WEB_H
+#define GAVEL_MARKET_WEB_H
+
+#include "lib/db.h"
+#include "lib/http.h"
+#include "market/settings.h"
+
+struct web {
+	struct loop loop;
+	struct db *db;
+	struct http *http;
+	const struct market_settings *settings;
+	struct domain domain;
+	struct address market;	 /* the auctioneer's address */
+	int poke;		 /* to the clerk and from it */
+	struct feed *feed;	 /* events_api.c */
+	bool draining;
+};
+
+/* The role. fds[0]: the socket shared with the clerk. Never returns. */
+struct web_start {
+	const struct market_settings *settings;
+	struct address market;
+};
+_Noreturn void web_run(void *start, const int *fds);
+
+/* There is something new for the clerk. Loss is harmless: it has a timer. */
+void web_poke(struct web *w);
+
+/* Routes of the *_api.c files. */
+void info_show(struct request *r);
+void info_health(struct request *r);
+void info_ready(struct request *r);
+void info_openapi(struct request *r);
+void account_show(struct request *r);
+void order_create(struct request *r);
+void order_show(struct request *r);
+void order_list(struct request *r);
+void order_cancel(struct request *r);
+void order_bids(struct request *r);
+void round_show(struct request *r);
+void bid_create(struct request *r);
+void decline_create(struct request *r);
+void lease_accept(struct request *r);
+void lease_refuse(struct request *r);
+void lease_launch(struct request *r);
+void lease_show(struct request *r);
+void lease_list(struct request *r);
+void voucher_create(struct request *r);
+void release_create(struct request *r);
+void provider_put(struct request *r);
+void provider_show(struct request *r);
+void provider_list(struct request *r);
+void events_stream(struct request *r);
+
+/* events_api.c: the feed of gavel.event, read once and given to many. */
+struct feed *feed_open(struct web *w);
+/* Wake the task at the next event whose subject is `subject`, or at the
+ * deadline; returns TASK_WAIT. Used by ?wait=. */
+enum next feed_wait(struct task *t, struct feed *f, const char *subject, int64_t us);
+/* After the wait, whichever way it ended. */
+void feed_unwait(struct task *t, struct feed *f);
+void feed_poke(struct feed *f);
+
+/* Shared by the *_api.c files. */
+/* The {name} of the path as an id; answers 404 and returns false when it is none. */
+bool path_id(struct request *r, const char *name, const char *prefix, struct id *id);
+/* A member that is JSON text in the database; empty: null. */
+void write_node(struct jsonw *w, struct arena *a, const char *name, const char *text);
+
+/* A page: limit (1 to 100) and cursor (the last id seen). */
+struct page {
+	int64_t limit;
+	struct id after;
+	bool has_after;
+};
+int page_read(struct request *r, const char *prefix, struct page *page, struct err *e) mustcheck;
+
+#endif

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/agent.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "lease/signer.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "lib/tls.h"
+
+#define REGISTER_EVERY_US (10 * SECOND_US)
+#define RUN_EVERY_US	  SECOND_US
+#define TOKEN_LIVES_S	  600
+
+static const struct route routes[] = { { "GET", "/.well-known/gavel", gateway_info },
+				       { "POST", "/v1/manifests", manifest_create },
+				       { "GET", "/v1/leases/{lease}", work_show },
+				       { "GET", "/v1/leases/{lease}/usage", usage_show },
+				       { "POST", "/v1/leases/{lease}/vouchers", voucher_take },
+				       { "POST", "/v1/leases/{lease}/close", close_create },
+				       { "GET", "/v1/leases/{lease}/logs", logs_show },
+				       { "POST", "/v1/leases/{lease}/exec", exec_create },
+				       ROUTE_END };
+
+/* ------------------------------------------------------------------ */
+/* Who is at work on which lease.                                       */
+
+struct busy {
+	struct busy *next;
+	struct hash lease;
+};
+
+bool
+busy_begin(struct agent *g, const struct hash *lease)
+{
+	struct busy *b;
+
+	for (b = g->busy; b != NULL; b = b->next)
+		if (hash_equal(&b->lease, lease))
+			return false;
+	b = xcalloc(1, sizeof(*b));
+	b->lease = *lease;
+	b->next = g->busy;
+	g->busy = b;
+	return true;
+}
+
+void
+busy_end(struct agent *g, const struct hash *lease)
+{
+	for (struct busy **at = &g->busy, *b; (b = *at) != NULL; at = &b->next)
+		if (hash_equal(&b->lease, lease)) {
+			*at = b->next;
+			free(b);
+			return;
+		}
+}
+
+enum next
+jail_start(struct task *t, struct agent *g, struct chan_call *call, enum jail_verb verb,
+	   const void *in, size_t len)
+{
+	*call = (struct chan_call){ .verb = verb, .in = in, .in_len = len };
+	return chan_start(t, g->jail, call);
+}
+
+/* ------------------------------------------------------------------ */
+/* Registration: again and again, it is the heartbeat. The first answer also
+ * tells who the market is.                                              */
+
+struct registration {
+	struct chan_call call;
+	struct signer_provider ask;
+	struct signer_token token;
+	struct provider_doc doc;
+	struct fetch f;
+};
+
+static enum next
+market_ask(struct task *t)
+{
+	struct registration *reg = t->state;
+	struct agent *g = t->owner;
+
+	if (!address_is_zero(&g->market))
+		return TASK_NEXT;
+	reg->f = (struct fetch){ .url = arena_printf(&t->arena, "%s/.well-known/gavel",
+						     g->settings->market_url),
+				 .ca_path = g->settings->market_ca };
+	return fetch_start(t, &reg->f);
+}
+
+/* Another chain or contract would make every signature worthless: refuse. */
+static int
+market_check(struct task *t, const struct json *doc)
+{
+	struct agent *g = t->owner;
+	const struct json *market = json_get(doc, "market"), *escrow = json_get(doc, "escrow"),
+			  *chain = json_get(doc, "chain_id");
+	struct address contract;
+
+	if (market == NULL || market->type != JSON_STRING || escrow == NULL ||
+	    escrow->type != JSON_STRING || chain == NULL || chain->type != JSON_NUMBER)
+		return err_set(&t->err, &ERR_BAD_DATA, "the market does not say who it is");
+	if (address_read(escrow->text, &contract, &t->err) < 0)
+		return -1;
+	if (!address_equal(&contract, &g->settings->escrow) ||
+	    strtoull(chain->text, NULL, 10) != g->settings->chain_id)
+		return err_set(&t->err, &ERR_CONFIG,
+			       "the market settles on another chain or contract than our settings");
+	return address_read(market->text, &g->market, &t->err);
+}
+
+static enum next
+market_read(struct task *t)
+{
+	struct registration *reg = t->state;
+	struct agent *g = t->owner;
+	struct json *doc;
+
+	if (address_is_zero(&g->market)) {
+		if (fetch_check(&t->arena, &reg->f, &t->err) < 0 ||
+		    json_parse(&t->arena, reg->f.reply, reg->f.reply_len, &doc, &t->err) < 0 ||
+		    market_check(t, doc) < 0)
+			return TASK_FAIL;
+	}
+	reg->doc.attributes = g->settings->attributes;
+	reg->ask.terms = (struct provider_terms){
+		.provider = g->self,
+		.tlsKey = g->tls_pin,
+		.attributes = attributes_hash(&g->settings->attributes),
+		.seq = (uint64_t)(clock_wall() / SECOND_US),
+	};
+	snprintf(reg->ask.url, sizeof(reg->ask.url), "https://%s:%u", g->settings->public_host,
+		 http_port(g->gateway));
+	return signer_start(t, g->signer, &reg->call, SIGN_PROVIDER, &reg->ask, sizeof(reg->ask));
+}
+
+static enum next
+token_ask(struct task *t)
+{
+	struct registration *reg = t->state;
+	struct agent *g = t->owner;
+
+	if (signer_answer(&reg->call, &reg->doc.sig, sizeof(reg->doc.sig), &t->err) < 0)
+		return TASK_FAIL;
+	reg->token = (struct signer_token){ .audience = g->market,
+					    .now = clock_wall(),
+					    .lives_s = TOKEN_LIVES_S,
+					    .scope = "provider" };
+	return signer_start(t, g->signer, &reg->call, SIGN_TOKEN, &reg->token, sizeof(reg->token));
+}
+
+static enum next
+register_send(struct task *t)
+{
+	struct registration *reg = t->state;
+	struct agent *g = t->owner;
+	const char *body;
+
+	if (reg->call.err.code != NULL) {
+		t->err = reg->call.err;
+		return TASK_FAIL;
+	}
+	snprintf(g->token_text, sizeof(g->token_text), "%s", (const char *)reg->call.out);
+	g->token = g->token_text;
+	reg->doc.terms = reg->ask.terms;
+	reg->doc.terms.url = reg->ask.url;
+	body = json_encode(&t->arena, provider_doc_fields, &reg->doc);
+	reg->f = (struct fetch){ .method = "POST",
+				 .url = arena_printf(&t->arena, "%s/v1/providers",
+						     g->settings->market_url),
+				 .body = body,
+				 .body_len = strlen(body),
+				 .ca_path = g->settings->market_ca };
+	return fetch_start(t, &reg->f);
+}
+
+static enum next
+register_read(struct task *t)
+{
+	struct registration *reg = t->state;
+	struct agent *g = t->owner;
+
+	if (fetch_check(&t->arena, &reg->f, &t->err) < 0)
+		return TASK_FAIL;
+	if (!g->registered) {
+		log_info("provider.registered", "market=%s", g->settings->market_url);
+		g->registered = true;
+		bidder_start(g);
+		runner_look(g);
+	}
+	return TASK_DONE;
+}
+
+static const struct step register_steps[] = { { "market", market_ask },	 { "check", market_read },
+					      { "token", token_ask },	 { "send", register_send },
+					      { "read", register_read }, STEP_END };
+
+static void
+register_done(struct task *t)
+{
+	if (t->err.code != NULL)
+		log_warn("provider.not_registered", "error=\"%s\"", t->err.text);
+}
+
+static void
+register_now(void *arg)
+{
+	struct agent *g = arg;
+
+	task_new(&g->loop, "register", register_steps, sizeof(struct registration), 9 * SECOND_US,
+		 register_done, g);
+}
+
+/* ------------------------------------------------------------------ */
+/* The role.                                                           */
+
+static void
+on_signal(evutil_socket_t signo, short what, void *arg)
+{
+	struct agent *g = arg;
+
+	(void)signo;
+	(void)what;
+	loop_stop(&g->loop);
+}
+
+/* Until the first registration the market may not be up: try more often. */
+static void
+register_soon(void *arg)
+{
+	struct agent *g = arg;
+
+	if (!g->registered)
+		register_now(g);
+}
+
+static void
+open_gateway(struct agent *g)
+{
+	const struct provider_settings *s = g->settings;
+	char cert[512], key[512];
+	struct err e = ERR_NONE;
+	struct tls *tls;
+
+	snprintf(cert, sizeof(cert), "%s/agent/gateway.crt", s->state_dir);
+	snprintf(key, sizeof(key), "%s/agent/gateway.key", s->state_dir);
+	if (tls_make_self_signed(cert, key, s->public_host, &e) < 0)
+		fatal("%s", e.text);
+	tls = tls_load(cert, key, &e);
+	if (tls == NULL || tls_pin(tls, &g->tls_pin, &e) < 0)
+		fatal("%s", e.text);
+	g->gateway = http_listen(&g->loop, s->listen, s->port, tls, routes, g, &e);
+	if (g->gateway == NULL)
+		fatal("%s", e.text);
+}
+
+void
+agent_run(void *start, const int *fds)
+{
+	const struct agent_start *begin = start;
+	const struct provider_settings *s = begin->settings;
+	static struct agent g;
+	struct err e = ERR_NONE;
+	char path[512];
+	struct event *ev;
+
+	g.settings = s;
+	g.jail_config = *begin->jail;
+	g.self = begin->self;
+	g.exec_fd = fds[2];
+	domain_init(&g.domain, s->chain_id, &s->escrow);
+	if (loop_init(&g.loop, &e) < 0)
+		fatal("%s", e.text);
+	ev = evsignal_new(g.loop.base, SIGTERM, on_signal, &g);
+	event_add(ev, NULL);
+	g.signer = chan_open(&g.loop, fds[0]);
+	g.jail = chan_open(&g.loop, fds[1]);
+	snprintf(path, sizeof(path), "%s/agent/book.sqlite", s->state_dir);
+	g.book = book_open(path, &e);
+	if (g.book == NULL)
+		fatal("%s", e.text);
+	open_gateway(&g);
+	log_info("provider.listening", "gateway=%s:%u tag=%s", s->listen, http_port(g.gateway),
+		 s->tag);
+	timer_every(&g.loop, 0, 500 * MILLI_US, register_soon, &g);
+	g.register_timer =
+		timer_every(&g.loop, REGISTER_EVERY_US, REGISTER_EVERY_US, register_now, &g);
+	g.run_timer = timer_every(&g.loop, 0, RUN_EVERY_US, runner_look, &g);
+	g.meter_timer =
+		timer_every(&g.loop, 0, (int64_t)s->meter_every_ms * MILLI_US, meter_poll, &g);
+	loop_run(&g.loop);
+	book_close(g.book);
+	_exit(0);
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * agent.h - the role of a provider that talks: to the market, to tenants, to
+ * registries. No root, no key. It asks the jail for containers and the signer
+ * for signatures.
+ *
+ *	agent.c        the role: start-up, timers, registration
+ *	bidder.c       the market's events: price, seal, bid or decline; accept
+ *	runner.c       leases from accepted to running to ended, level-triggered
+ *	metering.c     readings into signed usage
+ *	gateway_api.c  what tenants may ask over HTTPS
+ *	exec_api.c     commands inside workloads;  logs_api.c  their logs
+ */
+#ifndef GAVEL_AGENT_H
+#define GAVEL_AGENT_H
+
+#include "deploy/manifest.h"
+#include "lib/chan.h"
+#include "lib/fetch.h"
+#include "lib/http.h"
+#include "provider/book_db.h"
+#include "provider/jail_client.h"
+#include "provider/settings.h"
+
+struct ingress;
+struct image_cache;
+
+struct agent {
+	struct loop loop;
+	const struct provider_settings *settings;
+	struct jail_config jail_config;
+	struct domain domain;
+	struct address self, market;
+	struct chan *signer, *jail;
+	int exec_fd;
+	struct book *book;
+	struct http *gateway;
+	struct hash tls_pin;
+	struct sse *events;
+	struct timer *register_timer, *run_timer, *meter_timer;
+	const char *token; /* for the market; renewed with the registration */
+	char token_text[1024];
+	bool registered;
+	struct busy *busy;	    /* leases that a task works on */
+	struct route_in *ingresses; /* open endpoints */
+	bool meter_busy;
+};
+
+struct agent_start {
+	const struct provider_settings *settings;
+	const struct jail_config *jail;
+	struct address self;
+};
+/* fds: signer, jail, descriptors from the jail. Never returns. */
+_Noreturn void agent_run(void *start, const int *fds);
+
+/* One task at a time works on a lease. */
+bool busy_begin(struct agent *g, const struct hash *lease);
+void busy_end(struct agent *g, const struct hash *lease);
+
+/* bidder.c */
+void bidder_start(struct agent *g);
+
+/* runner.c */
+void runner_look(void *agent);
+/* Is this port open? Opens it if not; closed with the lease. */
+int runner_open_ports(struct agent *g, const struct work *w, struct err *e) mustcheck;
+void runner_close_ports(struct agent *g, const struct hash *lease);
+/* What is sold now: reserved = the sum over live work. */
+int
+runner_reserved(struct agent *g, struct arena *a, struct resources *sum, struct err *e) mustcheck;
+/* The services of the stored manifest. */
+int
+work_manifest(struct arena *a, const struct work *w, struct manifest *m, struct err *e) mustcheck;
+void work_ref(const struct work *w, uint32_t unit, struct jail_ref *ref);
+
+/* metering.c: read all running leases, store, sign new usage. */
+void meter_poll(void *agent);
+struct price_lease work_price(const struct work *w);
+
+/* Calls to the jail: start in a step, read in the next. */
+enum next jail_start(struct task *t, struct agent *g, struct chan_call *call, enum jail_verb verb,
+		     const void *in, size_t len);
+
+/* *_api.c */
+void manifest_create(struct request *r);
+void work_show(struct request *r);
+void usage_show(struct request *r);
+void voucher_take(struct request *r);
+void close_create(struct request *r);
+void logs_show(struct request *r);
+void exec_create(struct request *r);
+void gateway_info(struct request *r);
+/* The tenant's token for this lease: the work, or an answered request and false. */
+bool gateway_work(struct request *r, const char *scope, const struct hash *lease, struct work *w);
+bool gateway_lease(struct request *r, struct hash *lease);
+
+extern const struct code WORK_UNKNOWN, WORK_NOT_RUNNING;
+
+#endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The market's events. Every order that is announced gets an answer: a sealed
+ * bid, or a decline that says why. An award for us is checked against what we
+ * bid and signed.
+ */
+#include "lease/key.h"
+#include "lease/seal.h"
+#include "lease/signer.h"
+#include "lib/clock.h"
+#include "lib/log.h"
+#include "provider/agent.h"
+
+#define RESTART_NOTE "last_event"
+
+/* ------------------------------------------------------------------ */
+/* An announced round.                                                  */
+
+struct bidding {
+	struct round_doc round;
+	const char *decline; /* or NULL: bid */
+	struct bid_terms bid;
+	struct bid_doc doc;
+	struct chan_call call;
+	struct fetch f;
+};
+
+static uint32_t
+utilisation_bp(const struct agent *g, const struct resources *reserved)
+{
+	if (g->settings->capacity.cpu_milli == 0)
+		return 10000;
+	return (uint32_t)((uint64_t)reserved->cpu_milli * 10000 / g->settings->capacity.cpu_milli);
+}
+
+/* NULL, or the reason not to bid. */
+static const char *
+why_not(struct agent *g, struct arena *a, const struct round_doc *round, struct resources *reserved)
+{
+	struct resources total = group_total(&round->group), left = g->settings->capacity;
+	char self[ADDRESS_TEXT_SIZE];
+	struct err e = ERR_NONE;
+	uint32_t copies = 0;
+
+	address_text(&g->self, self);
+	for (size_t i = 0; i < round->excluded.count; i++)
+		if (strcmp(round->excluded.items[i], self) == 0)
+			return "excluded";
+	if (group_mismatch(&round->group, &g->settings->attributes) != NULL)
+		return "attribute";
+	if (round->group.signed_by.count > 0)
+		return "audit";
+	for (size_t i = 0; i < round->group.services.count; i++)
+		copies += ((const struct group_service *)round->group.services.items)[i].count;
+	if (copies > WORK_UNITS_MAX)
+		return "resources";
+	if (runner_reserved(g, a, reserved, &e) < 0)
+		return "capacity";
+	resources_sub(&left, reserved);
+	return resources_fit(&total, &left) ? NULL : "capacity";
+}
+
+static enum next
+bid_price(struct task *t)
+{
+	struct bidding *b = t->state;
+	struct agent *g = t->owner;
+	struct resources reserved = { .cpu_milli = 0 };
+	struct rate floor, list;
+
+	b->decline = why_not(g, &t->arena, &b->round, &reserved);
+	if (b->decline != NULL)
+		return TASK_NEXT;
+	floor = price_curve(price_group(&g->settings->card, &b->round.group), g->settings->curve_bp,
+			    utilisation_bp(g, &reserved));
+	list = price_scale(floor, MAX(g->settings->list_bp, 10000u));
+	b->bid = (struct bid_terms){ .order = b->round.hash,
+				     .provider = g->self,
+				     .floor = floor,
+				     .list = list,
+				     .round = b->round.round };
+	random_bytes(b->bid.salt.b, sizeof(b->bid.salt.b));
+	return signer_start(t, g->signer, &b->call, SIGN_BID, &b->bid, sizeof(b->bid));
+}
+
+static void
+post(struct task *t, struct fetch *f, const char *path, const char *body)
+{
+	struct agent *g = t->owner;
+
+	*f = (struct fetch){
+		.method = "POST",
+		.url = arena_printf(&t->arena, "%s%s", g->settings->market_url, path),
+		.body = body,
+		.body_len = strlen(body),
+		.bearer = g->token,
+		.ca_path = g->settings->market_ca,
+		.timeout_us = 10 * SECOND_US,
+	};
+}
+
+static enum next
+bid_send(struct task *t)
+{
+	struct bidding *b = t->state;
+	struct agent *g = t->owner;
+	struct bid_post bid = {
+		.id = id_new(), .order = b->round.id, .round = b->round.round, .provider = g->self
+	};
+	const char *text;
+
+	if (b->decline != NULL) {
+		struct decline_post no = { .id = bid.id,
+					   .order = bid.order,
+					   .round = bid.round,
+					   .provider = g->self,
+					   .reason = b->decline };
+
+		post(t, &b->f, "/v1/declines", json_encode(&t->arena, decline_post_fields, &no));
+		return fetch_start(t, &b->f);
+	}
+	if (signer_answer(&b->call, &b->doc.sig, sizeof(b->doc.sig), &t->err) < 0)
+		return TASK_FAIL;
+	b->doc.terms = b->bid;
+	text = json_encode(&t->arena, bid_doc_fields, &b->doc);
+	bid.envelope.b = seal_box(&t->arena, b->round.key.b, text, strlen(text), &bid.envelope.len);
+	post(t, &b->f, "/v1/bids", json_encode(&t->arena, bid_post_fields, &bid));
+	return fetch_start(t, &b->f);
+}
+
+static enum next
+bid_answer(struct task *t)
+{
+	struct bidding *b = t->state;
+	char order[ID_TEXT_SIZE], floor[AMOUNT_TEXT_SIZE];
+
+	if (fetch_check(&t->arena, &b->f, &t->err) < 0)
+		return TASK_FAIL;
+	log_info("bid.sent", "order=%s round=%u %s=%s", id_text(ID_ORDER, &b->round.id, order),
+		 b->round.round, b->decline != NULL ? "declined" : "floor",
+		 b->decline != NULL ? b->decline : u128_text(b->bid.floor.nano, floor));
+	return TASK_DONE;
+}
+
+static const struct step bid_steps[] = {
+	{ "price", bid_price }, { "send", bid_send }, { "answer", bid_answer }, STEP_END
+};
+
+static void
+bid_done(struct task *t)
+{
+	if (t->err.code != NULL)
+		log_warn("bid.failed", "error=\"%s\"", t->err.text);
+}
+
+static void
+on_bidding(struct agent *g, const char *data)
+{
+	struct task *t = task_new(&g->loop, "bid", bid_steps, sizeof(struct bidding),
+				  30 * SECOND_US, bid_done, g);
+	struct bidding *b = t->state;
+	struct err e = ERR_NONE;
+
+	if (json_decode(&t->arena, data, strlen(data), round_doc_fields, &b->round, &e) < 0 ||
+	    group_check(&b->round.group, &e) < 0)
+		task_kill(t, &ERR_BAD_DATA, e.text);
+	else if (b->round.ends_at < clock_wall())
+		task_kill(t, &ERR_TIMEOUT, "the round is over"); /* an old event, read again */
+}
+
+/* ------------------------------------------------------------------ */
+/* An award.                                                            */
+
+struct accepting {
+	struct award_doc award;
+	struct work work;
+	struct chan_call call;
+	struct fetch f;
+};
+
+/* The market may award what it wants; we sign only what we would have bid. */
+static int
+award_check(struct task *t)
+{
+	struct accepting *x = t->state;
+	struct agent *g = t->owner;
+	const struct award_doc *d = &x->award;
+	struct hash h = order_hash(&d->terms), group = group_hash(&d->group), digest;
+	struct rate floor = price_group(&g->settings->card, &d->group);
+
+	if (!hash_equal(&h, &d->award.order) || !hash_equal(&group, &d->terms.group))
+		return err_set(&t->err, &ERR_BAD_DATA,
+			       "the award's order or group has another hash");
+	digest = terms_digest(&g->domain, &h);
+	if (sig_check(&d->order_sig, &digest, &d->terms.tenant, &t->err) < 0)
+		return err_wrap(&t->err, "order");
+	h = award_hash(&d->award);
+	digest = terms_digest(&g->domain, &h);
+	if (sig_check(&d->award_sig, &digest, &d->terms.auctioneer, &t->err) < 0)
+		return err_wrap(&t->err, "award");
+	if (rate_cmp(d->award.rate, floor) < 0)
+		return err_set(&t->err, &ERR_BAD_DATA, "the award is below our floor");
+	return 0;
+}
+
+static enum next
+accept_sign(struct task *t)
+{
+	struct accepting *x = t->state;
+	struct agent *g = t->owner;
+	struct work *w = &x->work;
+	int found;
+
+	if (award_check(t) < 0)
+		return TASK_FAIL;
+	w->terms = lease_from(&x->award.terms, &g->self, x->award.award.rate);
+	w->hash = lease_hash(&w->terms);
+	found = book_get(g->book, &t->arena, &w->hash, w, &t->err);
+	if (found < 0)
+		return TASK_FAIL;
+	if (found == 1)
+		return TASK_DONE; /* this event came before */
+	return signer_start(t, g->signer, &x->call, SIGN_LEASE, &w->terms, sizeof(w->terms));
+}
+
+static enum next
+accept_store(struct task *t)
+{
+	struct accepting *x = t->state;
+	struct agent *g = t->owner;
+	struct work *w = &x->work;
+	struct accept_post accept;
+
+	if (signer_answer(&x->call, &w->accept_sig, sizeof(w->accept_sig), &t->err) < 0)
+		return TASK_FAIL;
+	w->id = x->award.lease;
+	w->award = x->award;
+	w->card = g->settings->card;
+	w->state = WORK_ACCEPTED;
+	w->created = clock_wall();
+	/* Before the market hears yes, we know that we said it. */
+	if (book_put(g->book, w, &t->err) < 0)
+		return TASK_FAIL;
+	accept = (struct accept_post){ w->terms, w->accept_sig };
+	post(t, &x->f, "/v1/leases", json_encode(&t->arena, accept_post_fields, &accept));
+	return fetch_start(t, &x->f);
+}
+
+static enum next
+accept_answer(struct task *t)
+{
+	struct accepting *x = t->state;
+	struct agent *g = t->owner;
+	char lease[ID_TEXT_SIZE], rate[AMOUNT_TEXT_SIZE];
+
+	if (fetch_check(&t->arena, &x->f, &t->err) < 0) {
+		if (err_retryable(&t->err))
+			return TASK_FAIL; /* the runner asks the market what became of it */
+		x->work.state = WORK_ENDED;
+		(void)!book_put(g->book, &x->work, &t->err);
+		return TASK_FAIL;
+	}
+	log_info("lease.accepted", "lease=%s rate=%s", id_text(ID_LEASE, &x->work.id, lease),
+		 u128_text(x->work.terms.rate.nano, rate));
+	runner_look(g);
+	return TASK_DONE;
+}
+
+static const struct step accept_steps[] = {
+	{ "sign", accept_sign }, { "store", accept_store }, { "answer", accept_answer }, STEP_END
+};
+
+static void
+accept_done(struct task *t)
+{
+	if (t->err.code != NULL)
+		log_warn("lease.not_accepted", "error=\"%s\"", t->err.text);
+}
+
+static void
+on_awarded(struct agent *g, const char *data)
+{
+	struct task *t = task_new(&g->loop, "accept", accept_steps, sizeof(struct accepting),
+				  30 * SECOND_US, accept_done, g);
+	struct accepting *x = t->state;
+	struct err e = ERR_NONE;
+
+	if (json_decode(&t->arena, data, strlen(data), award_doc_fields, &x->award, &e) < 0)
+		task_kill(t, &ERR_BAD_DATA, e.text);
+	else if (!address_equal(&x->award.award.provider, &g->self))
+		t->steps = t->at = &accept_steps[NELEMS(accept_steps) - 1]; /* somebody else's */
+	else if (x->award.accept_by < clock_wall())
+		task_kill(t, &ERR_TIMEOUT, "the time to accept is over");
+}
+
+/* ------------------------------------------------------------------ */
+
+static void
+on_event(void *ctx, const struct sse_event *ev)
+{
+	struct agent *g = ctx;
+	struct err e = ERR_NONE;
+
+	if (strcmp(ev->type, "order.bidding") == 0)
+		on_bidding(g, ev->data);
+	else if (strcmp(ev->type, "order.awarded") == 0)
+		on_awarded(g, ev->data);
+	else
+		runner_look(g);
+	if (ev->id != NULL && book_note(g->book, RESTART_NOTE, ev->id, &e) < 0)
+		log_warn("book.failed", "error=\"%s\"", e.text);
+}
+
+static void
+on_state(void *ctx, bool connected, const struct err *e)
+{
+	struct agent *g = ctx;
+
+	if (connected)
+		log_info("market.connected", "url=%s", g->settings->market_url);
+	else
+		log_warn("market.lost", "error=\"%s\"", e != NULL ? e->text : "");
+}
+
+void
+bidder_start(struct agent *g)
+{
+	struct arena a;
+	const char *url, *last;
+
+	arena_init(&a, 0);
+	last = book_noted(g->book, &a, RESTART_NOTE);
+	url = arena_printf(&a, "%s/v1/events", g->settings->market_url);
+	g->events = sse_open(&g->loop, url, NULL, NULL, last, on_event, on_state, g);
+	arena_release(&a);
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/book_db.h"
+
+#include <sqlite3.h>
+
+const struct code BOOK_FAILED = { "book_failed", INTERNAL, "the provider's database refused" };
+
+struct book {
+	sqlite3 *db;
+};
+
+/* A lease is one row: its key, its state, and the rest as one document, because
+ * it is always read and written whole. */
+static const char schema[] =
+	"create table if not exists work ("
+	" hash blob primary key, state integer not null, created integer not null,"
+	" doc text not null, manifest text, meter blob not null, failure text) without rowid;"
+	"create index if not exists work_live on work (state);"
+	"create table if not exists note (name text primary key, value text not null) without "
+	"rowid;";
+
+static int
+fail(struct book *b, const char *what, struct err *e)
+{
+	return err_set(e, &BOOK_FAILED, "%s: %s", what, sqlite3_errmsg(b->db));
+}
+
+struct book *
+book_open(const char *path, struct err *e)
+{
+	struct book *b = xcalloc(1, sizeof(*b));
+
+	if (sqlite3_open(path, &b->db) != SQLITE_OK ||
+	    sqlite3_exec(
+		    b->db,
+		    "pragma journal_mode=wal; pragma synchronous=normal; pragma busy_timeout=2000",
+		    NULL, NULL, NULL) != SQLITE_OK ||
+	    sqlite3_exec(b->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
+		fail(b, path, e);
+		book_close(b);
+		return NULL;
+	}
+	return b;
+}
+
+void
+book_close(struct book *b)
+{
+	if (b == NULL)
+		return;
+	sqlite3_close(b->db);
+	free(b);
+}
+
+/* ------------------------------------------------------------------ */
+/* The document.                                                       */
+
+struct work_doc {
+	struct id id;
+	struct award_doc award;
+	struct lease_terms terms;
+	struct sig accept_sig;
+	struct rate_card card;
+	struct json_list units, ports;
+	struct usage_terms usage, paid;
+	struct sig usage_sig, voucher_sig, payer_sig, release_sig;
+	bool released, paused, reported;
+};
+
+struct unit_doc {
+	uint32_t service, slot;
+};
+struct port_doc {
+	uint32_t unit, inside, outside;
+	const char *proto;
+};
+
+static const struct json_field unit_fields[] = { JSON_U32(struct unit_doc, service, 0, 0),
+						 JSON_U32(struct unit_doc, slot, 0, 0), JSON_END };
+static const struct json_field port_fields[] = { JSON_U32(struct port_doc, unit, 0, 0),
+						 JSON_U32(struct port_doc, inside, 65535, 0),
+						 JSON_U32(struct port_doc, outside, 65535, 0),
+						 JSON_STR(struct port_doc, proto, 7, 0), JSON_END };
+
+#define T struct work_doc
+static const struct json_field work_fields[] = {
+	JSON_ID(T, id, ID_LEASE),
+	JSON_OBJ(T, award, award_doc_fields, 0),
+	JSON_OBJ(T, terms, lease_terms_fields, 0),
+	JSON_SIG(T, accept_sig, 0),
+	JSON_OBJ(T, card, rate_card_fields, 0),
+	JSON_LIST(T, units, unit_fields, struct unit_doc, WORK_UNITS_MAX, 0),
+	JSON_LIST(T, ports, port_fields, struct port_doc, WORK_UNITS_MAX, 0),
+	JSON_OBJ(T, usage, usage_terms_fields, 0),
+	JSON_OBJ(T, paid, usage_terms_fields, 0),
+	JSON_SIG(T, usage_sig, 0),
+	JSON_SIG(T, voucher_sig, 0),
+	JSON_SIG(T, payer_sig, 0),
+	JSON_SIG(T, release_sig, 0),
+	JSON_BOOLEAN(T, released, 0),
+	JSON_BOOLEAN(T, paused, 0),
+	JSON_BOOLEAN(T, reported, 0),
+	JSON_END
+};
+#undef T
+
+static const char *
+work_encode(struct arena *a, const struct work *w)
+{
+	struct unit_doc units[WORK_UNITS_MAX];
+	struct port_doc ports[WORK_UNITS_MAX];
+	struct work_doc doc = {
+		.id = w->id,
+		.award = w->award,
+		.terms = w->terms,
+		.accept_sig = w->accept_sig,
+		.card = w->card,
+		.units = { units, w->unit_count },
+		.ports = { ports, w->port_count },
+		.usage = w->usage,
+		.paid = w->paid,
+		.usage_sig = w->usage_sig,
+		.voucher_sig = w->voucher_sig,
+		.payer_sig = w->payer_sig,
+		.release_sig = w->release_sig,
+		.released = w->released,
+		.paused = w->paused,
+		.reported = w->reported,
+	};
+
+	for (uint32_t i = 0; i < w->unit_count; i++)
+		units[i] = (struct unit_doc){ w->units[i].service, w->units[i].slot };
+	for (uint32_t i = 0; i < w->port_count; i++)
+		ports[i] = (struct port_doc){ w->ports[i].unit, w->ports[i].inside,
+					      w->ports[i].outside, w->ports[i].proto };
+	return json_encode(a, work_fields, &doc);
+}
+
+static int
+work_decode(struct arena *a, const char *text, size_t len, struct work *w, struct err *e)
+{
+	struct work_doc doc = { .released = false };
+
+	if (json_decode(a, text, len, work_fields, &doc, e) < 0)
+		return err_wrap(e, "book");
+	w->id = doc.id;
+	w->award = doc.award;
+	w->terms = doc.terms;
+	w->accept_sig = doc.accept_sig;
+	w->card = doc.card;
+	w->usage = doc.usage;
+	w->paid = doc.paid;
+	w->usage_sig = doc.usage_sig;
+	w->voucher_sig = doc.voucher_sig;
+	w->payer_sig = doc.payer_sig;
+	w->release_sig = doc.release_sig;
+	w->released = doc.released;
+	w->paused = doc.paused;
+	w->reported = doc.reported;
+	w->unit_count = (uint32_t)doc.units.count;
+	w->port_count = (uint32_t)doc.ports.count;
+	for (uint32_t i = 0; i < w->unit_count; i++) {
+		const struct unit_doc *u = (const struct unit_doc *)doc.units.items + i;
+
+		w->units[i] = (struct work_unit){ u->service, u->slot };
+	}
+	for (uint32_t i = 0; i < w->port_count; i++) {
+		const struct port_doc *p = (const struct port_doc *)doc.ports.items + i;
+
+		w->ports[i] = (struct work_port){ p->unit, p->inside, p->outside, "" };
+		snprintf(w->ports[i].proto, sizeof(w->ports[i].proto), "%s", p->proto);
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* Rows.                                                               */
+
+static sqlite3_stmt *
+prepare(struct book *b, const char *sql, struct err *e)
+{
+	sqlite3_stmt *s = NULL;
+
+	if (sqlite3_prepare_v2(b->db, sql, -1, &s, NULL) != SQLITE_OK)
+		fail(b, sql, e);
+	return s;
+}
+
+int
+book_put(struct book *b, const struct work *w, struct err *e)
+{
+	sqlite3_stmt *s =
+		prepare(b,
+			"insert or replace into work (hash, state, created, doc, manifest,"
+			" meter, failure) values (?, ?, ?, ?, ?, ?, ?)",
+			e);
+	struct arena a;
+	int result;
+
+	if (s == NULL)
+		return -1;
+	arena_init(&a, 0);
+	sqlite3_bind_blob(s, 1, w->hash.b, sizeof(w->hash.b), SQLITE_STATIC);
+	sqlite3_bind_int(s, 2, (int)w->state);
+	sqlite3_bind_int64(s, 3, w->created);
+	sqlite3_bind_text(s, 4, work_encode(&a, w), -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 5, w->manifest, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(s, 6, &w->meter, sizeof(w->meter), SQLITE_STATIC);
+	sqlite3_bind_text(s, 7, w->failure, -1, SQLITE_STATIC);
+	result = sqlite3_step(s) == SQLITE_DONE ? 0 : fail(b, "book_put", e);
+	sqlite3_finalize(s);
+	arena_release(&a);
+	return result;
+}
+
+static const char *
+column_text(struct arena *a, sqlite3_stmt *s, int i)
+{
+	const char *text = (const char *)sqlite3_column_text(s, i);
+
+	return text != NULL ? arena_strdup(a, text) : NULL;
+}
+
+#define COLUMNS "hash, state, created, doc, manifest, meter, failure"
+
+static int
+read_row(struct arena *a, sqlite3_stmt *s, struct work *w, struct err *e)
+{
+	const char *doc = column_text(a, s, 3);
+
+	*w = (struct work){ .state = (enum work_state)sqlite3_column_int(s, 1) };
+	if (sqlite3_column_bytes(s, 0) != sizeof(w->hash.b) ||
+	    sqlite3_column_bytes(s, 5) != sizeof(w->meter) || doc == NULL)
+		return err_set(e, &BOOK_FAILED, "a row of another version");
+	memcpy(w->hash.b, sqlite3_column_blob(s, 0), sizeof(w->hash.b));
+	w->created = sqlite3_column_int64(s, 2);
+	w->manifest = column_text(a, s, 4);
+	memcpy(&w->meter, sqlite3_column_blob(s, 5), sizeof(w->meter));
+	w->failure = column_text(a, s, 6);
+	return work_decode(a, doc, strlen(doc), w, e);
+}
+
+int
+book_get(struct book *b, struct arena *a, const struct hash *lease, struct work *out, struct err *e)
+{
+	sqlite3_stmt *s = prepare(b, "select " COLUMNS " from work where hash = ?", e);
+	int result = 0, step;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_blob(s, 1, lease->b, sizeof(lease->b), SQLITE_STATIC);
+	step = sqlite3_step(s);
+	if (step == SQLITE_ROW)
+		result = read_row(a, s, out, e) < 0 ? -1 : 1;
+	else if (step != SQLITE_DONE)
+		result = fail(b, "book_get", e);
+	sqlite3_finalize(s);
+	return result;
+}
+
+int
+book_live(struct book *b, struct arena *a, struct work **out, size_t *count, struct err *e)
+{
+	sqlite3_stmt *s =
+		prepare(b, "select " COLUMNS " from work where state < 3 order by created", e);
+	int step, result = 0;
+
+	*out = NULL;
+	*count = 0;
+	if (s == NULL)
+		return -1;
+	while ((step = sqlite3_step(s)) == SQLITE_ROW && result == 0) {
+		*out = arena_grow(a, *out, *count, sizeof(**out));
+		result = read_row(a, s, &(*out)[*count], e);
+		*count += result == 0;
+	}
+	if (result == 0 && step != SQLITE_DONE)
+		result = fail(b, "book_live", e);
+	sqlite3_finalize(s);
+	return result;
+}
+
+int
+book_note(struct book *b, const char *name, const char *value, struct err *e)
+{
+	sqlite3_stmt *s = prepare(b, "insert or replace into note (name, value) values (?, ?)", e);
+	int result;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 2, value, -1, SQLITE_STATIC);
+	result = sqlite3_step(s) == SQLITE_DONE ? 0 : fail(b, "book_note", e);
+	sqlite3_finalize(s);
+	return result;
+}
+
+const char *
+book_noted(struct book *b, struct arena *a, const char *name)
+{
+	struct err e = ERR_NONE;
+	sqlite3_stmt *s = prepare(b, "select value from note where name = ?", &e);
+	const char *value = NULL;
+
+	if (s == NULL)
+		return NULL;
+	sqlite3_bind_text(s, 1, name, -1, SQLITE_STATIC);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		value = column_text(a, s, 0);
+	sqlite3_finalize(s);
+	return value;
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * book_db.h - the provider's memory: leases, their containers, their meters.
+ * SQLite in write-ahead mode, the only door to it. A commit reaches the page
+ * cache, not the disk (synchronous=NORMAL): it survives every kill -9 and costs
+ * the event loop microseconds; after a power failure the last moments are read
+ * again from the market, the chain and the cgroups.
+ */
+#ifndef GAVEL_BOOK_DB_H
+#define GAVEL_BOOK_DB_H
+
+#include "lease/documents.h"
+#include "provider/meter.h"
+
+extern const struct code BOOK_FAILED;
+
+/* What we are to do about a lease, and how far it is. */
+enum work_state {
+	WORK_ACCEPTED, /* the award is signed; waiting for manifest and opening */
+	WORK_RUNNING,  /* launched and reported */
+	WORK_CLOSING,  /* the last word is signed; the workload is gone or going */
+	WORK_ENDED,    /* nothing of it is on the machine any more */
+};
+
+#define WORK_UNITS_MAX 16
+
+struct work_unit { /* one copy of one service */
+	uint32_t service, slot;
+};
+
+struct work_port { /* an endpoint open to the world */
+	uint32_t unit, inside, outside;
+	char proto[8];
+};
+
+/* A lease as the book holds it. Strings are the arena's. */
+struct work {
+	struct hash hash;
+	struct id id;
+	enum work_state state;
+	struct award_doc award;
+	struct lease_terms terms;
+	struct sig accept_sig;
+	const char *manifest;  /* JSON text, or NULL: not here yet */
+	struct rate_card card; /* as bid */
+	struct work_unit units[WORK_UNITS_MAX];
+	uint32_t unit_count;
+	struct work_port ports[WORK_UNITS_MAX];
+	uint32_t port_count;
+	struct meter_state meter;
+	struct usage_terms usage; /* the last one signed; seq 0: none */
+	struct sig usage_sig, voucher_sig;
+	struct usage_terms paid; /* the last one the payer signed; seq 0: none */
+	struct sig payer_sig;
+	struct sig release_sig;
+	bool released, paused, reported;
+	const char *failure; /* why it could not run, or NULL */
+	wall_t created;
+};
+
+struct book;
+struct book *book_open(const char *path, struct err *e) mustcheck;
+void book_close(struct book *b);
+
+/* Insert or replace, whole. */
+int book_put(struct book *b, const struct work *w, struct err *e) mustcheck;
+/* 1: found, 0: not, -1: error. */
+int book_get(struct book *b, struct arena *a, const struct hash *lease, struct work *out,
+	     struct err *e) mustcheck;
+/* All that have not ended. */
+int book_live(struct book *b, struct arena *a, struct work **out, size_t *count,
+	      struct err *e) mustcheck;
+/* Remember one value by name: the last event seen. */
+int book_note(struct book *b, const char *name, const char *value, struct err *e) mustcheck;
+const char *book_noted(struct book *b, struct arena *a, const char *name);
+
+#endif

@@ -1,0 +1,676 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "jail.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "provider/container.h"
+#include "provider/exec.h"
+#include "provider/mounts.h"
+#include "provider/unpack.h"
+
+const struct code JAIL_UNKNOWN = { "container_unknown", NOT_FOUND, "there is no such container" };
+const struct code JAIL_CONFLICT = { "container_conflict", CONFLICT,
+				    "the container's state does not allow it" };
+const struct code JAIL_REFUSED = { "jail_refused", INVALID, "the call to the jail is malformed" };
+
+#define IMAGE_BYTES_MAX	  (UINT64_C(20) << 30)
+#define IMAGE_ENTRIES_MAX UINT64_C(500000)
+#define UNPACK_TIMEOUT_US (600 * SECOND_US)
+
+/* A verb begins: what the one before has made goes. */
+static struct jail *
+jail_turn(void *ctx)
+{
+	struct jail *j = ctx;
+
+	arena_release(j->a);
+	return j;
+}
+
+/* ------------------------------------------------------------------ */
+/* CREATE and DESTROY.                                                 */
+
+struct slot_search {
+	uint16_t slot;
+	const char *except;
+};
+
+static int
+slot_taken(const struct jail *j, struct container *l, const struct jail_ref *ref, void *arg)
+{
+	const struct slot_search *s = arg;
+
+	(void)j;
+	(void)ref;
+	return l->call != NULL && l->call->slot == s->slot && strcmp(l->id, s->except) != 0;
+}
+
+/* 1: this very container exists already. Remains of another try are removed. */
+static int
+create_find(const struct jail *j, const struct jail_create *call, size_t len, struct container *l,
+	    struct err *e)
+{
+	struct slot_search search = { call->slot, l->id };
+	struct runc_state rs;
+	struct shim_exit x;
+
+	if (container_each(j, slot_taken, &search) != 0)
+		return err_set(e, &JAIL_CONFLICT, "slot %u is in use", call->slot);
+	if (!container_load(j, &call->ref, l))
+		return 0;
+	if (l->call != NULL && container_state(j, l, &rs, &x) != JAIL_BROKEN) {
+		if (l->call->text_len == call->text_len && memcmp(l->call, call, len) == 0)
+			return 1;
+		return err_set(e, &JAIL_CONFLICT, "%s exists and is different", l->id);
+	}
+	return container_destroy(j, l, e);
+}
+
+static int
+verb_create(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	const struct jail_create *call = in;
+	struct jail_create_reply *reply = out;
+	struct err ignored = ERR_NONE;
+	struct jail *j = jail_turn(ctx);
+	struct container l;
+	struct bundle b;
+	struct jail_text t;
+	int found;
+
+	*out_len = sizeof(*reply);
+	*reply = (struct jail_create_reply){ DISK_LOOP };
+	if (jail_create_check(j, call, len, e) < 0)
+		return -1;
+	container_init(j, &call->ref, &l);
+	found = create_find(j, call, len, &l, e);
+	if (found < 0)
+		return err_wrap(e, "create %s", l.id);
+	if (found > 0) {
+		if (access(arena_printf(j->a, "%s/disk.img", l.dir), F_OK) != 0)
+			reply->disk_kind = DISK_TMPFS;
+		return 0;
+	}
+	container_set_call(&l, call);
+	if (container_bundle(j, &l, &t, &b, e) < 0)
+		return -1;
+	if (access(jail_image_root(j, &call->image), F_OK) != 0)
+		return err_set(e, &ERR_NOT_FOUND, "the image is not unpacked");
+	if (container_create(j, &l, &b, &t, len, &reply->disk_kind, e) == 0)
+		return 0;
+	if (container_destroy(j, &l, &ignored) < 0)
+		log_warn("jail.undo", "container=%s error=\"%s\"", l.id, ignored.text);
+	return err_wrap(e, "create %s", l.id);
+}
+
+static int
+verb_destroy(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	const struct jail_destroy *call = in;
+	struct jail *j = jail_turn(ctx);
+	struct container l;
+
+	(void)len;
+	(void)out;
+	*out_len = 0;
+	if (!jail_ref_is_good(&call->ref))
+		return err_set(e, &JAIL_REFUSED, "destroy: name");
+	if ((container_load(j, &call->ref, &l) || runc_exists(j->runc_root, l.id)) &&
+	    container_destroy(j, &l, e) < 0)
+		return err_wrap(e, "destroy %s", l.id);
+	return call->drop_logs != 0 ? tree_remove(l.log_dir, e) : 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* START, STAT, PAUSE, RESUME, STOP, KILL.                             */
+
+static int
+verb_start(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct jail *j = jail_turn(ctx);
+	struct runc_state rs;
+	struct shim_exit x;
+	struct container l;
+	enum jail_state state;
+
+	(void)len;
+	(void)out;
+	*out_len = 0;
+	if (container_find(j, in, &l, e) < 0)
+		return -1;
+	state = container_state(j, &l, &rs, &x);
+	if (container_started(j, &l) && state != JAIL_BROKEN)
+		return 0;
+	if (state != JAIL_CREATED)
+		return err_set(e, &JAIL_CONFLICT, "start %s: it is not waiting to start", l.id);
+	if (runc_start(j->runc_root, l.id, e) < 0)
+		return err_wrap(e, "start %s", l.id);
+	return jail_file_put(j->a, arena_printf(j->a, "%s/started", l.dir), "", 0, e);
+}
+
+static int
+verb_stat(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct jail_stat *st = out;
+	struct cgroup_usage usage;
+	struct net_usage net;
+	struct jail *j = jail_turn(ctx);
+	struct runc_state rs;
+	struct shim_exit x;
+	struct container l;
+
+	(void)len;
+	if (container_find(j, in, &l, e) < 0)
+		return -1;
+	memset(st, 0, sizeof(*st));
+	*out_len = sizeof(*st);
+	st->state = container_state(j, &l, &rs, &x);
+	cgroup_read(&rs.cgroup, &usage);
+	st->exit_code = x.code;
+	st->exit_signal = x.signal;
+	st->exited_at = x.at;
+	st->oom = x.oom || usage.oom_kills != 0;
+	st->pid = st->state == JAIL_EXITED ? 0 : rs.pid;
+	st->cpu_ns = usage.cpu_ns;
+	st->memory_bytes = usage.memory_bytes;
+	st->memory_peak_bytes = usage.memory_peak_bytes;
+	st->oom_kills = usage.oom_kills;
+	st->pids = usage.pids;
+	st->disk_bytes = disk_used(l.dir);
+	if (l.call != NULL) {
+		net_read(&j->c->net, l.call->slot, &net);
+		st->rx_bytes = net.rx_bytes;
+		st->tx_bytes = net.tx_bytes;
+	}
+	return 0;
+}
+
+/* The container, alive. */
+static int
+container_live(const struct jail *j, const void *in, struct container *l, enum jail_state *state,
+	       struct runc_state *rs, struct err *e)
+{
+	struct shim_exit x;
+
+	if (container_find(j, in, l, e) < 0)
+		return -1;
+	*state = container_state(j, l, rs, &x);
+	if (*state != JAIL_CREATED && *state != JAIL_RUNNING && *state != JAIL_PAUSED)
+		return err_set(e, &JAIL_CONFLICT, "%s does not run", l->id);
+	return 0;
+}
+
+static int
+verb_pause(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct jail *j = jail_turn(ctx);
+	struct runc_state rs;
+	enum jail_state state;
+	struct container l;
+
+	(void)len;
+	(void)out;
+	*out_len = 0;
+	if (container_live(j, in, &l, &state, &rs, e) < 0)
+		return -1;
+	return state == JAIL_PAUSED ? 0 : runc_pause(j->runc_root, l.id, e);
+}
+
+static int
+verb_resume(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct jail *j = jail_turn(ctx);
+	struct runc_state rs;
+	enum jail_state state;
+	struct container l;
+
+	(void)len;
+	(void)out;
+	*out_len = 0;
+	if (container_live(j, in, &l, &state, &rs, e) < 0)
+		return -1;
+	return state != JAIL_PAUSED ? 0 : runc_resume(j->runc_root, l.id, e);
+}
+
+static int
+verb_stop(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct jail *j = jail_turn(ctx);
+	struct runc_state rs;
+	struct shim_exit x;
+	enum jail_state state;
+	struct container l;
+
+	(void)len;
+	(void)out;
+	*out_len = 0;
+	if (container_find(j, in, &l, e) < 0)
+		return -1;
+	state = container_state(j, &l, &rs, &x);
+	/* TERM would not reach what is frozen, nor what has not begun. */
+	if (state == JAIL_PAUSED && runc_resume(j->runc_root, l.id, e) < 0)
+		return err_wrap(e, "stop %s", l.id);
+	runc_signal(rs.pid, rs.start, state == JAIL_CREATED ? SIGKILL : SIGTERM);
+	return 0;
+}
+
+static int
+verb_kill(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct jail *j = jail_turn(ctx);
+	struct runc_state rs;
+	struct shim_exit x;
+	struct container l;
+
+	(void)len;
+	(void)out;
+	*out_len = 0;
+	if (container_find(j, in, &l, e) < 0)
+		return -1;
+	(void)container_state(j, &l, &rs, &x);
+	/* Its first process takes the rest of the pid namespace along. */
+	runc_signal(rs.pid, rs.start, SIGKILL);
+	cgroup_thaw(&rs.cgroup);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* LIST.                                                               */
+
+struct listing {
+	struct jail_entry *entries;
+	size_t count;
+};
+
+static int
+list_add(const struct jail *j, struct container *l, const struct jail_ref *ref, void *arg)
+{
+	struct listing *list = arg;
+	struct jail_entry *entry = &list->entries[list->count];
+	struct runc_state rs;
+	struct shim_exit x;
+
+	if (list->count == JAIL_LIST_MAX)
+		return 1;
+	entry->ref = *ref;
+	entry->slot = l->call != NULL ? l->call->slot : UINT16_MAX;
+	entry->state = (uint16_t)container_state(j, l, &rs, &x);
+	list->count++;
+	return 0;
+}
+
+static int
+verb_list(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct listing list = { .entries = out };
+
+	(void)in;
+	(void)len;
+	(void)e;
+	container_each(jail_turn(ctx), list_add, &list);
+	*out_len = list.count * sizeof(*list.entries);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* EXEC.                                                               */
+
+static int
+fds_send(int socket, uint32_t number, const int fds[static JAIL_EXEC_FDS], struct err *e)
+{
+	union {
+		char bytes[CMSG_SPACE(JAIL_EXEC_FDS * sizeof(int))];
+		struct cmsghdr align;
+	} control = { .bytes = { 0 } };
+	struct iovec iov = { &number, sizeof(number) };
+	struct msghdr msg = { .msg_iov = &iov,
+			      .msg_iovlen = 1,
+			      .msg_control = control.bytes,
+			      .msg_controllen = sizeof(control.bytes) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(JAIL_EXEC_FDS * sizeof(int));
+	memcpy(CMSG_DATA(c), fds, JAIL_EXEC_FDS * sizeof(int));
+	/* Never wait: an agent that does not fetch must not stop the jail. */
+	if (sendmsg(socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return err_errno(e, "hand out descriptors");
+	return 0;
+}
+
+static int
+exec_process(const struct jail *j, const struct container *l, const struct jail_exec *call,
+	     const char **json, struct err *e)
+{
+	struct bundle_process p;
+	struct jail_text t, words = { call->text, call->text + call->text_len };
+
+	if (container_process(j, l->call, &t, &p, e) < 0)
+		return -1;
+	p.arg_count = call->arg_count;
+	p.args = jail_text_list(j->a, &words, call->arg_count);
+	if (p.args == NULL)
+		return err_set(e, &JAIL_REFUSED, "exec: text");
+	if (bundle_process_check(&p, e) < 0)
+		return -1;
+	*json = bundle_process_json(j->a, &p);
+	return 0;
+}
+
+static int
+exec_check(const struct jail_exec *call, size_t len, struct err *e)
+{
+	if (call->text_len != len - JAIL_EXEC_MIN || call->text_len == 0 ||
+	    call->text[call->text_len - 1] != '\0' || call->arg_count > BUNDLE_ARGS_MAX)
+		return err_set(e, &JAIL_REFUSED, "exec: length");
+	return 0;
+}
+
+static int
+verb_exec(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	const struct jail_exec *call = in;
+	struct jail_exec_reply *reply = out;
+	struct jail *j = jail_turn(ctx);
+	struct exec x = { .runc_root = j->runc_root };
+	int fds[JAIL_EXEC_FDS], result;
+	enum jail_state state;
+	struct runc_state rs;
+	const char *json;
+	struct container l;
+
+	if (exec_check(call, len, e) < 0 || container_live(j, &call->ref, &l, &state, &rs, e) < 0)
+		return -1;
+	if (state != JAIL_RUNNING || l.call == NULL)
+		return err_set(e, &JAIL_CONFLICT, "exec in %s: it is not running", l.id);
+	if (exec_process(j, &l, call, &json, e) < 0)
+		return -1;
+	reply->number = ++j->exec_number;
+	*out_len = sizeof(*reply);
+	x.id = l.id;
+	x.process_path = arena_printf(j->a, "%s/exec-%u.json", l.dir, reply->number);
+	x.pid_path = arena_printf(j->a, "%s/exec-%u.pid", l.dir, reply->number);
+	x.owner_uid = jail_slot_ids(j, l.call->slot) + l.call->uid;
+	x.owner_gid = jail_slot_ids(j, l.call->slot) + l.call->gid;
+	if (jail_file_put(j->a, x.process_path, json, strlen(json), e) < 0 ||
+	    exec_start(&x, fds, e) < 0)
+		return -1;
+	result = fds_send(j->exec_fd, reply->number, fds, e);
+	for (int i = 0; i < JAIL_EXEC_FDS; i++)
+		close(fds[i]);
+	return result;
+}
+
+/* ------------------------------------------------------------------ */
+/* UNPACK and FORGET.                                                  */
+
+/* In a process of its own, so that a slow archive stops nobody. The lock says
+ * that it works; a file with its complaint says that it failed. */
+static void
+unpack_work(const struct jail *j, const struct jail_image *call, const char *failed)
+{
+	char hex[HASH_TEXT_SIZE];
+	struct err e = ERR_NONE;
+	const char *name = hash_text(&call->digest, hex) + 2;
+	struct unpack u = {
+		.layout = arena_printf(j->a, "%s/images/%s/oci", j->c->state_dir, name),
+		.work = arena_printf(j->a, "%s/roots/.%s", j->c->state_dir, name),
+		.target = jail_image_root(j, &call->digest),
+		.layout_id = j->c->agent_uid,
+		.id = j->c->image_uid_base,
+		.bytes_max = j->c->image_bytes_max != 0 ? j->c->image_bytes_max : IMAGE_BYTES_MAX,
+		.entries_max =
+			j->c->image_entries_max != 0 ? j->c->image_entries_max : IMAGE_ENTRIES_MAX,
+		.timeout_us = UNPACK_TIMEOUT_US,
+	};
+	struct err ignored = ERR_NONE;
+
+	if (unpack_run(&u, &e) < 0) {
+		log_warn("jail.unpack", "image=%s error=\"%s\"", name, e.text);
+		(void)!jail_file_put(j->a, failed, &e, sizeof(e), &ignored);
+	}
+}
+
+static const struct code *
+unpack_code(const struct code *code)
+{
+	static const struct code *const known[] = { &IMAGE_TOO_BIG, &IMAGE_UNPACK, &ERR_TIMEOUT,
+						    &ERR_NOT_FOUND };
+
+	/* Written by another process of this very program; look all the same. */
+	for (size_t i = 0; i < NELEMS(known); i++)
+		if (code == known[i])
+			return code;
+	return &ERR_SYSTEM;
+}
+
+static int
+unpack_failed(const struct jail *j, const char *failed, struct err *e)
+{
+	size_t len = 0;
+	const struct err *past = (const void *)jail_file_text(j->a, failed, &len);
+
+	if (past == NULL)
+		return 0;
+	unlink(failed);
+	if (len != sizeof(*past))
+		return 0;
+	return err_set(e, unpack_code(past->code), "%.*s", (int)sizeof(past->text) - 1, past->text);
+}
+
+static int
+unpack_fork(const struct jail *j, const struct jail_image *call, const char *failed, int lock,
+	    struct err *e)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		return err_errno(e, "fork");
+	if (pid == 0) {
+		/* Keep the lock, and nothing of the jail's sockets. */
+		if (dup2(lock, 3) == 3 && close_range(4, ~0u, 0) == 0 && fork() == 0)
+			unpack_work(j, call, failed);
+		_exit(0);
+	}
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return 0;
+}
+
+static int
+verb_unpack(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	const struct jail_image *call = in;
+	struct jail_unpack_reply *reply = out;
+	const char *root, *failed;
+	struct jail *j = jail_turn(ctx);
+	int lock, result;
+
+	(void)len;
+	*out_len = sizeof(*reply);
+	reply->done = 0;
+	root = jail_image_root(j, &call->digest);
+	failed = arena_printf(j->a, "%s.failed", root);
+	lock = open(arena_printf(j->a, "%s.lock", root), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (lock < 0)
+		return err_errno(e, "lock the image");
+	/* The worker inherits the descriptor, and the lock with it. */
+	if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
+		close(lock);
+		return 0;
+	}
+	if (access(root, F_OK) == 0) {
+		reply->done = 1;
+		result = 0;
+	} else if ((result = unpack_failed(j, failed, e)) == 0) {
+		result = unpack_fork(j, call, failed, lock, e);
+	}
+	close(lock);
+	return result;
+}
+
+static int
+image_used(const struct jail *j, struct container *l, const struct jail_ref *ref, void *arg)
+{
+	(void)j;
+	(void)ref;
+	return l->call != NULL && hash_equal(&l->call->image, arg);
+}
+
+static int
+verb_forget(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct jail_image call = *(const struct jail_image *)in;
+	struct jail *j = jail_turn(ctx);
+	const char *root = jail_image_root(j, &call.digest);
+
+	(void)len;
+	(void)out;
+	*out_len = 0;
+	if (container_each(j, image_used, &call.digest) != 0)
+		return err_set(e, &JAIL_CONFLICT, "the image is in use");
+	unlink(arena_printf(j->a, "%s.lock", root));
+	unlink(arena_printf(j->a, "%s.failed", root));
+	return tree_remove(root, e);
+}
+
+/* ------------------------------------------------------------------ */
+/* The role.                                                           */
+
+struct rebuild {
+	struct net_lease *leases;
+	size_t count;
+};
+
+static int
+rebuild_add(const struct jail *j, struct container *l, const struct jail_ref *ref, void *arg)
+{
+	struct rebuild *r = arg;
+
+	(void)ref;
+	if (l->call == NULL)
+		return 0;
+	r->leases = arena_grow(j->a, r->leases, r->count, sizeof(*r->leases));
+	r->leases[r->count++] = l->net;
+	return 0;
+}
+
+static int
+dirs_make(const struct jail_config *c, struct arena *a, struct err *e)
+{
+	const struct {
+		const char *path;
+		mode_t mode;
+		uint32_t uid, gid;
+	} dirs[] = {
+		{ c->state_dir, 0711, 0, 0 },
+		{ arena_printf(a, "%s/images", c->state_dir), 0711, c->agent_uid, c->agent_gid },
+		{ arena_printf(a, "%s/agent", c->state_dir), 0700, c->agent_uid, c->agent_gid },
+		{ arena_printf(a, "%s/roots", c->state_dir), 0711, 0, 0 },
+		{ arena_printf(a, "%s/leases", c->state_dir), 0711, 0, 0 },
+		{ arena_printf(a, "%s/logs", c->state_dir), 0750, 0, c->agent_gid },
+		{ c->run_dir, 0711, 0, 0 },
+		{ arena_printf(a, "%s/runc", c->run_dir), 0711, 0, 0 },
+	};
+
+	for (size_t i = 0; i < NELEMS(dirs); i++)
+		if (jail_dir_make(dirs[i].path, dirs[i].mode, dirs[i].uid, dirs[i].gid, e) < 0)
+			return -1;
+	return 0;
+}
+
+/* Paths end up in mount options and in /proc/mounts: only what needs no
+ * escaping there. */
+static bool
+path_is_good(const char *path)
+{
+	return path[0] == '/' && strstr(path, "..") == NULL && strlen(path) < 128 &&
+	       path[strspn(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				 "-_./")] == '\0';
+}
+
+static int
+config_check(const struct jail_config *c, struct err *e)
+{
+	uint64_t end = c->uid_base + (uint64_t)c->slot_count * BUNDLE_IDS;
+
+	if (!path_is_good(c->state_dir) || !path_is_good(c->run_dir))
+		return err_set(e, &ERR_CONFIG, "directories must be absolute and plain");
+	if (c->slot_count == 0 || c->slot_count > NET_SLOT_MAX + 1)
+		return err_field(e, &ERR_CONFIG, "slot_count", "1 to %u containers",
+				 NET_SLOT_MAX + 1);
+	if (c->uid_base % BUNDLE_IDS != 0 || c->uid_base < BUNDLE_IDS ||
+	    end > UINT32_MAX - BUNDLE_IDS)
+		return err_field(e, &ERR_CONFIG, "uid_base", "user ids %u and up", c->uid_base);
+	if (c->image_uid_base % BUNDLE_IDS != 0 || c->image_uid_base < BUNDLE_IDS ||
+	    (c->image_uid_base >= c->uid_base && c->image_uid_base < end))
+		return err_field(e, &ERR_CONFIG, "image_uid_base", "user ids %u and up",
+				 c->image_uid_base);
+	if (c->agent_uid == 0 || c->agent_gid == 0)
+		return err_field(e, &ERR_CONFIG, "agent_uid", "the agent may not be root");
+	return 0;
+}
+
+static void
+runc_root_set(struct jail *j)
+{
+	snprintf(j->runc_root, sizeof(j->runc_root), "%s/runc", j->c->run_dir);
+}
+
+int
+jail_prepare(const struct jail_config *c, struct err *e)
+{
+	struct rebuild r = { NULL, 0 };
+	struct arena a;
+	struct jail j = { .c = c, .a = &a };
+	int result;
+
+	if (config_check(c, e) < 0 || runc_check(c->accept_old_runc, e) < 0)
+		return -1;
+	arena_init(&a, 0);
+	result = dirs_make(c, &a, e);
+	if (result == 0) {
+		container_each(&j, rebuild_add, &r);
+		result = net_start(&c->net, r.leases, r.count, e);
+	}
+	arena_release(&a);
+	return result;
+}
+
+void
+jail_serve(const struct jail_config *c, int fd, int exec_fd)
+{
+	static const size_t ref = sizeof(struct jail_ref), image = sizeof(struct jail_image);
+	static const size_t destroy = sizeof(struct jail_destroy);
+	const struct verb verbs[] = {
+		{ "unpack", JAIL_UNPACK, image, image, verb_unpack },
+		{ "create", JAIL_CREATE, JAIL_CREATE_MIN, sizeof(struct jail_create), verb_create },
+		{ "start", JAIL_START, ref, ref, verb_start },
+		{ "stat", JAIL_STAT, ref, ref, verb_stat },
+		{ "pause", JAIL_PAUSE, ref, ref, verb_pause },
+		{ "resume", JAIL_RESUME, ref, ref, verb_resume },
+		{ "stop", JAIL_STOP, ref, ref, verb_stop },
+		{ "kill", JAIL_KILL, ref, ref, verb_kill },
+		{ "exec", JAIL_EXEC, JAIL_EXEC_MIN, sizeof(struct jail_exec), verb_exec },
+		{ "destroy", JAIL_DESTROY, destroy, destroy, verb_destroy },
+		{ "list", JAIL_LIST, 0, 0, verb_list },
+		{ "forget", JAIL_FORGET, image, image, verb_forget },
+		VERB_END
+	};
+	struct arena a;
+	struct jail j = { .c = c, .a = &a, .exec_fd = exec_fd };
+
+	runc_root_set(&j);
+	arena_init(&a, 0);
+	chan_serve(fd, verbs, &j);
+	arena_release(&a);
+}

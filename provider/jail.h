@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * jail.h - the role that has root: a vocabulary of a dozen verbs about
+ * containers, served over one channel, each with a fixed struct.
+ *
+ * The jail takes numbers, ids and the strings a process is made of; it takes no
+ * paths and reads no JSON, opens no network connection, and never looks into a
+ * tenant's files. It trusts the agent to name leases and slots, and nothing
+ * else: whoever has taken over the agent can start containers, and only within
+ * these walls.
+ *
+ * A container is one copy of one service of a lease: struct jail_ref. Its id for
+ * the runtime is "gv-<name>-<copy>". Its `slot`, chosen by the agent and unique
+ * among live containers, decides its id range (uid_base + slot * 65536), its /30
+ * (network + 4 * slot) and the name of its wire.
+ *
+ *	UNPACK image           -> running | done; ask again until done
+ *	CREATE what and where  -> walls up, process waiting; nothing has run
+ *	START  ref
+ *	STAT   ref             -> state, exit, meters
+ *	PAUSE, RESUME  ref
+ *	STOP   ref             TERM, returns at once; the agent waits its grace
+ *	KILL   ref             KILL, returns at once
+ *	EXEC   ref, argv       -> number; descriptors come on the second socket
+ *	DESTROY ref            all of it gone, checked by looking
+ *	LIST                   -> every container of this provider, from the disk
+ *	FORGET image           the unpacked tree removed, unless in use
+ *
+ * Every verb may be repeated. Whatever dies when (kill -9 included), LIST and
+ * DESTROY clean up: the record of a container is written before the first thing
+ * is made and removed after the last is gone. A container does not need the
+ * jail, the agent or the parent: its shim (shim.h) keeps logs and exit status.
+ *
+ * On disk, under state_dir (0711, root):
+ *	images/<hex>/oci     OCI layout, written by the agent,     0711 agent
+ *	                     its image tagged "image"; modes do not matter
+ *	roots/<hex>/         its unpacked tree                     0711 root
+ *	leases/<id>/         record, config.json, lower, disk,     0711 root
+ *	                     merged, netns, pid, shim, started, runc.log
+ *	logs/<id>/           log, log.1, exit; outlives the lease  0750 root:agent
+ *	agent/               the agent's own                       0700 agent
+ * and under run_dir: runc/, the runtime's records, gone after a reboot as the
+ * containers are. Both directories must be reachable (0711) by any uid: the
+ * workload's first process walks there.
+ *
+ * EXEC. The jail makes four pipes, starts a minder that runs `runc exec` with
+ * three of them, and sends the other ends - stdin, stdout, stderr, status - in
+ * one packet { number } on the socket `exec_fd` before it answers the call. The
+ * status pipe yields one int32 (exit status, 128 + signal) and then ends.
+ * Closing the status pipe kills the command.
+ */
+#ifndef GAVEL_JAIL_H
+#define GAVEL_JAIL_H
+
+#include "lib/bytes.h"
+#include "lib/chan.h"
+#include "provider/net.h"
+
+extern const struct code JAIL_UNKNOWN;	/* no such container */
+extern const struct code JAIL_CONFLICT; /* the slot or the state does not allow it */
+extern const struct code JAIL_REFUSED;	/* malformed call */
+
+struct jail_config {
+	const char *state_dir, *run_dir; /* absolute, plain */
+	struct net_config net;		 /* net.tag also names the cgroup */
+	uint32_t uid_base;		 /* multiple of 65536 */
+	uint32_t image_uid_base;	 /* a range of its own, not among the slots' */
+	uint32_t slot_count;		 /* at most NET_SLOT_MAX + 1 */
+	uint32_t agent_uid, agent_gid;
+	uint64_t image_bytes_max;		 /* unpacked; 0: 20 GiB */
+	uint64_t image_entries_max;		 /* 0: 500,000 */
+	uint64_t log_bytes_max, log_bytes_per_s; /* per container; 0: shim.h */
+	bool accept_old_runc;
+};
+
+enum jail_verb {
+	JAIL_UNPACK = 1,
+	JAIL_CREATE,
+	JAIL_START,
+	JAIL_STAT,
+	JAIL_PAUSE,
+	JAIL_RESUME,
+	JAIL_STOP,
+	JAIL_KILL,
+	JAIL_EXEC,
+	JAIL_DESTROY,
+	JAIL_LIST,
+	JAIL_FORGET,
+};
+
+/* 26 letters of the lease's id in lower case, NUL; which copy of it. */
+struct jail_ref {
+	char name[27];
+	uint8_t copy;
+};
+
+#define JAIL_ID_SIZE 40 /* "gv-" + 26 + "-255" + NUL */
+
+struct jail_image {
+	struct hash digest;
+};
+
+struct jail_unpack_reply {
+	uint32_t done; /* 0: running */
+};
+
+#define JAIL_TEXT_MAX (64u * 1024)
+
+struct jail_create {
+	struct jail_ref ref;
+	struct hash image;
+	uint64_t memory_bytes, storage_bytes;
+	uint32_t cpu_milli, pids_max;
+	uint32_t uid, gid; /* inside */
+	uint32_t nofile;   /* 0: the default */
+	uint16_t slot;
+	uint16_t readonly; /* the root file system: 0 or 1 */
+	uint16_t arg_count, env_count, host_count, link_count;
+	uint16_t host_slots[NET_LINKS_MAX]; /* host i of the text is at this slot */
+	struct net_link links[NET_LINKS_MAX];
+	uint32_t text_len;
+	/* NUL-ended: args, env, cwd, hostname, then host_count names */
+	char text[JAIL_TEXT_MAX];
+};
+
+struct jail_create_reply {
+	uint32_t disk_kind; /* enum disk_kind of mounts.h */
+};
+
+enum jail_state {
+	JAIL_BROKEN, /* a record, no container: died in CREATE, or a reboot */
+	JAIL_CREATED,
+	JAIL_RUNNING,
+	JAIL_PAUSED,
+	JAIL_EXITED,
+};
+
+struct jail_stat {
+	uint32_t state;	   /* enum jail_state */
+	int32_t exit_code; /* JAIL_EXITED: 0..255, 128 + signal; -1: not known */
+	int32_t exit_signal;
+	uint32_t oom; /* the kernel has killed for memory */
+	wall_t exited_at;
+	int64_t pid; /* on the host; 0: none */
+	uint64_t cpu_ns;
+	uint64_t memory_bytes, memory_peak_bytes, oom_kills, pids;
+	uint64_t rx_bytes, tx_bytes; /* as the workload sees them */
+	uint64_t disk_bytes;
+};
+
+struct jail_destroy {
+	struct jail_ref ref;
+	uint32_t drop_logs; /* 0 or 1 */
+};
+
+struct jail_exec {
+	struct jail_ref ref;
+	uint32_t arg_count;
+	uint32_t text_len;
+	char text[JAIL_TEXT_MAX]; /* NUL-ended arguments */
+};
+
+struct jail_exec_reply {
+	uint32_t number;
+};
+
+enum jail_exec_fd { JAIL_STDIN, JAIL_STDOUT, JAIL_STDERR, JAIL_STATUS, JAIL_EXEC_FDS };
+
+struct jail_entry {
+	struct jail_ref ref;
+	uint16_t slot;
+	uint16_t state; /* enum jail_state */
+};
+
+#define JAIL_LIST_MAX (CHAN_BYTES_MAX / sizeof(struct jail_entry))
+
+/* Packets may be cut after the text. */
+#define JAIL_CREATE_MIN offsetof(struct jail_create, text)
+#define JAIL_EXEC_MIN	offsetof(struct jail_exec, text)
+
+bool jail_ref_is_good(const struct jail_ref *ref);
+const char *jail_id(const struct jail_ref *ref, char out[static JAIL_ID_SIZE]);
+/* For the agent: where the container's logs are. */
+const char *
+jail_log_dir(struct arena *a, const struct jail_config *c, const struct jail_ref *ref) mustcheck;
+
+/* Directories, packet filter, version of the runtime: before any role starts, or
+ * as the jail's first act. Containers that run stay as they are. */
+int jail_prepare(const struct jail_config *c, struct err *e) mustcheck;
+/* The role: serve `fd` until it closes. exec_fd as above. */
+void jail_serve(const struct jail_config *c, int fd, int exec_fd);
+
+#endif

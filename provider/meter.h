@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * meter.h - from readings of counters to what was used since the lease began.
+ * Pure; the state is stored after every step, so a restart neither loses nor
+ * doubles a reading.
+ *
+ * Counters of one container only grow. A reading lower than the one before
+ * means a new container: it counts from zero on top of what was. The time
+ * between two readings counts as healthy when the workload ran at both ends.
+ */
+#ifndef GAVEL_METER_H
+#define GAVEL_METER_H
+
+#include "lease/price.h"
+
+struct meter_reading { /* all containers of the lease, summed */
+	wall_t at;
+	bool running;
+	uint64_t cpu_ns, memory_bytes, disk_bytes, egress_bytes;
+};
+
+struct meter_state {
+	wall_t began; /* chain time of the opening */
+	struct meter_reading last;
+	uint64_t cpu_ns, egress_bytes; /* grand totals */
+	uint64_t healthy_us;
+	u128 memory_byte_us, storage_byte_us;
+};
+
+void meter_take(struct meter_state *m, const struct meter_reading *r);
+/* The totals as the price function takes them. */
+struct meter meter_totals(const struct meter_state *m);
+/* The usage statement that follows `previous` (NULL for the first): cumulative,
+ * chained, up to `now`, its amount never below the previous one's. */
+struct usage_terms
+meter_usage(const struct meter_state *m, const struct price_lease *price, const struct hash *lease,
+	    const struct usage_terms *previous, wall_t now);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mounts.h - the file tree of a workload: one unpacked image shared by all, a
+ * disk of its own over it. Runs as root; knows paths and numbers, nothing of
+ * images or containers.
+ *
+ *	lower    the image, read-only, its owners shifted from the image's id
+ *	         range to the lease's (an idmapped mount: no copy, no chown)
+ *	disk     an ext4 file system of fixed size in a preallocated file on a
+ *	         loop device; where no loop device is to be had, a tmpfs of that
+ *	         size, which counts against the workload's memory
+ *	merged   overlayfs of both, nosuid and nodev
+ *
+ * Before anything is mounted inside `merged`, dev etc proc run sys tmp are made
+ * as real, empty directories in the fresh upper layer: whatever the image has
+ * under those names, symbolic links to the host above all, is out of sight.
+ */
+#ifndef GAVEL_MOUNTS_H
+#define GAVEL_MOUNTS_H
+
+#include "lib/arena.h"
+
+extern const struct code DISK_FULL;    /* the host has no room for the disk */
+extern const struct code MOUNT_UNSAFE; /* a mount point is not a real directory */
+
+enum disk_kind { DISK_LOOP = 1, DISK_TMPFS = 2 };
+
+#define DISK_BYTES_MIN (UINT64_C(1) << 20)
+
+/* Make dir/disk.img and mount it on dir/disk, with disk/upper (owned by host_id)
+ * and disk/work. dir exists. */
+int disk_mount(const char *dir, uint64_t bytes, uint32_t host_id, enum disk_kind *kind,
+	       struct err *e) mustcheck;
+/* Bytes in use on dir/disk; 0 when it is not mounted. */
+uint64_t disk_used(const char *dir);
+
+/* Write a file into the upper layer, below etc, owned by host_id. */
+int upper_file(const char *dir, const char *name, const char *text, uint32_t host_id,
+	       struct err *e) mustcheck;
+
+/* Mount the tree `from`, read-only, on the directory `to` (made), as if what
+ * belongs to from_id and the ids after it belonged to to_id and those after. */
+int shifted_mount(const char *from, const char *to, uint32_t from_id, uint32_t to_id,
+		  uint32_t count, struct err *e) mustcheck;
+
+/* Mount the tree `image`, whose files belong to ids from image_id on, on
+ * dir/lower as if they belonged to ids from host_id on. */
+int lower_mount(const char *dir, const char *image, uint32_t image_id, uint32_t host_id,
+		struct err *e) mustcheck;
+/* dir/lower and dir/disk -> dir/merged; then every point (NULL-ended list of
+ * paths below the root) must be a real directory. */
+int merged_mount(const char *dir, const char *const *points, struct err *e) mustcheck;
+
+/* Keep the network namespace of the process at dir/netns, so that its wire and
+ * the meters on it outlive the process. */
+int netns_keep(const char *dir, int32_t pid, struct err *e) mustcheck;
+
+/* Unmount everything at or below dir, free its loop devices. */
+int mounts_undo(const char *dir, struct err *e) mustcheck;
+/* Whether anything is mounted there, or a loop device is backed from there. */
+bool mounts_left(const char *dir);
+
+/* Remove the directory and all below it; never crosses into another file
+ * system, never follows a link. Missing is fine. */
+int tree_remove(const char *dir, struct err *e) mustcheck;
+
+#endif

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * gavel-provider: a data center's machine on the market.
+ *
+ *	parent          forks, waits
+ *	provider/sign   the key, nothing else
+ *	provider/jail   root, runc, no network, no JSON
+ *	provider/agent  network and database, neither key nor root
+ *
+ * Containers and their shims belong to nobody: they outlive all of these.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lease/keystore.h"
+#include "lease/signer.h"
+#include "lib/daemon.h"
+#include "lib/log.h"
+#include "provider/agent.h"
+
+static const char usage[] =
+	"usage: gavel-provider [-c FILE] [COMMAND]\n"
+	"\n"
+	"  serve              offer this machine (default; needs root)\n"
+	"  check              read the settings and test the machine, with cures\n"
+	"  clean              remove every container of this provider from the machine\n"
+	"\n"
+	"  -c, --config FILE  settings (default: /etc/gavel/provider.yaml)\n"
+	"  -V, --version\n"
+	"\n"
+	"examples:\n"
+	"  sudo gavel-provider -c provider.yaml check\n"
+	"  sudo gavel-provider -c provider.yaml\n";
+
+static int
+load_key(const struct provider_settings *s, struct key *key, struct err *e)
+{
+	char password[256] = "";
+	FILE *f = fopen(s->password_file, "re");
+
+	if (f == NULL)
+		return err_errno(e, "open %s", s->password_file);
+	if (fgets(password, sizeof(password), f) == NULL)
+		password[0] = '\0';
+	fclose(f);
+	password[strcspn(password, "\r\n")] = '\0';
+	return keystore_read(s->key_file, password, key, e);
+}
+
+/* The key is read here and nowhere else. */
+static void
+sign_run(void *ctx, const int *fds)
+{
+	const struct provider_settings *s = ctx;
+	struct signer signer = { .token = s->token };
+	struct err e = ERR_NONE;
+
+	if (load_key(s, &signer.key, &e) < 0)
+		fatal("%s", e.text);
+	domain_init(&signer.domain, s->chain_id, &s->escrow);
+	chan_serve(fds[0], signer_provider_verbs, &signer);
+	key_release(&signer.key);
+	_exit(0);
+}
+
+static void
+jail_run(void *ctx, const int *fds)
+{
+	jail_serve(ctx, fds[0], fds[1]);
+	_exit(0);
+}
+
+static void
+jail_config_make(const struct provider_settings *s, struct jail_config *c)
+{
+	struct passwd *pw = getpwnam(s->user);
+	struct err e = ERR_NONE;
+	uint32_t network;
+
+	if (pw == NULL)
+		fatal("user \"%s\" does not exist: useradd --system --shell /usr/sbin/nologin %s",
+		      s->user, s->user);
+	if (network_read(s->network, &network, &e) < 0)
+		fatal("%s", e.text);
+	*c = (struct jail_config){
+		.state_dir = s->state_dir,
+		.run_dir = s->run_dir,
+		.net = { .tag = s->tag,
+			 .network = network,
+			 .deny = s->deny.items,
+			 .resolvers = s->resolvers.items },
+		.uid_base = s->uid_base,
+		.image_uid_base = s->image_uid_base,
+		.slot_count = s->slots,
+		.agent_uid = pw->pw_uid,
+		.agent_gid = pw->pw_gid,
+		.accept_old_runc = s->accept_old_runc,
+	};
+}
+
+/* The agent's own directory, before anyone gives up root. */
+static void
+agent_dir_make(const struct provider_settings *s, const struct jail_config *c)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "%s/agent", s->state_dir);
+	if ((mkdir(path, 0700) != 0 && errno != EEXIST) ||
+	    chown(path, c->agent_uid, c->agent_gid) != 0)
+		fatal("make %s: %s", path, strerror(errno));
+}
+
+static int
+serve(const struct provider_settings *s)
+{
+	int sign[2], jail[2], exec[2];
+	struct jail_config config;
+	struct agent_start agent = { .settings = s, .jail = &config };
+	struct err e = ERR_NONE;
+	struct role roles[3];
+
+	if (geteuid() != 0)
+		fatal("gavel-provider starts as root, for containers; the part that talks does not "
+		      "keep it");
+	if (keystore_address(s->key_file, &agent.self, &e) < 0)
+		fatal("%s", e.text);
+	jail_config_make(s, &config);
+	if (jail_prepare(&config, &e) < 0)
+		fatal("%s", e.text);
+	agent_dir_make(s, &config);
+	daemon_pair(sign);
+	daemon_pair(jail);
+	daemon_pair(exec);
+	roles[0] = (struct role){ .name = "provider/sign",
+				  .user = s->user,
+				  .run = sign_run,
+				  .ctx = (void *)(uintptr_t)s,
+				  .fds = { sign[1], -1 } };
+	roles[1] = (struct role){ .name = "provider/jail",
+				  .keep_root = true,
+				  .run = jail_run,
+				  .ctx = &config,
+				  .fds = { jail[1], exec[1], -1 } };
+	roles[2] = (struct role){ .name = "provider/agent",
+				  .user = s->user,
+				  .run = agent_run,
+				  .ctx = &agent,
+				  .fds = { sign[0], jail[0], exec[0], -1 } };
+	return daemon_run(roles, NELEMS(roles));
+}
+
+/* ------------------------------------------------------------------ */
+
+static bool
+line(bool good, const char *what, const char *cure)
+{
+	printf("%s  %s%s%s\n", good ? "pass" : "FAIL", what,
+	       good ? "" : "\n      cure: ", good ? "" : cure);
+	return good;
+}
+
+static bool
+has_program(const char *name)
+{
+	char path[128];
+	const char *const dirs[] = { "/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin" };
+
+	for (size_t i = 0; i < NELEMS(dirs); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dirs[i], name);
+		if (access(path, X_OK) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int
+check(const struct provider_settings *s)
+{
+	static const char *const programs[] = { "runc", "skopeo", "umoci", "nft", "ip" };
+	struct err e = ERR_NONE;
+	struct jail_config config;
+	struct key key;
+	bool good = true;
+
+	for (size_t i = 0; i < NELEMS(programs); i++)
+		good &= line(has_program(programs[i]), programs[i],
+			     "apt-get install runc skopeo umoci nftables iproute2");
+	good &= line(getpwnam(s->user) != NULL, "unprivileged user", "useradd --system gavel");
+	good &= line(load_key(s, &key, &e) == 0, "key store opens", e.text);
+	good &= line(geteuid() == 0, "runs as root", "sudo gavel-provider check");
+	if (geteuid() == 0 && getpwnam(s->user) != NULL) {
+		jail_config_make(s, &config);
+		good &= line(jail_prepare(&config, &e) == 0, "containers and packet filter",
+			     e.text);
+	}
+	return good ? 0 : 1;
+}
+
+/* Ask a jail of our own for the list, then for the end of each. */
+static int
+clean(const struct provider_settings *s)
+{
+	struct jail_config config;
+	struct chan_call call = { .verb = JAIL_LIST };
+	struct err e = ERR_NONE;
+	int pair[2], exec[2], failed = 0;
+	struct arena a;
+
+	jail_config_make(s, &config);
+	if (jail_prepare(&config, &e) < 0)
+		fatal("%s", e.text);
+	daemon_pair(pair);
+	daemon_pair(exec);
+	if (fork() == 0) {
+		close(pair[0]);
+		jail_serve(&config, pair[1], exec[1]);
+		_exit(0);
+	}
+	close(pair[1]);
+	arena_init(&a, 0);
+	if (chan_now(&a, pair[0], &call, &e) < 0)
+		fatal("%s", e.text);
+	for (size_t i = 0; i < call.out_len / sizeof(struct jail_entry); i++) {
+		struct jail_entry entry;
+		struct jail_destroy ask = { .drop_logs = 1 };
+		struct chan_call end = { .verb = JAIL_DESTROY, .in = &ask, .in_len = sizeof(ask) };
+
+		memcpy(&entry, call.out + i * sizeof(entry), sizeof(entry));
+		ask.ref = entry.ref;
+		if (chan_now(&a, pair[0], &end, &e) < 0) {
+			fprintf(stderr, "error: %s: %s\n", entry.ref.name, e.text);
+			failed = 1;
+		} else {
+			printf("removed %s copy %u\n", entry.ref.name, entry.ref.copy);
+		}
+	}
+	if (net_stop(&config.net, &e) < 0)
+		fprintf(stderr, "error: %s\n", e.text);
+	arena_release(&a);
+	return failed;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+						 { "version", no_argument, NULL, 'V' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
+	const char *config = "/etc/gavel/provider.yaml", *command;
+	struct provider_settings settings;
+	struct err e = ERR_NONE;
+	struct arena a;
+	int c;
+
+	while ((c = getopt_long(argc, argv, "+c:Vh", options, NULL)) != -1)
+		switch (c) {
+		case 'c': config = optarg; break;
+		case 'V': printf("gavel-provider %s\n", GAVEL_VERSION); return 0;
+		case 'h': fputs(usage, stdout); return 0;
+		default: fputs(usage, stderr); return 2;
+		}
+	command = optind < argc ? argv[optind] : "serve";
+	log_init("provider", LOG_INFO);
+	arena_init(&a, 0);
+	if (provider_settings_read(&a, config, &settings, &e) < 0) {
+		fprintf(stderr, "error: %s\n", e.text);
+		return kind_exit_status(e.code->kind);
+	}
+	if (strcmp(command, "serve") == 0)
+		return serve(&settings);
+	if (strcmp(command, "check") == 0)
+		return check(&settings);
+	if (strcmp(command, "clean") == 0)
+		return clean(&settings);
+	fprintf(stderr, "error: no command \"%s\"\n\n%s", command, usage);
+	return 2;
+}

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/settings.h"
+
+#include <arpa/inet.h>
+
+#include "lib/conf.h"
+
+#define T   struct provider_settings
+#define OPT JSON_OPTIONAL
+static const struct json_field fields[] = { JSON_STR(T, market_url, 200, 0),
+					    JSON_STR(T, market_ca, 500, OPT),
+					    JSON_STR(T, listen, 64, OPT),
+					    JSON_U32(T, port, 65535, OPT),
+					    JSON_STR(T, public_host, 200, OPT),
+					    JSON_U32(T, endpoint_port_first, 65535, OPT),
+					    JSON_U32(T, endpoint_port_count, 10000, OPT),
+					    JSON_STR(T, user, 32, OPT),
+					    JSON_STR(T, key_file, 500, 0),
+					    JSON_STR(T, password_file, 500, 0),
+					    JSON_STR(T, state_dir, 200, OPT),
+					    JSON_STR(T, run_dir, 200, OPT),
+					    JSON_STR(T, tag, 4, 0),
+					    JSON_STR(T, network, 20, 0),
+					    JSON_STRS(T, deny, 256, OPT),
+					    JSON_STRS(T, resolvers, 8, OPT),
+					    JSON_STRS(T, insecure_registries, 32, OPT),
+					    JSON_U32(T, uid_base, 0, OPT),
+					    JSON_U32(T, image_uid_base, 0, OPT),
+					    JSON_U32(T, slots, 4096, OPT),
+					    JSON_STR(T, rpc_url, 500, 0),
+					    JSON_U64(T, chain_id, 0),
+					    JSON_ADDRESS(T, escrow, 0),
+					    JSON_ADDRESS(T, token, 0),
+					    JSON_OBJ(T, capacity, resources_fields, 0),
+					    JSON_LIST(T, attributes, attribute_fields,
+						      struct attribute, 64, 0),
+					    JSON_OBJ(T, card, rate_card_fields, 0),
+					    JSON_U32(T, list_bp, 1000000, OPT),
+					    JSON_U32(T, curve_bp, 20000, OPT),
+					    JSON_U32(T, meter_every_ms, 3600000, OPT),
+					    JSON_U32(T, unpaid_max_s, 0, OPT),
+					    JSON_BOOLEAN(T, accept_old_runc, OPT),
+					    JSON_END };
+#undef T
+
+int
+network_read(const char *text, uint32_t *out, struct err *e)
+{
+	struct in_addr in;
+
+	if (inet_pton(AF_INET, text, &in) != 1 || (ntohl(in.s_addr) & 3) != 0)
+		return err_field(e, &ERR_CONFIG, "/network",
+				 "network: expected an address like 10.86.0.0, got \"%s\"", text);
+	*out = ntohl(in.s_addr);
+	return 0;
+}
+
+int
+provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,
+		       struct err *e)
+{
+	uint32_t network;
+
+	*s = (struct provider_settings){
+		.listen = "0.0.0.0",
+		.port = 8443,
+		.public_host = "127.0.0.1",
+		.endpoint_port_first = 30000,
+		.endpoint_port_count = 1000,
+		.user = "gavel",
+		.state_dir = "/var/lib/gavel/provider",
+		.run_dir = "/run/gavel/provider",
+		.uid_base = 65536 * 16,
+		.image_uid_base = 65536 * 8,
+		.slots = 256,
+		.list_bp = 11000,
+		.curve_bp = 3000,
+		.meter_every_ms = 10000,
+		.unpaid_max_s = 300,
+	};
+	if (conf_read(a, path, fields, s, e) < 0)
+		return -1;
+	return network_read(s->network, &network, e);
+}

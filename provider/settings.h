@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* settings.h - provider.yaml as a struct. */
+#ifndef GAVEL_PROVIDER_SETTINGS_H
+#define GAVEL_PROVIDER_SETTINGS_H
+
+#include "deploy/group.h"
+#include "lease/price.h"
+
+struct provider_settings {
+	const char *market_url, *market_ca;
+	const char *listen; /* of the gateway */
+	uint32_t port;
+	const char *public_host; /* how tenants reach the gateway and the endpoints */
+	uint32_t endpoint_port_first, endpoint_port_count;
+	const char *user; /* of agent and signer, when started as root */
+	const char *key_file, *password_file;
+	const char *state_dir, *run_dir;
+	const char *tag;       /* [a-z0-9]{1,4}: names on this machine */
+	const char *network;   /* a.b.c.d: the first of the /30s */
+	struct json_strs deny; /* prefixes workloads must not reach */
+	struct json_strs resolvers;
+	struct json_strs insecure_registries; /* host:port without TLS */
+	uint32_t uid_base, image_uid_base, slots;
+	const char *rpc_url;
+	uint64_t chain_id;
+	struct address escrow, token;
+	struct resources capacity; /* what may be sold */
+	struct json_list attributes;
+	struct rate_card card; /* the floor */
+	uint32_t list_bp;      /* list price = floor * list_bp / 10000 */
+	uint32_t curve_bp;     /* load curve */
+	uint32_t meter_every_ms;
+	uint32_t unpaid_max_s; /* a metered workload is paused after this long unsigned */
+	bool accept_old_runc;
+};
+
+int provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,
+			   struct err *e) mustcheck;
+int network_read(const char *text, uint32_t *out, struct err *e) mustcheck;
+
+#endif

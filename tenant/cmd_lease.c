@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gavel status, logs, exec, close, receipt: what one does with a deployment. */
+#include <getopt.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "tenant/tenant.h"
+
+/* Read the name, connect, unlock, find the lease: what all of these begin with. */
+static int
+begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l, struct err *e)
+{
+	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0 || deployment_find(c, name, d, e) < 0)
+		return -1;
+	return lease_find(c, d, l, e);
+}
+
+static const char *
+lease_path(struct context *c, const struct lease_ref *l, const char *rest)
+{
+	char text[HASH_TEXT_SIZE];
+
+	return arena_printf(&c->arena, "/v1/leases/%s%s", hash_text(&l->hash, text), rest);
+}
+
+/* ------------------------------------------------------------------ */
+
+static void
+print_usage(struct context *c, const struct lease_ref *l, const struct json *status)
+{
+	const struct json *usage = json_get(status, "usage"), *parts = json_get(status, "parts");
+	struct amount due = amount_of(usage, "amount"), left = { l->terms.deposit.units };
+	char text[TIME_TEXT_SIZE];
+
+	if (usage == NULL || usage->type != JSON_OBJECT)
+		return;
+	left.units -= MIN(due.units, left.units);
+	printf("due so far  %s for %s s healthy, %s CPU ms, %s MiB s of memory\n", money(c, due),
+	       text_of(usage, "healthySeconds"), text_of(usage, "cpuMilliSeconds"),
+	       text_of(usage, "memoryMiBSeconds"));
+	for (const struct json *p = parts != NULL ? parts->first : NULL; p != NULL; p = p->next)
+		if (strcmp(p->text, "0") != 0)
+			printf("            %-9s %s\n", p->name, money(c, amount_of(parts, p->name)));
+	printf("deposit     %s, %s left: enough for %s\n", money(c, l->terms.deposit), money(c, left),
+	       duration_text((int64_t)rate_lasts(l->terms.rate, left) * SECOND_US, text));
+}
+
+int
+cmd_status(struct context *c, int argc, char **argv, struct err *e)
+{
+	struct json *status = NULL;
+	struct deployment d;
+	struct lease_ref l;
+	struct jsonw *w;
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0) {
+		if (e->code != &NO_LEASE || l.order == NULL)
+			return -1;
+		if (c->json)
+			print_json(l.order);
+		else
+			printf("order       %s\nstate       %s %s\n", text_of(l.order, "id"),
+			       text_of(l.order, "state"), text_of(l.order, "reason"));
+		return 0;
+	}
+	if (provider_call(&c->arena, &l.gateway, "GET", lease_path(c, &l, ""), NULL, &status, e) < 0) {
+		say(c, "warning: %s", e->text);
+		*e = (struct err)ERR_NONE;
+		status = NULL;
+	}
+	if (c->json) {
+		w = jsonw_new(true);
+		jsonw_open(w, '{');
+		jsonw_name(w, "order");
+		jsonw_node(w, l.order);
+		jsonw_name(w, "lease");
+		jsonw_node(w, l.lease);
+		jsonw_name(w, "provider");
+		jsonw_node(w, status);
+		jsonw_close(w, '}');
+		fputs(jsonw_text(w, NULL), stdout);
+		jsonw_free(w);
+		return 0;
+	}
+	printf("order       %s (%s)\nlease       %s (%s)\n", text_of(l.order, "id"),
+	       text_of(l.order, "state"), text_of(l.lease, "id"), l.state);
+	printf("provider    %s, %s\n", address_text(&l.provider, text), l.gateway.url);
+	printf("price       %s\n", price(c, l.terms.rate));
+	if (status != NULL) {
+		const struct json *endpoints = json_get(status, "endpoints");
+
+		printf("workload    %s %s\n", text_of(status, "phase"), text_of(status, "failure"));
+		for (const struct json *p = endpoints->first; p != NULL; p = p->next)
+			printf("endpoint    %s port %s: %s\n", text_of(p, "service"), text_of(p, "port"),
+			       text_of(p, "url"));
+		print_usage(c, &l, status);
+	}
+	printf("settled     %s paid, %s returned\n", money(c, amount_of(l.lease, "paid")),
+	       money(c, amount_of(l.lease, "refund")));
+	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+
+/* Lines come as "time o text": the time is for those who ask with --json. */
+static bool
+print_logs(void *ctx, const char *data, size_t len)
+{
+	(void)ctx;
+	return fwrite(data, 1, len, stdout) == len && fflush(stdout) == 0;
+}
+
+int
+cmd_logs(struct context *c, int argc, char **argv, struct err *e)
+{
+	static const struct option options[] = { { "follow", no_argument, NULL, 'f' },
+						 { "tail", required_argument, NULL, 't' },
+						 { NULL, 0, NULL, 0 } };
+	const char *tail = NULL;
+	bool follow = false;
+	struct deployment d;
+	struct lease_ref l;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "f", options, NULL)) != -1)
+		switch (opt) {
+		case 'f': follow = true; break;
+		case 't': tail = optarg; break;
+		default: return err_set(e, &TENANT_USAGE, "logs");
+		}
+	if (begin(c, optind < argc ? argv[optind] : NULL, &d, &l, e) < 0)
+		return -1;
+	return provider_stream(&c->arena, &l.gateway, "GET",
+			       lease_path(c, &l,
+					  arena_printf(&c->arena, "/logs?follow=%d%s%s", follow,
+						       tail != NULL ? "&tail=" : "",
+						       tail != NULL ? tail : "")),
+			       NULL, print_logs, NULL, e);
+}
+
+/* ------------------------------------------------------------------ */
+
+struct exec_out {
+	struct arena arena;
+	char line[64 * 1024];
+	size_t len;
+	int status;
+	bool ended;
+};
+
+static void
+exec_line(struct exec_out *x)
+{
+	struct err e = ERR_NONE;
+	const char *stream, *data;
+	struct json *doc;
+	uint8_t *bytes;
+	size_t len;
+
+	if (json_parse(&x->arena, x->line, x->len, &doc, &e) < 0)
+		return;
+	if (json_get(doc, "exit") != NULL) {
+		x->status = (int)number_of(doc, "exit");
+		x->ended = true;
+		return;
+	}
+	stream = text_of(doc, "stream");
+	data = text_of(doc, "data");
+	if (base64_read(&x->arena, data, strlen(data), &bytes, &len, &e) == 0) {
+		FILE *to = strcmp(stream, "stderr") == 0 ? stderr : stdout;
+
+		fwrite(bytes, 1, len, to);
+		fflush(to);
+	}
+	arena_release(&x->arena);
+}
+
+static bool
+on_exec(void *ctx, const char *data, size_t len)
+{
+	struct exec_out *x = ctx;
+
+	for (size_t i = 0; i < len; i++) {
+		if (data[i] == '\n') {
+			exec_line(x);
+			x->len = 0;
+		} else if (x->len < sizeof(x->line)) {
+			x->line[x->len++] = data[i];
+		}
+	}
+	return true;
+}
+
+static void
+exec_body(struct context *c, struct jsonw *w, int argc, char **argv)
+{
+	char *input;
+	size_t n;
+
+	jsonw_open(w, '{');
+	jsonw_name(w, "argv");
+	jsonw_open(w, '[');
+	for (int i = 0; i < argc; i++)
+		jsonw_str(w, argv[i]);
+	jsonw_close(w, ']');
+	if (!isatty(STDIN_FILENO)) {
+		input = arena_alloc(&c->arena, 128 * 1024);
+		n = fread(input, 1, 128 * 1024, stdin);
+		jsonw_name(w, "input");
+		jsonw_str(w, base64_text(&c->arena, input, n));
+	}
+	jsonw_close(w, '}');
+}
+
+int
+cmd_exec(struct context *c, int argc, char **argv, struct err *e)
+{
+	static struct exec_out x;
+	struct deployment d;
+	struct lease_ref l;
+	struct jsonw *w;
+	int split = 1;
+
+	while (split < argc && strcmp(argv[split], "--") != 0)
+		split++;
+	if (split > 2 || split + 1 >= argc)
+		return err_set(e, &TENANT_USAGE, "the command stands behind --");
+	if (begin(c, split == 2 ? argv[1] : NULL, &d, &l, e) < 0)
+		return -1;
+	w = jsonw_new(false);
+	exec_body(c, w, argc - split - 1, argv + split + 1);
+	arena_init(&x.arena, 0);
+	if (provider_stream(&c->arena, &l.gateway, "POST", lease_path(c, &l, "/exec"),
+			    jsonw_text(w, NULL), on_exec, &x, e) < 0)
+		return -1;
+	jsonw_free(w);
+	if (!x.ended)
+		return err_set(e, &ERR_UNREACHABLE, "the connection ended before the command did");
+	fflush(stdout);
+	exit(x.status);
+}
+
+/* ------------------------------------------------------------------ */
+
+static int
+wait_closed(struct context *c, const struct deployment *d, struct err *e)
+{
+	struct json *order;
+	char id[ID_TEXT_SIZE];
+	mono_t until = clock_mono() + 60 * SECOND_US;
+
+	id_text(ID_ORDER, &d->order, id);
+	while (clock_mono() < until) {
+		if (market_get(&c->arena, &c->market,
+			       arena_printf(&c->arena, "/v1/orders/%s?wait=state:closed&timeout=10", id),
+			       &order, e) < 0)
+			return -1;
+		if (strcmp(text_of(order, "state"), "closed") == 0)
+			return 0;
+	}
+	return err_set(e, &ERR_TIMEOUT, "stopped and signed, but not settled on chain yet");
+}
+
+static int
+cancel_order(struct context *c, const struct deployment *d, struct err *e)
+{
+	struct json *doc;
+	char id[ID_TEXT_SIZE];
+
+	if (market_call(&c->arena, &c->market, "DELETE",
+			arena_printf(&c->arena, "/v1/orders/%s", id_text(ID_ORDER, &d->order, id)), NULL,
+			context_token(c, &c->auctioneer, "close", NULL), NULL, &doc, e) < 0)
+		return -1;
+	printf("order taken back, nothing was paid\n");
+	return 0;
+}
+
+/* Both sign the last amount, the market settles it. */
+static int
+settle_close(struct context *c, const struct lease_ref *l, struct err *e)
+{
+	struct release_post post;
+	struct json *last, *doc;
+
+	if (provider_call(&c->arena, &l->gateway, "POST", lease_path(c, l, "/close"), "{}", &last, e) < 0)
+		return -1;
+	say(c, "stopped, last reading signed by the provider");
+	if (countersign(c, l, last, &post.voucher.payer_sig, &post.voucher.usage, e) < 0 ||
+	    sig_read(text_of(last, "usage_sig"), &post.voucher.usage_sig, e) < 0 ||
+	    sig_read(text_of(last, "provider_sig"), &post.voucher.provider_sig, e) < 0 ||
+	    sig_read(text_of(last, "release_sig"), &post.release_sig, e) < 0)
+		return -1;
+	return market_post(&c->arena, &c->market, "/v1/releases",
+			   json_encode(&c->arena, release_post_fields, &post), NULL, &doc, e);
+}
+
+int
+cmd_close(struct context *c, int argc, char **argv, struct err *e)
+{
+	struct deployment d;
+	struct lease_ref l;
+
+	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
+		return e->code == &NO_LEASE ? cancel_order(c, &d, e) : -1;
+	if (strcmp(l.state, "closed") != 0) {
+		if (strcmp(text_of(l.order, "state"), "leased") != 0)
+			return cancel_order(c, &d, e);
+		if (settle_close(c, &l, e) < 0 || wait_closed(c, &d, e) < 0)
+			return -1;
+		if (lease_find(c, &d, &l, e) < 0)
+			return -1;
+	}
+	if (c->json)
+		print_json(l.lease);
+	else
+		printf("closed: %s paid, %s returned\n", money(c, amount_of(l.lease, "paid")),
+		       money(c, amount_of(l.lease, "refund")));
+	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+
+static void
+receipt_line(struct context *c, const struct json *lease, const char *name, wall_t from)
+{
+	struct err ignored = ERR_NONE;
+	const char *text = text_of(lease, name);
+	wall_t at;
+
+	if (text[0] == '\0' || time_read(text, &at, &ignored) < 0)
+		return;
+	printf("  %-12s %s  +%lld ms\n", name, text, (long long)((at - from) / MILLI_US));
+	(void)c;
+}
+
+int
+cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
+{
+	struct json *status = NULL;
+	const struct json *voucher, *usage;
+	struct deployment d;
+	struct lease_ref l;
+	wall_t from = 0;
+
+	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
+		return -1;
+	if (c->json) {
+		print_json(l.lease);
+		return 0;
+	}
+	if (time_read(text_of(l.order, "created_at"), &from, e) < 0)
+		return -1;
+	printf("receipt for %s, lease %s\n", text_of(l.order, "id"), text_of(l.lease, "id"));
+	printf("  %-12s %s\n", "ordered", text_of(l.order, "created_at"));
+	receipt_line(c, l.lease, "created_at", from);
+	receipt_line(c, l.lease, "opened_at", from);
+	receipt_line(c, l.lease, "launched_at", from);
+	receipt_line(c, l.lease, "ended_at", from);
+	printf("  price        %s\n", price(c, l.terms.rate));
+	voucher = json_get(l.lease, "voucher");
+	usage = json_get(voucher, "usage");
+	if (usage != NULL)
+		printf("  metered      %s s healthy, %s CPU ms, %s MiB s memory, %s MiB s disk, %s bytes out\n",
+		       text_of(usage, "healthySeconds"), text_of(usage, "cpuMilliSeconds"),
+		       text_of(usage, "memoryMiBSeconds"), text_of(usage, "storageMiBSeconds"),
+		       text_of(usage, "egressBytes"));
+	if (provider_call(&c->arena, &l.gateway, "GET", lease_path(c, &l, ""), NULL, &status, e) == 0) {
+		const struct json *parts = json_get(status, "parts");
+
+		for (const struct json *p = parts != NULL ? parts->first : NULL; p != NULL; p = p->next)
+			printf("    %-10s %s\n", p->name, money(c, amount_of(parts, p->name)));
+	}
+	*e = (struct err)ERR_NONE;
+	printf("  deposit      %s\n  paid         %s\n  returned     %s\n",
+	       money(c, amount_of(l.lease, "deposit")), money(c, amount_of(l.lease, "paid")),
+	       money(c, amount_of(l.lease, "refund")));
+	return 0;
+}

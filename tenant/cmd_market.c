@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gavel bids, providers, api, sdl: looking at the market and at files. */
+#include "deploy/sdl.h"
+#include "tenant/tenant.h"
+
+static struct rate
+rate_of(const struct json *object, const char *name)
+{
+	struct rate rate = { 0 };
+	struct err ignored = ERR_NONE;
+
+	if (rate_read(text_of(object, name), &rate, &ignored) < 0)
+		rate.nano = 0;
+	return rate;
+}
+
+int
+cmd_bids(struct context *c, int argc, char **argv, struct err *e)
+{
+	struct deployment d;
+	struct json *doc;
+	const struct json *rows;
+	char id[ID_TEXT_SIZE];
+
+	if (context_connect(c, e) < 0 || deployment_find(c, argc > 1 ? argv[1] : NULL, &d, e) < 0 ||
+	    market_get(&c->arena, &c->market,
+		       arena_printf(&c->arena, "/v1/orders/%s/bids", id_text(ID_ORDER, &d.order, id)),
+		       &doc, e) < 0)
+		return -1;
+	if (c->json) {
+		print_json(doc);
+		return 0;
+	}
+	rows = json_get(doc, "data");
+	printf("%-5s %-4s %-42s  %s\n", "round", "rank", "provider", "answer");
+	for (const struct json *r = rows->first; r != NULL; r = r->next) {
+		if (json_get(r, "declined") != NULL)
+			printf("%-5s %-4s %-42s  declined: %s\n", text_of(r, "round"), "-",
+			       text_of(r, "provider"), text_of(r, "declined"));
+		else if (json_get(r, "floor") == NULL)
+			printf("%-5s %-4s %-42s  sealed\n", text_of(r, "round"), "-",
+			       text_of(r, "provider"));
+		else
+			printf("%-5s %-4s %-42s  floor %s, %s\n", text_of(r, "round"), text_of(r, "rank"),
+			       text_of(r, "provider"), price(c, rate_of(r, "floor")),
+			       text_of(r, "reason"));
+	}
+	return 0;
+}
+
+int
+cmd_providers(struct context *c, int argc, char **argv, struct err *e)
+{
+	struct json *doc;
+	const struct json *rows, *attributes;
+
+	(void)argc;
+	(void)argv;
+	if (context_connect(c, e) < 0 ||
+	    market_get(&c->arena, &c->market, "/v1/providers", &doc, e) < 0)
+		return -1;
+	if (c->json) {
+		print_json(doc);
+		return 0;
+	}
+	rows = json_get(doc, "data");
+	for (const struct json *r = rows->first; r != NULL; r = r->next) {
+		const struct json *online = json_get(r, "online");
+
+		printf("%s  %-7s  %s launches, %s failures  %s\n", text_of(r, "address"),
+		       online != NULL && online->truth ? "online" : "offline", text_of(r, "launches"),
+		       text_of(r, "failures"), text_of(json_get(r, "record"), "url"));
+		attributes = json_get(r, "attributes");
+		for (const struct json *a = attributes->first; a != NULL; a = a->next)
+			printf("    %s: %s\n", text_of(a, "key"), text_of(a, "value"));
+	}
+	return 0;
+}
+
+int
+cmd_api(struct context *c, int argc, char **argv, struct err *e)
+{
+	struct json *doc;
+
+	if (argc < 3 || argc > 4 || argv[2][0] != '/')
+		return err_set(e, &TENANT_USAGE, "for example: gavel api GET /v1/orders");
+	if (context_read(c, e) < 0 ||
+	    market_call(&c->arena, &c->market, argv[1], argv[2], argc > 3 ? argv[3] : NULL, NULL, NULL,
+			&doc, e) < 0)
+		return -1;
+	print_json(doc);
+	return 0;
+}
+
+int
+cmd_sdl(struct context *c, int argc, char **argv, struct err *e)
+{
+	struct sdl sdl;
+	char *text;
+	size_t n;
+	FILE *f;
+
+	if (argc != 3 || strcmp(argv[1], "check") != 0)
+		return err_set(e, &TENANT_USAGE, "sdl check FILE");
+	f = strcmp(argv[2], "-") == 0 ? stdin : fopen(argv[2], "re");
+	if (f == NULL)
+		return err_errno(e, "open %s", argv[2]);
+	text = arena_alloc(&c->arena, JSON_BYTES_MAX + 1);
+	n = fread(text, 1, JSON_BYTES_MAX, f);
+	if (sdl_read(&c->arena, argv[2], text, n, &sdl, e) < 0) {
+		for (size_t i = 0; i < sdl.finding_count; i++)
+			fprintf(stderr, "%s\n",
+				sdl_finding_text(&c->arena, argv[2], text, &sdl.findings[i]));
+		return -1;
+	}
+	printf("%s: good, %zu placement%s\n", argv[2], sdl.placement_count,
+	       sdl.placement_count == 1 ? "" : "s");
+	return 0;
+}

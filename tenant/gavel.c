@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gavel: the command line of tenants. Settings, commands, main. */
+#include <getopt.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "tenant/tenant.h"
+
+static const struct command commands[] = {
+	{ "deploy", "FILE", "post an order and wait until it runs",
+	  "  -n, --name NAME      name of the deployment (default: the file's)\n"
+	  "      --deposit AMOUNT tokens to lock (default: a day at the highest price)\n"
+	  "      --window MS      time for sealed bids, 50 to 600000 (default 400)\n"
+	  "      --open-within S  seconds in which a lease may be opened (default 300)\n"
+	  "      --no-wait        return when the order is posted\n"
+	  "\nexample: gavel deploy web.yaml --deposit 5\n", cmd_deploy },
+	{ "status", "[NAME]", "what a deployment does and costs", "", cmd_status },
+	{ "logs", "[-f] [--tail N] [NAME]", "what the workload printed",
+	  "  -f, --follow   go on until it ends\n      --tail N   the last N lines only\n", cmd_logs },
+	{ "exec", "[NAME] -- COMMAND...", "run a command inside",
+	  "\nexample: gavel exec web -- /bin/sh -c 'ls /'\n", cmd_exec },
+	{ "close", "[NAME]", "stop, settle, get the rest back", "", cmd_close },
+	{ "receipt", "[NAME]", "each step with its time, what was metered, what was paid", "",
+	  cmd_receipt },
+	{ "bids", "[NAME]", "who bid, who declined and why", "", cmd_bids },
+	{ "providers", "", "providers of this market", "", cmd_providers },
+	{ "agent", "[--once]", "countersign usage while it runs",
+	  "      --once     look once at each lease and return\n"
+	  "      --every S  seconds between looks (default 5)\n", cmd_agent },
+	{ "wallet", "new|address", "make a key store, show its address", "", cmd_wallet },
+	{ "deposit", "AMOUNT", "put tokens into escrow", "", cmd_deposit },
+	{ "withdraw", "AMOUNT", "take free tokens out of escrow", "", cmd_withdraw },
+	{ "balance", "[ADDRESS]", "tokens in the wallet and in escrow", "", cmd_balance },
+	{ "faucet", "AMOUNT", "test tokens, on a devnet only", "", cmd_faucet },
+	{ "sdl", "check FILE", "read a deployment file and say what is wrong", "", cmd_sdl },
+	{ "api", "METHOD PATH [BODY]", "call the market's REST API",
+	  "\nexample: gavel api GET /v1/orders?limit=5\n", cmd_api },
+};
+
+static void
+usage(FILE *out)
+{
+	fputs("usage: gavel [-C FILE] [--json] [-q] COMMAND ...\n\n", out);
+	for (size_t i = 0; i < NELEMS(commands); i++)
+		fprintf(out, "  %-10s %-24s %s\n", commands[i].name, commands[i].args,
+			commands[i].summary);
+	fputs("\n"
+	      "  -C, --context FILE  settings (default: $GAVEL_CONTEXT, then\n"
+	      "                      ~/.config/gavel/context.yaml)\n"
+	      "      --json          the result as JSON on standard output\n"
+	      "  -q, --quiet         no progress\n"
+	      "  -V, --version       -h, --help\n"
+	      "\n"
+	      "examples:\n"
+	      "  gavel deploy web.yaml\n"
+	      "  gavel logs -f\n"
+	      "  gavel close\n",
+	      out);
+}
+
+/* Edit distance of at most 2, for "did you mean". */
+static unsigned
+distance(const char *a, const char *b)
+{
+	size_t la = strlen(a), lb = strlen(b);
+	unsigned row[64], previous, current;
+
+	if (la >= NELEMS(row) || lb >= NELEMS(row))
+		return 99;
+	for (unsigned j = 0; j <= lb; j++)
+		row[j] = j;
+	for (size_t i = 1; i <= la; i++) {
+		previous = row[0];
+		row[0] = (unsigned)i;
+		for (size_t j = 1; j <= lb; j++) {
+			current = row[j];
+			row[j] = MIN(MIN(row[j] + 1, row[j - 1] + 1), previous + (a[i - 1] != b[j - 1]));
+			previous = current;
+		}
+	}
+	return row[lb];
+}
+
+static const struct command *
+command_find(const char *name)
+{
+	for (size_t i = 0; i < NELEMS(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	fprintf(stderr, "error: no command \"%s\"\n", name);
+	for (size_t i = 0; i < NELEMS(commands); i++)
+		if (distance(commands[i].name, name) <= 2)
+			fprintf(stderr, "help: did you mean \"%s\"?\n", commands[i].name);
+	return NULL;
+}
+
+/* What a person does next; the code alone helps a program. */
+static void
+print_error(const struct context *c, const struct err *e)
+{
+	struct jsonw *w;
+
+	if (!c->json) {
+		fprintf(stderr, "error: %s [%s]\n", e->text, e->code->name);
+		return;
+	}
+	w = jsonw_new(false);
+	jsonw_open(w, '{');
+	jsonw_member(w, "error", "%s", e->text);
+	jsonw_member(w, "code", "%s", e->code->name);
+	if (e->field[0] != '\0')
+		jsonw_member(w, "field", "%s", e->field);
+	jsonw_name(w, "retryable");
+	jsonw_bool(w, err_retryable(e));
+	jsonw_close(w, '}');
+	puts(jsonw_text(w, NULL));
+	jsonw_free(w);
+}
+
+int
+main(int argc, char **argv)
+{
+	static const struct option options[] = { { "context", required_argument, NULL, 'C' },
+						 { "json", no_argument, NULL, 'j' },
+						 { "quiet", no_argument, NULL, 'q' },
+						 { "version", no_argument, NULL, 'V' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
+	static struct context c;
+	const struct command *command;
+	struct err e = ERR_NONE;
+	int opt;
+
+	log_init("gavel", LOG_WARN);
+	while ((opt = getopt_long(argc, argv, "+C:qVh", options, NULL)) != -1)
+		switch (opt) {
+		case 'C': c.path = optarg; break;
+		case 'j': c.json = true; break;
+		case 'q': c.quiet = true; break;
+		case 'V': printf("gavel %s\n", GAVEL_VERSION); return 0;
+		case 'h': usage(stdout); return 0;
+		default: usage(stderr); return 2;
+		}
+	if (optind == argc || strcmp(argv[optind], "help") == 0) {
+		usage(optind == argc ? stderr : stdout);
+		return optind == argc ? 2 : 0;
+	}
+	command = command_find(argv[optind]);
+	if (command == NULL)
+		return 2;
+	argc -= optind;
+	argv += optind;
+	optind = 1;
+	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			printf("usage: gavel %s %s\n\n%s\n%s", command->name, command->args,
+			       command->summary, command->help);
+			return 0;
+		} else if (strcmp(argv[i], "--json") == 0) {
+			c.json = true;
+			memmove(&argv[i], &argv[i + 1], (size_t)(argc - i) * sizeof(*argv));
+			argc--;
+			i--;
+		}
+	if (command->run(&c, argc, argv, &e) == 0)
+		return 0;
+	if (e.code == &TENANT_USAGE)
+		fprintf(stderr, "usage: gavel %s %s\n", command->name, command->args);
+	print_error(&c, &e);
+	return kind_exit_status(e.code->kind);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * tenant.h - what the commands of `gavel` share: the context (which market,
+ * which chain, which key), deployments by name, printing.
+ *
+ * stdout carries results, stderr everything else. With --json the result is one
+ * JSON document.
+ */
+#ifndef GAVEL_TENANT_H
+#define GAVEL_TENANT_H
+
+#include "lease/documents.h"
+#include "lease/evm.h"
+#include "lease/key.h"
+#include "market/client.h"
+#include "provider/client.h"
+
+struct context {
+	/* settings */
+	const char *market_url, *market_ca, *rpc_url, *key_file, *password_file;
+	/* global flags */
+	const char *path; /* of the settings */
+	bool json, quiet;
+	/* learned from the market, once */
+	struct market_client market;
+	struct evm evm;
+	struct address auctioneer, escrow, token;
+	const char *symbol;
+	uint32_t decimals, fee_bps, launch_s, window_min_s;
+	struct domain domain;
+	struct key key;
+	bool has_key;
+	struct arena arena;
+};
+
+/* A command: fills e and returns -1, or 0; argv[0] is its name. */
+struct command {
+	const char *name, *args, *summary, *help;
+	int (*run)(struct context *c, int argc, char **argv, struct err *e);
+};
+
+/* Read the settings file. */
+int context_read(struct context *c, struct err *e) mustcheck;
+/* Ask the market who it is; refuse a chain other than the node's. */
+int context_connect(struct context *c, struct err *e) mustcheck;
+/* Open the key store. */
+int context_unlock(struct context *c, struct err *e) mustcheck;
+/* A short-lived token for `audience`. */
+const char *context_token(struct context *c, const struct address *audience, const char *scope,
+			  const struct hash *lease);
+
+/* A deployment: a name for an order, kept in the state directory. */
+struct deployment {
+	const char *name;
+	struct id order;
+	struct hash order_hash;
+	const char *manifest; /* JSON text */
+};
+int deployment_save(struct context *c, const struct deployment *d, struct err *e) mustcheck;
+/* By name; an order id is taken too. name NULL: the last one saved. */
+int deployment_find(struct context *c, const char *name, struct deployment *d,
+		    struct err *e) mustcheck;
+
+/* The live lease of a deployment, with its provider ready to be called. */
+struct lease_ref {
+	struct json *order, *lease; /* as the market shows them */
+	struct hash hash;
+	struct address provider;
+	struct lease_terms terms;
+	struct provider_client gateway;
+	const char *state;
+};
+int lease_find(struct context *c, const struct deployment *d, struct lease_ref *l,
+	       struct err *e) mustcheck;
+int gateway_find(struct context *c, const struct address *provider, struct provider_client *p,
+		 struct err *e) mustcheck;
+
+/* Members of the market's JSON; "" and 0 when missing. */
+const char *text_of(const struct json *object, const char *name);
+int64_t number_of(const struct json *object, const char *name);
+struct amount amount_of(const struct json *object, const char *name);
+const char *money(struct context *c, struct amount amount);  /* "12.50 TUSD" */
+const char *price(struct context *c, struct rate rate);      /* "0.05 TUSD/h, 36.50/month" */
+/* A line on stderr, unless quiet. */
+void say(const struct context *c, const char *fmt, ...) printflike(2, 3);
+/* The result with --json. */
+void print_json(struct json *doc);
+
+/* Check a reading against the lease, sign it and give it to the provider; the
+ * reading is what GET .../usage answered. */
+int countersign(struct context *c, const struct lease_ref *l, const struct json *reading,
+		struct sig *payer_sig, struct usage_terms *usage, struct err *e) mustcheck;
+
+extern const struct code TENANT_USAGE, DEPLOYMENT_UNKNOWN, NO_LEASE, USAGE_WRONG;
+
+/* The commands. */
+int cmd_deploy(struct context *c, int argc, char **argv, struct err *e);
+int cmd_status(struct context *c, int argc, char **argv, struct err *e);
+int cmd_logs(struct context *c, int argc, char **argv, struct err *e);
+int cmd_exec(struct context *c, int argc, char **argv, struct err *e);
+int cmd_close(struct context *c, int argc, char **argv, struct err *e);
+int cmd_receipt(struct context *c, int argc, char **argv, struct err *e);
+int cmd_agent(struct context *c, int argc, char **argv, struct err *e);
+int cmd_wallet(struct context *c, int argc, char **argv, struct err *e);
+int cmd_deposit(struct context *c, int argc, char **argv, struct err *e);
+int cmd_withdraw(struct context *c, int argc, char **argv, struct err *e);
+int cmd_balance(struct context *c, int argc, char **argv, struct err *e);
+int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
+int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
+int cmd_providers(struct context *c, int argc, char **argv, struct err *e);
+int cmd_api(struct context *c, int argc, char **argv, struct err *e);
+int cmd_sdl(struct context *c, int argc, char **argv, struct err *e);
+
+#endif

@@ -1,0 +1,591 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sdl_test.c - deployment files: quantities, prices, groups and manifests of a
+ * good file, and each fault with its place and its cure. With GAVEL_CORPUS set
+ * to a folder, every *.yaml and *.yml below it is read too: none may crash the
+ * reader or take long.
+ */
+#include "deploy/sdl.h"
+
+#include <ftw.h>
+
+#include "deploy/sdl_units.h"
+#include "lib/clock.h"
+#include "tap.h"
+
+static struct arena arena;
+
+static const char good[] =
+	"version: \"2.0\"\n" /* 1 */
+	"services:\n"
+	"  web:\n"
+	"    image: nginx:1.27\n"
+	"    args: [-g, daemon off;]\n"
+	"    env:\n"
+	"      - A=1\n"
+	"      - B\n"
+	"    expose:\n"
+	"      - port: 8080\n" /* 10 */
+	"        as: 80\n"
+	"        accept: [a.example.org]\n"
+	"        to:\n"
+	"          - global: true\n"
+	"    params:\n"
+	"      storage:\n"
+	"        data: {mount: /data, readOnly: true}\n"
+	"  db:\n"
+	"    image: postgres:16.4\n"
+	"    expose:\n" /* 20 */
+	"      - port: 5432\n"
+	"        to: [{service: web}]\n"
+	"profiles:\n"
+	"  compute:\n"
+	"    small:\n"
+	"      resources:\n"
+	"        cpu: {units: 250m}\n"
+	"        memory: {size: 64Mi}\n"
+	"        storage:\n"
+	"          - size: 64Mi\n" /* 30 */
+	"          - {name: data, size: 1Gi}\n"
+	"    big:\n"
+	"      resources:\n"
+	"        cpu: {units: 1.5}\n"
+	"        memory: {size: 1G}\n"
+	"        storage: {size: 1Gi}\n"
+	"        gpu: {units: 1, attributes: {vendor: {nvidia: [{model: a100}]}}}\n"
+	"  placement:\n"
+	"    eu:\n"
+	"      attributes: {region: eu-west, a: b}\n" /* 40 */
+	"      pricing:\n"
+	"        small: {denom: uakt, amount: 100}\n"
+	"        big: {denom: uakt, amount: \"0.5\"}\n"
+	"deployment:\n"
+	"  web:\n"
+	"    eu: {profile: small, count: 2}\n"
+	"  db:\n"
+	"    eu: {profile: big, count: 1}\n"
+	"x-gavel:\n"
+	"  billing: metered\n" /* 50 */
+	"  readonly: [web]\n";
+
+static const char *
+edited(const char *from, const char *to)
+{
+	const char *at = strstr(good, from);
+
+	if (at == NULL)
+		fatal("the case edits nothing: %s", from);
+	return arena_printf(&arena, "%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
+}
+
+static int
+read_text(const char *text, struct sdl *sdl, struct err *e)
+{
+	return sdl_read(&arena, "d.yaml", text, strlen(text), sdl, e);
+}
+
+/* ------------------------------------------------------------------ */
+
+static void
+test_cpu(void)
+{
+	static const struct {
+		const char *text;
+		long long milli; /* -1: refused */
+	} cases[] = {
+		{ "1", 1000 },
+		{ "0.25", 250 },
+		{ "250m", 250 },
+		{ ".5", 500 },
+		{ "5.", 5000 },
+		{ "0.100", 100 },
+		{ "0.0005", -1 },
+		{ "1.0005", -1 },
+		{ "1.5m", -1 },
+		{ "-1", -1 },
+		{ "+1", -1 },
+		{ "1e1", -1 },
+		{ "", -1 },
+		{ ".", -1 },
+		{ "m", -1 },
+		{ "1 ", -1 },
+		{ "0x10", -1 },
+		{ "250M", -1 },
+		{ "9999999999999", -1 },
+		{ "999999999999", UINT32_MAX },
+	};
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		struct sdl_hint hint;
+		uint32_t milli = 0;
+		bool refused = sdl_cpu_read(cases[i].text, &milli, &hint) != NULL;
+
+		is_int(refused ? -1 : (long long)milli, cases[i].milli,
+		       arena_printf(&arena, "cpu \"%s\"", cases[i].text));
+	}
+}
+
+static void
+test_sizes(void)
+{
+	static const struct {
+		const char *text;
+		long long bytes; /* -1: refused */
+		const char *hint;
+	} cases[] = {
+		{ "64Mi", 64 << 20, "" },
+		{ "1.5Gi", 3LL << 29, "" },
+		{ "1k", 1000, "" },
+		{ "1Ki", 1024, "" },
+		{ "1024", 1024, "" },
+		{ "0.3Mi", 314572, "" },
+		{ "2T", 2000000000000LL, "" },
+		{ "1Ei", 1LL << 60, "" },
+		{ "16GB", -1, "write 16G (powers of 1000) or 16Gi (powers of 1024)" },
+		{ "16gi", -1, "write 16G (powers of 1000) or 16Gi (powers of 1024)" },
+		{ "16 Gi", -1, "write 16G (powers of 1000) or 16Gi (powers of 1024)" },
+		{ "1K", -1, "write 1k (powers of 1000) or 1Ki (powers of 1024)" },
+		{ "1B", -1, "" },
+		{ "1 ", -1, "" },
+		{ "", -1, "" },
+		{ "Gi", -1, "" },
+		{ "-1Gi", -1, "" },
+		{ "1e9", -1, "write 1E (powers of 1000) or 1Ei (powers of 1024)" },
+		{ "1Zi", -1, "" },
+	};
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		struct sdl_hint hint;
+		uint64_t bytes = 0;
+		bool refused = sdl_size_read(cases[i].text, &bytes, &hint) != NULL;
+
+		is_int(refused ? -1 : (long long)bytes, cases[i].bytes,
+		       arena_printf(&arena, "size \"%s\"", cases[i].text));
+		is_str(hint.text, cases[i].hint, "and its hint");
+	}
+}
+
+static void
+test_prices(void)
+{
+	static const struct {
+		const char *text;
+		uint32_t seconds; /* 0: Akash's */
+		const char *nano; /* NULL: refused */
+	} cases[] = {
+		{ "6", 0, "1000000000" },
+		{ "1", 0, "166666667" },
+		{ "100", 0, "16666666667" },
+		{ "0.5", 0, "83333334" },
+		{ "0.000000000000000001", 0, "1" },
+		{ "10000000", 0, "1666666666666667" },
+		{ "10000000.1", 0, NULL },
+		{ "0", 0, NULL },
+		{ "0.000", 0, NULL },
+		{ "-1", 0, NULL },
+		{ "1e3", 0, NULL },
+		{ "", 0, NULL },
+		{ "0.0000000000000000001", 0, NULL },
+		{ "0.05", SDL_HOUR_S, "13888888889" },
+		{ "0.0036", SDL_HOUR_S, "1000000000" },
+		{ "12.50", SDL_MONTH_S, "4756468798" },
+		{ "2.628", SDL_MONTH_S, "1000000000" },
+		{ "0.000000001", SDL_MONTH_S, "1" },
+		{ "10000000", SDL_HOUR_S, "2777777777777777778" },
+		{ "0.0000000001", SDL_HOUR_S, NULL },
+	};
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		struct rate rate = { 0 };
+		char text[AMOUNT_TEXT_SIZE];
+		const char *fault =
+			cases[i].seconds == 0
+				? sdl_block_rate_read(cases[i].text, &rate)
+				: sdl_token_rate_read(cases[i].text, cases[i].seconds, &rate);
+
+		is_str(fault != NULL ? NULL : u128_text(rate.nano, text), cases[i].nano,
+		       arena_printf(&arena, "price \"%s\" per %u s", cases[i].text,
+				    cases[i].seconds));
+	}
+}
+
+/* ------------------------------------------------------------------ */
+
+static void
+test_good(void)
+{
+	struct sdl sdl;
+	struct err e = ERR_NONE;
+	const struct sdl_placement *p;
+	struct hash hash;
+	char text[AMOUNT_TEXT_SIZE];
+
+	if (!ok(read_text(good, &sdl, &e) == 0, "a good file: %s", e.text))
+		return;
+	is_int((long long)sdl.placement_count, 1, "one placement");
+	p = &sdl.placements[0];
+	is_str(p->group.name, "eu", "the group's name");
+	is_str(p->group.billing, "metered", "billing");
+	is_str(json_encode(&arena, attribute_fields, p->group.attributes.items),
+	       "{\"key\":\"a\",\"value\":\"b\"}", "attributes are sorted");
+	is_int((long long)p->group.attributes.count, 3, "the gpu is an attribute");
+	is_str(((struct attribute *)p->group.attributes.items)[1].key,
+	       "capabilities/gpu/vendor/nvidia/model/a100", "by its model");
+	is_str(json_encode(&arena, service_fields, p->manifest.services.items),
+	       "{\"name\":\"db\",\"image\":\"postgres:16.4\",\"count\":1,\"resources\":{\"cpu_"
+	       "milli\":"
+	       "1500,\"memory_bytes\":1000000000,\"storage_bytes\":1073741824,\"gpus\":1,"
+	       "\"endpoints\":0},\"exposes\":[{\"port\":5432,\"as\":5432,\"proto\":\"tcp\",\"to\":["
+	       "\"web\"]}]}",
+	       "services are sorted; the first");
+	is_str(json_encode(&arena, service_fields,
+			   (struct service *)p->manifest.services.items + 1),
+	       "{\"name\":\"web\",\"image\":\"nginx:1.27\",\"args\":[\"-g\",\"daemon "
+	       "off;\"],\"env\":["
+	       "\"A=1\",\"B=\"],\"count\":2,\"resources\":{\"cpu_milli\":250,\"memory_bytes\":"
+	       "67108864,\"storage_bytes\":1140850688,\"gpus\":0,\"endpoints\":1},\"readonly\":"
+	       "true,"
+	       "\"exposes\":[{\"port\":8080,\"as\":80,\"proto\":\"http\",\"global\":true,\"hosts\":"
+	       "["
+	       "\"a.example.org\"]}],\"mounts\":[{\"volume\":\"data\",\"path\":\"/data\","
+	       "\"readonly\":true}]}",
+	       "the second");
+	/* ceil(100 * 10^9 / 6) * 2 + ceil(0.5 * 10^9 / 6) */
+	is_str(u128_text(p->max_rate.nano, text), "33416666668", "the maximum counts copies");
+	is_str(p->denom, "uakt", "its denomination");
+	hash = manifest_hash(&p->manifest);
+	ok(hash_equal(&hash, &p->group.manifest), "the group carries the manifest's hash");
+	ok(group_check(&p->group, &e) == 0 && manifest_check(&p->manifest, &e) == 0,
+	   "both pass their own checks");
+}
+
+static void
+test_round_trip(void)
+{
+	struct sdl sdl;
+	struct err e = ERR_NONE;
+	struct group g = { 0 };
+	struct manifest m = { 0 };
+	struct hash a, b;
+	const char *text;
+
+	if (!ok(read_text(good, &sdl, &e) == 0, "a good file"))
+		return;
+	text = json_encode(&arena, group_fields, &sdl.placements[0].group);
+	ok(json_decode(&arena, text, strlen(text), group_fields, &g, &e) == 0, "group and back");
+	a = group_hash(&sdl.placements[0].group);
+	b = group_hash(&g);
+	ok(hash_equal(&a, &b), "the same hash");
+	text = json_encode(&arena, manifest_fields, &sdl.placements[0].manifest);
+	ok(json_decode(&arena, text, strlen(text), manifest_fields, &m, &e) == 0,
+	   "manifest and back");
+	b = manifest_hash(&m);
+	ok(hash_equal(&b, &g.manifest), "the same hash");
+}
+
+/* Ways to say the same, and small differences that must be seen. */
+static void
+test_variants(void)
+{
+	static const struct {
+		const char *from, *to;
+		bool same; /* manifest */
+	} cases[] = {
+		{ "\"2.0\"", "2.0", true },
+		{ "    args: [-g, daemon off;]\n", "    args:\n      - -g\n      - 'daemon off;'\n",
+		  true },
+		{ "250m", "0.25", true },
+		{ "64Mi", "65536Ki", true },
+		{ "{service: web}", "", true }, /* all others: web */
+		{ "      - B\n", "      - B=\n", true },
+		{ "    expose:\n", "    dependencies: [{service: db}]\n    expose:\n", true },
+		{ "        as: 80\n", "        as: 80\n        http_options: {max_body_size: 1}\n",
+		  true },
+		{ "        as: 80\n", "        as: 80\n        proto: TCP\n", true },
+		{ "  readonly: [web]\n", "", false },
+		{ "nginx:1.27", "nginx:1.28", false },
+		{ "count: 2", "count: 3", false },
+		{ "- port: 5432\n", "- port: 5432\n        proto: udp\n", false },
+		{ "{service: web}", "{service: web}, {global: true}", false },
+	};
+	struct sdl sdl;
+	struct err e = ERR_NONE;
+	struct hash plain;
+
+	if (!ok(read_text(good, &sdl, &e) == 0, "a good file"))
+		return;
+	plain = sdl.placements[0].group.manifest;
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		int rc = read_text(edited(cases[i].from, cases[i].to), &sdl, &e);
+
+		if (ok(rc == 0, "read with %s", cases[i].to))
+			ok(hash_equal(&plain, &sdl.placements[0].group.manifest) == cases[i].same,
+			   "%s manifest", cases[i].same ? "the same" : "another");
+		else
+			printf("#   %s\n", e.text);
+	}
+}
+
+/* ------------------------------------------------------------------ */
+
+static void
+test_findings(void)
+{
+	static const struct {
+		const char *from, *to;
+		unsigned line, column;
+		const char *path, *rule, *cure; /* rule, cure: the beginning */
+	} cases[] = {
+		{ "\"2.0\"", "\"2.1\"", 1, 10, "version", "version must be 2.0", "write version" },
+		{ "services:", "servics:", 2, 1, "servics", "there is no key \"servics\"",
+		  "did you mean \"services\"?" },
+		{ "    args:", "    arg:", 5, 5, "services.web.arg", "there is no key",
+		  "did you mean \"args\"?" },
+		{ "    args:", "    depends_on:", 5, 5, "services.web.depends_on",
+		  "there is no key", NULL },
+		{ "nginx:1.27", "nginx", 4, 12, "services.web.image", "the image has no tag",
+		  "pin a tag" },
+		{ "nginx:1.27", "nginx:latest", 4, 12, "services.web.image", "the tag latest",
+		  "pin a tag" },
+		{ "  web:\n", "  Web:\n", 3, 3, "services.Web", "a name is", NULL },
+		{ "- A=1", "- A: 1", 7, 9, "services.web.env.0", "a variable is NAME=value",
+		  "write NAME=value" },
+		{ "- B\n", "- A\n", 8, 9, "services.web.env.1", "the variable A stands twice",
+		  "keep one" },
+		{ "- B\n", "- 1B=2\n", 8, 9, "services.web.env.1", "a variable's name", NULL },
+		{ "port: 8080", "port: 99999", 10, 15, "services.web.expose.0.port",
+		  "port must be 1 to 65535, got 99999", NULL },
+		{ "port: 8080", "port: \"8080\"", 10, 15, "services.web.expose.0.port",
+		  "port is a number", "leave out the quotes" },
+		{ "port: 8080", "port: 80.5", 10, 15, "services.web.expose.0.port", "port must be",
+		  NULL },
+		{ "- port: 8080\n        as", "- as", 10, 9, "services.web.expose.0",
+		  "the key port is missing", "write port: 80" },
+		{ "as: 80", "as: 81", 10, 9, "services.web.expose.0", "accept goes with HTTP",
+		  "add as: 80" },
+		{ "a.example.org", "A.example.org", 12, 18, "services.web.expose.0.accept.0",
+		  "a host name is", NULL },
+		{ "global: true", "global: maybe", 14, 21, "services.web.expose.0.to.0.global",
+		  "global must be true or false", NULL },
+		{ "global: true", "global: \"true\"", 14, 21, "services.web.expose.0.to.0.global",
+		  "global must be true or false", NULL },
+		{ "global: true", "ip: myip", 14, 13, "services.web.expose.0.to.0.ip",
+		  "ip cannot be leased here yet", "leave ip out" },
+		{ "/data,", "data,", 17, 23, "services.web.params.storage.data.mount",
+		  "a mount path starts with /", NULL },
+		{ "        data: {m", "        dat: {m", 17, 9, "services.web.params.storage.dat",
+		  "the profile small has no volume dat", "did you mean \"data\"?" },
+		{ "service: web", "service: wed", 22, 24, "services.db.expose.0.to.0.service",
+		  "there is no service wed", "did you mean \"web\"?" },
+		{ "units: 250m", "units: 0.0001", 27, 22,
+		  "profiles.compute.small.resources.cpu.units", "cpu units are no finer",
+		  "write 1m" },
+		{ "units: 250m", "units: 1m", 27, 22, "profiles.compute.small.resources.cpu.units",
+		  "cpu units must be 10m to 384", NULL },
+		{ "size: 64Mi}", "size: 64MB}", 28, 24,
+		  "profiles.compute.small.resources.memory.size", "a size is", "write 64M" },
+		{ "size: 64Mi}", "size: 1Mi}", 28, 24,
+		  "profiles.compute.small.resources.memory.size", "the size must be 8Mi to 2Ti",
+		  NULL },
+		{ "name: data, ", "", 31, 13, "profiles.compute.small.resources.storage.1",
+		  "the volume default stands twice", "give each volume" },
+		{ "size: 1Gi}\n    big", "size: 1Gi, attributes: {persistent: true}}\n    big", 31,
+		  62, "profiles.compute.small.resources.storage.1.attributes.persistent",
+		  "persistent storage cannot be leased", "persistent: false" },
+		{ "size: 1Gi}\n    big", "size: 1Gi, attributes: {class: beta3}}\n    big", 31, 57,
+		  "profiles.compute.small.resources.storage.1.attributes.class",
+		  "storage that is not persistent has no class", "leave class out" },
+		{ "        cpu: {units: 1.5}\n", "", 33, 7, "profiles.compute.big.resources",
+		  "the key cpu is missing", "write cpu" },
+		{ ", attributes: {vendor: {nvidia: [{model: a100}]}}", "", 37, 14,
+		  "profiles.compute.big.resources.gpu", "a gpu needs its vendor",
+		  "add attributes" },
+		{ "gpu: {units: 1", "gpu: {units: 0", 37, 14, "profiles.compute.big.resources.gpu",
+		  "there are gpu attributes but no", "write units: 1" },
+		{ "[{model: a100}]", "[{model: a100}, {model: h100}]", 37, 71,
+		  "profiles.compute.big.resources.gpu.attributes.vendor.nvidia.1",
+		  "a choice of gpu models", "keep one model" },
+		{ "a: b}", "a: }", 40, 37, "profiles.placement.eu.attributes.a",
+		  "an attribute's value", "write \"*\"" },
+		{ "      pricing:", "      signedBy: {anyOf: [akash1xyz]}\n      pricing:", 41, 26,
+		  "profiles.placement.eu.signedBy.anyOf.0", "an auditor is an address",
+		  "name an auditor" },
+		{ "amount: 100", "amount: 0", 42, 38, "profiles.placement.eu.pricing.small.amount",
+		  "a price is more than zero", NULL },
+		{ "amount: 100", "amount: 1e3", 42, 38,
+		  "profiles.placement.eu.pricing.small.amount", "a price is a decimal number",
+		  NULL },
+		{ ", amount: 100", "", 42, 9, "profiles.placement.eu.pricing.small",
+		  "the price is missing", "write per_hour" },
+		{ "amount: 100", "amount: 100, per_hour: 1", 42, 43,
+		  "profiles.placement.eu.pricing.small.per_hour", "there is a second price",
+		  "keep one" },
+		{ "denom: uakt, amount: 100", "amount: 100", 42, 9,
+		  "profiles.placement.eu.pricing.small", "the key denom is missing",
+		  "write denom" },
+		{ "uakt, amount: \"0.5\"", "uact, amount: \"0.5\"", 43, 9,
+		  "profiles.placement.eu.pricing.big", "all prices must have one denomination",
+		  NULL },
+		{ "denom: uakt, amount: 100", "denom: AKT, amount: 100", 42, 24,
+		  "profiles.placement.eu.pricing.small.denom", "denom is a micro", "write denom" },
+		{ "        big: {denom: uakt, amount: \"0.5\"}\n", "", 39, 5,
+		  "profiles.placement.eu", "there is no price for the profile big",
+		  "add it under pricing" },
+		{ "profile: small", "profile: smal", 46, 19, "deployment.web.eu.profile",
+		  "there is no compute profile smal", "did you mean \"small\"?" },
+		{ "count: 2", "count: 0", 46, 33, "deployment.web.eu.count",
+		  "count must be 1 to 100", NULL },
+		{ "    eu: {profile: small", "    us: {profile: small", 46, 5, "deployment.web.us",
+		  "there is no placement us", NULL },
+		{ "  db:\n    eu: {profile: big, count: 1}\n", "", 18, 3, "services.db",
+		  "the service db is not deployed", "add it to deployment" },
+		{ "billing: metered", "billing: free", 50, 12, "x-gavel.billing", "billing must be",
+		  NULL },
+		{ "readonly: [web]", "readonly: [wep]", 51, 14, "x-gavel.readonly.0",
+		  "there is no service wep", "did you mean \"web\"?" },
+		{ "x-gavel:", "endpoints: {a: {kind: ip}}\nx-gavel:", 49, 1, "endpoints",
+		  "endpoints cannot be leased", "leave endpoints out" },
+		{ "    image: postgres:16.4\n", "", 18, 3, "services.db",
+		  "the key image is missing", "write image" },
+		{ "[-g, daemon off;]", "-g", 5, 11, "services.web.args", "a list is expected",
+		  "begin each" },
+	};
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		struct sdl sdl;
+		struct err e = ERR_NONE;
+		const struct sdl_finding *f = NULL;
+		const char *text = edited(cases[i].from, cases[i].to);
+		int rc = read_text(text, &sdl, &e);
+
+		for (size_t k = 0; k < sdl.finding_count && f == NULL; k++)
+			if (strcmp(sdl.findings[k].path, cases[i].path) == 0 &&
+			    strncmp(sdl.findings[k].rule, cases[i].rule, strlen(cases[i].rule)) ==
+				    0)
+				f = &sdl.findings[k];
+		if (!ok(rc < 0 && e.code == &SDL_INVALID && f != NULL, "%s: %s", cases[i].path,
+			cases[i].rule)) {
+			for (size_t k = 0; k < sdl.finding_count; k++)
+				printf("#   got %s: %s\n", sdl.findings[k].path,
+				       sdl.findings[k].rule);
+			continue;
+		}
+		if (!ok(f->line == cases[i].line && f->column == cases[i].column, "its place"))
+			printf("#   got %u:%u, want %u:%u\n", f->line, f->column, cases[i].line,
+			       cases[i].column);
+		if (!ok(cases[i].cure == NULL
+				? f->cure == NULL
+				: f->cure != NULL && strncmp(f->cure, cases[i].cure,
+							     strlen(cases[i].cure)) == 0,
+			"its cure"))
+			printf("#   got %s\n", f->cure != NULL ? f->cure : "none");
+	}
+}
+
+static void
+test_all_at_once(void)
+{
+	static const char text[] = "version: \"2.0\"\n"
+				   "services:\n"
+				   "  web:\n"
+				   "    image: nginx\n"
+				   "    expose:\n"
+				   "      - port: 99999\n"
+				   "profiles: {compute: {}, placement: {}}\n"
+				   "deployment: {}\n";
+	struct sdl sdl;
+	struct err e = ERR_NONE;
+
+	ok(read_text(text, &sdl, &e) < 0, "refused");
+	is_int((long long)sdl.finding_count, 3, "all findings at once");
+	ok(sdl.findings[0].line == 3 && sdl.findings[1].line == 4 && sdl.findings[2].line == 6,
+	   "in the order of the file");
+	is_str(e.text, "d.yaml:3:3: the service web is not deployed (3 findings)", "the error");
+	is_str(sdl_finding_text(&arena, "d.yaml", text, &sdl.findings[2]),
+	       "d.yaml:6:15: error: port must be 1 to 65535, got 99999\n"
+	       "          - port: 99999\n"
+	       "                  ^~~~~\n"
+	       "  at services.web.expose.0.port\n",
+	       "as text");
+	is_str(sdl_finding_text(&arena, "d.yaml", text, &sdl.findings[1]),
+	       "d.yaml:4:12: error: the image has no tag, so nobody can say what will run\n"
+	       "        image: nginx\n"
+	       "               ^~~~~\n"
+	       "  at services.web.image\n"
+	       "  help: pin a tag, name:1.27, or a digest, name@sha256:...\n",
+	       "as text, with a cure");
+	ok(read_text("a: [", &sdl, &e) < 0 && sdl.finding_count == 0 &&
+		   strcmp(e.code->name, "yaml_syntax") == 0,
+	   "what is not YAML has no findings");
+	ok(read_text("[]", &sdl, &e) < 0 && sdl.finding_count == 1, "a list is not a file");
+	ok(read_text("version: \"2.0\"\n", &sdl, &e) < 0 && sdl.finding_count == 3,
+	   "three sections are missing");
+}
+
+/* ------------------------------------------------------------------ */
+
+static unsigned corpus_files, corpus_slow, corpus_good;
+
+static int
+corpus_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	const char *dot = strrchr(path, '.');
+	struct arena a;
+	struct sdl sdl;
+	struct err e = ERR_NONE;
+	mono_t begin;
+	char *text;
+	FILE *file;
+	size_t len;
+
+	(void)ftw;
+	if (type != FTW_F || dot == NULL || (strcmp(dot, ".yaml") != 0 && strcmp(dot, ".yml") != 0))
+		return 0;
+	file = fopen(path, "re");
+	if (file == NULL)
+		return 0;
+	arena_init(&a, 0);
+	text = arena_alloc(&a, (size_t)st->st_size + 1);
+	len = fread(text, 1, (size_t)st->st_size, file);
+	fclose(file);
+	begin = clock_mono();
+	corpus_good += sdl_read(&a, "d.yaml", text, len, &sdl, &e) == 0;
+	for (size_t i = 0; i < sdl.finding_count; i++)
+		(void)!sdl_finding_text(&a, "d.yaml", text, &sdl.findings[i]);
+	corpus_slow += clock_mono() - begin > 50 * MILLI_US;
+	corpus_files++;
+	arena_release(&a);
+	return 0;
+}
+
+static void
+test_corpus(void)
+{
+	const char *folder = getenv("GAVEL_CORPUS");
+
+	if (folder == NULL) {
+		ok(true, "files of others # SKIP no corpus");
+		return;
+	}
+	nftw(folder, corpus_file, 16, FTW_PHYS);
+	ok(corpus_files > 0, "%u files of others, %u of them deployable", corpus_files,
+	   corpus_good);
+	is_int(corpus_slow, 0, "none takes 50 ms");
+}
+
+int
+main(void)
+{
+	arena_init(&arena, 0);
+	test_cpu();
+	test_sizes();
+	test_prices();
+	test_good();
+	test_round_trip();
+	test_variants();
+	test_findings();
+	test_all_at_once();
+	test_corpus();
+	arena_release(&arena);
+	return tap_done();
+}

@@ -1,0 +1,387 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Our hashes, signatures, transactions, calldata and events against viem's, for
+ * the inputs of viem_vectors.mjs, which takes the types from the contract's
+ * source. Run from the root; skipped where node or viem is missing.
+ */
+#include <sys/wait.h>
+
+#include "lease/escrow.h"
+#include "lease/tx.h"
+#include "tests/unit/tap.h"
+
+struct vector {
+	const char *name, *value;
+};
+
+static struct arena arena;
+static struct vector *vectors;
+static size_t vector_count;
+
+/* The exit status of the script. */
+static int
+vectors_load(void)
+{
+	FILE *f = popen("node tests/unit/viem_vectors.mjs", "r");
+	size_t size = 0;
+	char *line = NULL;
+	ssize_t len;
+	int status;
+
+	while (f != NULL && (len = getline(&line, &size, f)) > 0) {
+		char *space = strchr(line, ' ');
+
+		if (space == NULL || line[len - 1] != '\n')
+			continue;
+		line[len - 1] = *space = '\0';
+		vectors = arena_grow(&arena, vectors, vector_count, sizeof(*vectors));
+		vectors[vector_count++] = (struct vector){ arena_strdup(&arena, line),
+							   arena_strdup(&arena, space + 1) };
+	}
+	free(line);
+	status = f != NULL ? pclose(f) : -1;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static const char *
+vector(const char *kind, const char *name)
+{
+	const char *full = arena_printf(&arena, "%s.%s", kind, name);
+
+	for (size_t i = 0; i < vector_count; i++)
+		if (strcmp(vectors[i].name, full) == 0)
+			return vectors[i].value;
+	return NULL;
+}
+
+static const char *
+hex(const void *bytes, size_t len)
+{
+	return hex_text(bytes, len, arena_alloc(&arena, 2 * len + 3));
+}
+
+static struct hash
+hash_of(uint8_t byte)
+{
+	struct hash h;
+
+	memset(h.b, byte, sizeof(h.b));
+	return h;
+}
+
+static struct address
+address_of(uint8_t byte)
+{
+	struct address a;
+
+	memset(a.b, byte, sizeof(a.b));
+	return a;
+}
+
+static struct sig
+sig_of(uint8_t r, uint8_t vs)
+{
+	struct sig s;
+
+	memset(s.b, r, 32);
+	memset(s.b + 32, vs, 32);
+	return s;
+}
+
+/* ------------------------------------------------------------------ */
+
+static struct key key;
+static struct domain domain;
+static struct order_terms order;
+static struct lease_terms lease;
+static struct hash lease_id;
+
+static void
+inputs(void)
+{
+	struct address contract = address_of(0xcc), provider = address_of(0x55);
+	struct err e = ERR_NONE;
+	uint8_t secret[32];
+
+	memset(secret, 0x46, sizeof(secret));
+	if (key_from_secret(secret, &key, &e) < 0)
+		fatal("key");
+	domain_init(&domain, 31337, &contract);
+	order = (struct order_terms){
+		.tenant = address_of(0x11),
+		.group = hash_of(0x22),
+		.maxRate = { (u128)123456789012ull * 1000000000 + 345678901 },
+		.baseBps = 3333,
+		.deposit = { AMOUNT_MAX },
+		.openBy = 1800000000,
+		.window = 3600,
+		.launch = 600,
+		.auctioneer = address_of(0x33),
+		.cosigner = address_of(0x44),
+		.feeBps = 200,
+		.nonce = UINT64_MAX - 1,
+	};
+	lease = lease_from(&order, &provider,
+			   (struct rate){ (u128)100000000000ull * 1000000000 + 1 });
+	lease_id = lease_hash(&lease);
+}
+
+static void
+statement(const char *name, struct hash struct_hash)
+{
+	struct hash digest = terms_digest(&domain, &struct_hash);
+	struct sig sig;
+
+	key_sign(&key, &digest, &sig);
+	is_str(hex(struct_hash.b, 32), vector("hash", name), arena_printf(&arena, "hash of %s", name));
+	is_str(hex(digest.b, 32), vector("digest", name), arena_printf(&arena, "digest of %s", name));
+	is_str(hex(sig.b, 64), vector("sig", name), arena_printf(&arena, "signature of %s", name));
+}
+
+static void
+test_statements(void)
+{
+	struct address provider = address_of(0x55);
+	struct award_terms award = { lease.order, provider, lease.rate, hash_of(0x66) };
+	struct voucher_terms voucher = { lease_id, { 987654321 }, 1799999999 };
+	struct release_terms release = { lease_id, { 987654321 } };
+	struct bid_terms bid = { lease.order, provider, { 7 }, { 9 }, 3, hash_of(0x77) };
+	struct usage_terms usage = { lease_id, 1, hash_of(0), 1799999999, 2, 3,
+				     4,	       5, UINT64_MAX, { 6 } };
+	struct provider_terms who = { provider, "https://p.example:8443", hash_of(0x88),
+				      hash_of(0x99), 4 };
+	struct round_terms round = { lease.order, 3, hash_of(0xaa), hash_of(0xbb) };
+
+	statement("Order", order_hash(&order));
+	statement("Award", award_hash(&award));
+	statement("Lease", lease_id);
+	statement("Voucher", voucher_hash(&voucher));
+	statement("Release", release_hash(&release));
+	statement("Bid", bid_hash(&bid));
+	statement("Usage", usage_hash(&usage));
+	statement("Provider", provider_hash(&who));
+	statement("Round", round_hash(&round));
+}
+
+static void
+test_transactions(void)
+{
+	uint8_t fe[300], zeros[55] = { 0 };
+	static const uint8_t low = 0x7f;
+	struct tx txs[4] = {
+		{ .chain_id = 31337, .tip = 1, .max_fee = 2, .gas = 21000, .to = address_of(0x11) },
+		{ .chain_id = 1, .nonce = 127, .tip = 1000000000, .max_fee = ((u128)1 << 80) + 1,
+		  .gas = 16777216, .value = (u128)1 << 100, .data = &low, .data_len = 1 },
+		{ .chain_id = 8453, .nonce = 128, .max_fee = 255, .gas = 256, .creates = true,
+		  .data = fe, .data_len = sizeof(fe) },
+		{ .chain_id = 11155111, .nonce = 65536, .tip = 5, .max_fee = 5, .gas = 99999,
+		  .to = address_of(0x22), .data = zeros, .data_len = sizeof(zeros) },
+	};
+	unsigned same = 0, shorter = 0;
+	struct hash hash;
+	const uint8_t *raw;
+	size_t len;
+
+	memset(fe, 0xfe, sizeof(fe));
+	for (size_t i = 0; i < NELEMS(txs); i++) {
+		raw = tx_sign(&arena, &txs[i], &key, &len, &hash);
+		is_str(hex(raw, len), vector("tx", arena_printf(&arena, "%zu", i)),
+		       arena_printf(&arena, "transaction %zu", i));
+	}
+	for (unsigned nonce = 1000; nonce < 1300; nonce++) {
+		const char *want = vector("txhash", arena_printf(&arena, "%u", nonce));
+
+		txs[0].nonce = nonce;
+		raw = tx_sign(&arena, &txs[0], &key, &len, &hash);
+		same += want != NULL && strcmp(hex(hash.b, 32), want) == 0;
+		shorter += len < 105; /* all others: 1 + 2 + 102 */
+	}
+	is_int(same, 300, "300 transaction hashes");
+	ok(shorter > 0, "%u of them with a leading zero in r or s", shorter);
+}
+
+static void
+test_created(void)
+{
+	static const struct {
+		uint64_t nonce;
+		const char *name;
+	} cases[] = { { 0, "0" }, { 300, "300" } };
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		struct address a = tx_created(&key.address, cases[i].nonce);
+		char text[ADDRESS_TEXT_SIZE];
+
+		is_str(address_text(&a, text), vector("created", cases[i].name), "contract address");
+	}
+}
+
+static void
+call(const char *name, struct calldata data)
+{
+	is_str(hex(data.b, data.len), vector("call", name), arena_printf(&arena, "call of %s", name));
+}
+
+static void
+test_calls(void)
+{
+	struct voucher_terms voucher = { lease_id, { 987654321 }, 1799999999 };
+	struct opening opening = { order, lease, sig_of(1, 2), sig_of(3, 4), sig_of(5, 6),
+				   hash_of(0x66) };
+	struct opening two[2] = { opening, opening };
+	struct settlement settlement = { lease, voucher, sig_of(1, 2), sig_of(3, 4) };
+	struct settlement three[3] = { settlement, settlement, settlement };
+	struct closing closing = { lease, voucher, sig_of(1, 2), sig_of(3, 4) };
+	struct arena *a = &arena;
+
+	call("open", escrow_open(a, &opening));
+	call("openMany", escrow_open_many(a, two, 2));
+	call("settleMany", escrow_settle_many(a, three, 3));
+	call("settleNone", escrow_settle_many(a, NULL, 0));
+	call("closeMany", escrow_close_many(a, &closing, 1));
+	call("voidLease", escrow_void(a, &order, &lease));
+	call("deposit", escrow_deposit(a, &order.tenant, (struct amount){ 5 }));
+	call("withdraw", escrow_withdraw(a, &order.tenant, (struct amount){ 6 }));
+	call("topUp", escrow_top_up(a, &lease, (struct amount){ 7 }));
+	call("claim", escrow_claim(a, &lease, (struct amount){ 8 }));
+	call("cancel", escrow_cancel(a, 9));
+	call("stop", escrow_of_lease(a, "stop", &lease));
+	call("finish", escrow_of_lease(a, "finish", &lease));
+	call("expire", escrow_of_lease(a, "expire", &lease));
+	call("leaseState", escrow_lease_state(a, &lease_id));
+	call("claimOf", escrow_claim_of(a, &lease_id));
+	call("startOf", escrow_start_of(a, &lease_id));
+	call("nonceUsed", escrow_nonce_used(a, &order.tenant, 10));
+	call("token", escrow_view(a, "token"));
+	call("minWindow", escrow_view(a, "minWindow"));
+	call("domainSeparator", escrow_view(a, "domainSeparator"));
+	call("approve", token_approve(a, &order.tenant, (struct amount){ 11 }));
+	call("transfer", token_transfer(a, &order.tenant, (struct amount){ 12 }));
+	call("balanceOf", escrow_balance_of(a, &order.tenant));
+}
+
+/* ------------------------------------------------------------------ */
+/* Events: the k-th field, from 1, is filled with k.                   */
+
+static bool
+event_parse(const char *value, struct escrow_event *ev)
+{
+	char *text = arena_strdup(&arena, value), *data = strchr(text, ' '), *topic, *rest = text;
+	struct err e = ERR_NONE;
+	struct hash topics[4];
+	uint8_t bytes[512];
+	size_t count = 0, len;
+
+	*data++ = '\0';
+	while (count < 4 && (topic = strsep(&rest, ",")) != NULL)
+		if (hash_read(topic, &topics[count++], &e) < 0)
+			return false;
+	len = (strlen(data) - 2) / 2;
+	return len <= sizeof(bytes) && hex_read(data, bytes, len, &e) == 0 &&
+	       escrow_event_read(topics, count, bytes, len, ev);
+}
+
+/* What must come out, written by hand from the order of the fields. */
+static const struct escrow_event *
+event_want(const char *name)
+{
+	struct hash h1 = hash_of(1), h2 = hash_of(2);
+	struct address a1 = address_of(1), a2 = address_of(2), a3 = address_of(3), a4 = address_of(4);
+	static struct escrow_event wants[11];
+
+	wants[0] = (struct escrow_event){ .kind = ESCROW_DEPOSITED, .account = a1, .amount = { 3 } };
+	wants[1] = (struct escrow_event){ .kind = ESCROW_WITHDRAWN, .account = a1, .amount = { 3 } };
+	wants[2] = (struct escrow_event){ .kind = ESCROW_OPENED, .lease = h1, .order = h2,
+					  .tenant = a3, .provider = a4, .rate = { 5 },
+					  .amount = { 6 } };
+	wants[3] = (struct escrow_event){ .kind = ESCROW_SETTLED, .lease = h1, .tenant = a2,
+					  .provider = a3, .auctioneer = a4, .amount = { 5 },
+					  .credited = { 6 }, .fee = { 7 }, .up_to = 8 };
+	wants[4] = (struct escrow_event){ .kind = ESCROW_CLOSED, .lease = h1, .tenant = a2,
+					  .provider = a3, .paid = { 4 }, .refund = { 5 } };
+	wants[5] = (struct escrow_event){ .kind = ESCROW_VOIDED, .lease = h1, .order = h2,
+					  .tenant = a3, .refund = { 4 } };
+	wants[6] = (struct escrow_event){ .kind = ESCROW_TOPPED_UP, .lease = h1, .account = a2,
+					  .amount = { 3 } };
+	wants[7] = (struct escrow_event){ .kind = ESCROW_SKIPPED, .lease = h1,
+					  .reason = { 2, 2, 2, 2 } };
+	wants[8] = (struct escrow_event){ .kind = ESCROW_CLAIMED, .lease = h1, .provider = a2,
+					  .amount = { 3 }, .up_to = 4, .payable_at = 5 };
+	wants[9] = (struct escrow_event){ .kind = ESCROW_STOPPED, .lease = h1, .tenant = a2,
+					  .stop_at = 3 };
+	wants[10] = (struct escrow_event){ .kind = ESCROW_CANCELLED, .tenant = a1, .nonce = 2 };
+	for (size_t i = 0; i < NELEMS(wants); i++)
+		if (strcmp(escrow_event_name(wants[i].kind), name) == 0)
+			return &wants[i];
+	return NULL;
+}
+
+/* Member by member: the padding of a struct is nobody's. */
+static bool
+event_equal(const struct escrow_event *a, const struct escrow_event *b)
+{
+	return a->kind == b->kind && hash_equal(&a->lease, &b->lease) &&
+	       hash_equal(&a->order, &b->order) && address_equal(&a->account, &b->account) &&
+	       address_equal(&a->tenant, &b->tenant) && address_equal(&a->provider, &b->provider) &&
+	       address_equal(&a->auctioneer, &b->auctioneer) && a->rate.nano == b->rate.nano &&
+	       a->amount.units == b->amount.units && a->credited.units == b->credited.units &&
+	       a->fee.units == b->fee.units && a->paid.units == b->paid.units &&
+	       a->refund.units == b->refund.units && a->nonce == b->nonce &&
+	       a->up_to == b->up_to && a->payable_at == b->payable_at &&
+	       a->stop_at == b->stop_at && memcmp(a->reason, b->reason, 4) == 0;
+}
+
+/* All that the contract has: a new event or error there fails here. */
+static void
+test_contract(void)
+{
+	unsigned events = 0, errors = 0;
+
+	for (size_t i = 0; i < vector_count; i++) {
+		const char *name = strchr(vectors[i].name, '.') + 1;
+
+		if (strncmp(vectors[i].name, "event.", 6) == 0) {
+			const struct escrow_event *want = event_want(name);
+			struct escrow_event got;
+
+			ok(want != NULL && event_parse(vectors[i].value, &got) &&
+				   event_equal(&got, want),
+			   "event %s", name);
+			events++;
+		}
+		if (strncmp(vectors[i].name, "error.", 6) == 0) {
+			struct err e = ERR_NONE;
+			uint8_t selector[4];
+
+			ok(hex_read(vectors[i].value, selector, 4, &e) == 0, "error %s", name);
+			is_str(escrow_reason(selector), name, "its selector");
+			errors++;
+		}
+	}
+	is_int(events, 11, "events of the contract");
+	ok(errors >= 20, "errors of the contract");
+}
+
+int
+main(void)
+{
+	int status;
+
+	arena_init(&arena, 0);
+	status = vectors_load();
+	if (status == 77 || status == 127 || status < 0) {
+		puts("1..0 # SKIP node or viem is missing");
+		arena_release(&arena);
+		return 77;
+	}
+	is_int(status, 0, "viem_vectors.mjs ends well");
+	inputs();
+	test_statements();
+	test_transactions();
+	test_created();
+	test_calls();
+	test_contract();
+	key_release(&key);
+	arena_release(&arena);
+	return tap_done();
+}
