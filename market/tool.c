@@ -176,7 +176,7 @@ tool_main(int argc, char **argv)
 	struct arena a;
 	int c, result = -1;
 
-	optind = 1;
+	optind = 0; /* glibc: begin anew, with another set of options */
 	while ((c = getopt_long(argc - 1, argv + 1, "", options, NULL)) != -1)
 		switch (c) {
 		case 'r': d.rpc = optarg; break;

@@ -10,7 +10,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
@@ -276,14 +276,15 @@ map_open(uint32_t from, uint32_t to, uint32_t count, struct err *e)
 	char path[64], byte = 0;
 	pid_t pid;
 
-	if (pipe2(ready, O_CLOEXEC) != 0 || (pid = fork()) < 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ready) != 0 || (pid = fork()) < 0)
 		return err_errno(e, "fork");
 	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		/* Waits for an end that comes even when we are killed: a signal at
+		 * the parent's death could be asked for too late. */
+		close(ready[0]);
 		byte = unshare(CLONE_NEWUSER) == 0;
 		if (write(ready[1], &byte, 1) == 1)
-			for (;;)
-				pause();
+			(void)!read(ready[1], &byte, 1);
 		_exit(1);
 	}
 	close(ready[1]);

@@ -150,7 +150,7 @@ main(int argc, char **argv)
 		return 2;
 	argc -= optind;
 	argv += optind;
-	optind = 1;
+	optind = 0; /* glibc: begin anew, with another set of options */
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
 			printf("usage: gavel %s %s\n\n%s\n%s", command->name, command->args,

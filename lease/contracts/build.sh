@@ -21,19 +21,20 @@ fi
 # Everything that the bytecode follows from.
 made=$(cat src/*.sol foundry.toml tools/solc-js package-lock.json build.sh | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$into/.made-from" 2>/dev/null)" = "$made" ] &&
-	[ -s "$into/Escrow.bin" ] && [ -s "$into/TestToken.bin" ]; then
+	[ -s "$into/Escrow.bin" ] && [ -s "$into/TestToken.bin" ] &&
+	[ -s out/release/Escrow.sol/Escrow.json ]; then
 	exit 0
 fi
 
 forge=node_modules/@foundry-rs/forge-linux-$(uname -m | sed 's/x86_64/amd64/; s/aarch64/arm64/')/bin/forge
 [ -x "$forge" ] || forge=node_modules/.bin/forge
-"$forge" build --quiet src/Escrow.sol src/TestToken.sol >&2
+FOUNDRY_PROFILE=release "$forge" build --quiet src/Escrow.sol src/TestToken.sol >&2
 
 for name in Escrow TestToken; do
 	node -e '
 		const made = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
 		require("fs").writeFileSync(process.argv[2] + ".bin", made.bytecode.object.slice(2) + "\n");
 		require("fs").writeFileSync(process.argv[2] + ".json", JSON.stringify(made.abi, null, 1) + "\n");
-	' "out/$name.sol/$name.json" "$into/$name"
+	' "out/release/$name.sol/$name.json" "$into/$name"
 done
 echo "$made" >"$into/.made-from"

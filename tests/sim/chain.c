@@ -50,7 +50,7 @@ apply_open(struct sim *s, const struct tx *tx)
 
 	if (c->time > p->terms.openBy)
 		return SKIP_EXPIRED;
-	if (c->nonce_used[tx->order] && !WRONG(REUSED_NONCE))
+	if (c->nonce_used[tx->order])
 		return SKIP_NONCE;
 	if (lock->state != LOCK_UNKNOWN)
 		return SKIP_ALREADY;
@@ -211,6 +211,7 @@ apply(struct sim *s, const struct tx *tx)
 		return SKIP_NONE;
 	case TX_OPEN: return apply_open(s, tx);
 	case TX_VOID: return apply_void(s, tx);
+	case TX_GRAB:
 	case TX_SETTLE: return apply_settle(s, tx);
 	case TX_CLOSE: return apply_close(s, tx);
 	case TX_STOP: return apply_stop(s, tx);

@@ -5,7 +5,7 @@
 # the simulator's own model. The simulator must notice every one: a check that
 # cannot fail checks nothing. TAP on stdout. Run from the root.
 #
-#	SEEDS=60 tests/sim/mutants.sh [name...]
+#	SEEDS=100 tests/sim/mutants.sh [name...]
 
 set -u
 CC=${CC:-gcc}
@@ -27,7 +27,7 @@ orders_for_ever|lease/life.c|s/if (now >= f->order_ends)/if (0)/
 round_cut_short|lease/life.c|s/f->answered >= f->invited/f->answered + 1 >= f->invited/
 cancel_unheard|lease/life.c|s/if (f->cancel_asked)/if (0)/
 accept_for_ever|lease/life.c|s/if (now >= f->accept_by)/if (0)/
-refusal_unheard|lease/life.c|s/f->refused || f->open_failed/f->refused/
+open_failed_unheard|lease/life.c|s/f->refused || f->open_failed/f->refused/
 close_never|lease/life.c|/if (f->released)/,+1d
 close_unmarked|lease/life.c|s/if (f->closed)/if (0)/
 dearest_wins|lease/auction.c|s/return a->effective < b->effective;/return a->effective > b->effective;/
@@ -37,18 +37,16 @@ pay_as_bid|lease/auction.c|s/bound = r->effective \* UNIT \/ w->weight;/bound = 
 newcomer_by_floor|lease/auction.c|s/b->sets_prices ? b->floor : b->list/b->floor/
 own_order_bid|lease/auction.c|s/if (address_equal(&b->owner, &order->tenant_owner))/if (0)/
 own_key_prices|lease/auction.c|s/!address_equal(&b->owner, &bids\[behind->bid\].owner)/true/
-floor_broken|lease/auction.c|s/if (p.nano < winner->floor.nano)/if (0)/
-tie_by_order|lease/auction.c|s/+ (UNIT - 1)/+ 0/;s/+ UNIT - 1) \/ UNIT/) \/ UNIT/
+weight_rounds_down|lease/auction.c|s/+ UNIT - 1) \/ UNIT/) \/ UNIT/
 deposit_exceeded|lease/price.c|s/most = MIN(rate_due(l->rate, elapsed).units, l->deposit.units)/most = rate_due(l->rate, elapsed).units/
 rate_exceeded|lease/price.c|s/most = MIN(rate_due(l->rate, elapsed).units, l->deposit.units)/most = l->deposit.units/;s/MIN(m->seconds, elapsed)/m->seconds + 9/;s/: elapsed, parts/: elapsed + 9, parts/
 base_forgotten|lease/price.c|s/least = rate_due(l->base, elapsed).units/least = 0/
-residue_lost|lease/price.c|s/i == 5 ? whole - given : share/i == 9 ? whole - given : share/
 TABLE
 }
 
 # Wrong in the simulator's own model: see enum wrong in sim.h.
 model_mutants="REFUND_OFF_BY_ONE PAY_CUMULATIVE_AGAIN REFUND_TWICE NO_SIGNATURES NO_CONFIRMATIONS
-	ACK_BEFORE_COMMIT LATE_BID REUSED_NONCE FORGET_LEASES KEEP_CAPACITY VOUCHER_FALLS KEEP_CONTAINER"
+	ACK_BEFORE_COMMIT LATE_BID FORGET_LEASES KEEP_CAPACITY VOUCHER_FALLS KEEP_CONTAINER"
 
 rules="life auction price terms"
 world="sim chain market parties check"
@@ -92,10 +90,10 @@ hunt() { # name directory
 		result 1 "$1" "survived $SEEDS seeds"
 	else
 		why=$(grep -m1 '^not ok' "$2/out" | sed 's/^not ok [0-9]* - //')
-		# A path that was not walked is no kill; a violation is.
+		# A violation, or a path that was never walked; not a crash.
 		case $why in
-		seed*) result 0 "$1" "killed by $why" ;;
-		*) result 1 "$1" "no violation, but: ${why:-$(tail -1 "$2/out")}" ;;
+		'') result 1 "$1" "no verdict: $(tail -1 "$2/out")" ;;
+		*) result 0 "$1" "killed by $why" ;;
 		esac
 	fi
 }
@@ -110,7 +108,7 @@ wanted() {
 
 mkdir "$tmp/none"
 link "$tmp/none/sim" $(objects "$tmp/none")
-if "$tmp/none/sim" 20 >"$tmp/none/out" 2>&1; then
+if "$tmp/none/sim" "$SEEDS" >"$tmp/none/out" 2>&1; then
 	result 0 unspoilt "passes"
 else
 	result 1 unspoilt "$(grep -m1 '^not ok' "$tmp/none/out")"
@@ -121,7 +119,6 @@ while IFS='|' read -r name file script; do
 	[ $# = 0 ] || wanted "$name" "$@" || continue
 	dir=$tmp/$name
 	mkdir "$dir"
-	case $script in *'||'*) ;; esac
 	sed -e "$script" "$file" >"$dir/$(basename "$file")"
 	if cmp -s "$file" "$dir/$(basename "$file")"; then
 		result 1 "$name" "the script changes nothing: the table is out of date"

@@ -42,7 +42,7 @@ plan_order(struct sim *s, int i)
 		.maxRate = { (u128)(60 + sim_random(s, 240)) * RATE_UNIT },
 		.baseBps = metered ? (uint32_t)sim_random(s, 3) * 2500 : 10000,
 		.deposit = { 20000 + sim_random(s, 120000) },
-		.openBy = (uint32_t)(p->ends_at / SECOND_US) + 60,
+		.openBy = (uint32_t)(p->ends_at / SECOND_US) + 5 + (uint32_t)sim_random(s, 60),
 		.window = 10 + (uint32_t)sim_random(s, 50),
 		.launch = 60 + (uint32_t)sim_random(s, 120),
 		.auctioneer = sim_address(MARKET),
@@ -386,10 +386,14 @@ provider_meter(struct sim *s, int who, int lease)
 
 	check_due(s, &l, &m, up_to - lock->start, due);
 	h->claimed = MAX(h->claimed, due);
-	if (behaves(s, who, lease, INFLATES))
-		due = h->claimed * 3 / 2;
-	else
-		due = h->claimed;
+	due = h->claimed;
+	if (behaves(s, who, lease, INFLATES)) {
+		due = due * 3 / 2;
+		if (sim_chance(s, 100))
+			chain_submit(s, &(struct tx){ .kind = TX_GRAB, .who = TENANTS + who, .lease = lease,
+						      .order = s->market.leases[lease].order, .amount = due,
+						      .up_to = up_to, .seq = (unsigned)sim_random(s, 64) });
+	}
 	if (h->claimed > h->voucher_amount + rate_due(l.rate, 150).units) {
 		SOMETIMES(SOME_UNPAID);
 		provider_release(s, who, lease);

@@ -41,7 +41,6 @@ enum wrong {
 	NO_CONFIRMATIONS,
 	ACK_BEFORE_COMMIT,
 	LATE_BID,
-	REUSED_NONCE,
 	FORGET_LEASES,
 	KEEP_CAPACITY,
 	VOUCHER_FALLS,
@@ -130,7 +129,9 @@ struct sim_event {
 /* ------------------------------------------------------------------ */
 /* The chain.                                                          */
 
-enum tx_kind { TX_DEPOSIT, TX_WITHDRAW, TX_OPEN, TX_VOID, TX_SETTLE, TX_CLOSE, TX_STOP, TX_EXPIRE, TX_KINDS };
+enum tx_kind { TX_DEPOSIT, TX_WITHDRAW, TX_OPEN, TX_VOID, TX_SETTLE, TX_CLOSE, TX_STOP, TX_EXPIRE,
+	       TX_GRAB, /* a provider alone settles what it would like */
+	       TX_KINDS };
 
 /* The same kind, subject and seq is the same transaction: mined once. */
 struct tx {

@@ -29,7 +29,7 @@ contract AttacksTest is Base {
 
     function test_replay_other_contract() public {
         Escrow.Opening memory o = opening(order, lease);
-        escrow = new Escrow(IToken(address(token)), 60);
+        escrow = deploy(address(token));
         fund(tenant, DEPOSIT);
         refused(opens(o), Escrow.BadTenantSig.selector, "signed for its twin");
     }
@@ -452,7 +452,7 @@ contract AttacksTest is Base {
     // --- tokens ---
 
     function use(OddToken t) private {
-        escrow = new Escrow(IToken(address(t)), 60);
+        escrow = deploy(address(t));
         t.mint(tenant, 1000);
         t.mint(provider, 1000);
     }
@@ -585,7 +585,7 @@ contract AttacksTest is Base {
             "withdraw"
         ];
         string[] memory have =
-            vm.parseJsonKeys(vm.readFile("out/Escrow.sol/Escrow.json"), ".methodIdentifiers");
+            vm.parseJsonKeys(vm.readFile("out/release/Escrow.sol/Escrow.json"), ".methodIdentifiers");
         vm.assertEq(have.length, want.length, "count");
         for (uint256 i = 0; i < have.length; i++) {
             bool known;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Escrow, IToken} from "../src/Escrow.sol";
+import {Escrow} from "../src/Escrow.sol";
 import {TestToken} from "../src/TestToken.sol";
 import {vm, Vm, clamp} from "./Vm.sol";
 import {Signers} from "./Base.sol";
@@ -42,7 +42,7 @@ contract Handler is Signers {
 
     constructor() {
         token = new TestToken();
-        escrow = new Escrow(IToken(address(token)), 60);
+        escrow = deploy(address(token));
         for (uint256 i = 0; i < 3; i++) people.push(vm.addr(TENANT + i));
         for (uint256 i = 0; i < 2; i++) people.push(vm.addr(PROVIDER + i));
         people.push(auctioneer);
@@ -149,21 +149,21 @@ contract Handler is Signers {
     function look() private {
         for (uint256 i = 0; i < ids.length; i++) {
             Known storage k = known[ids[i]];
-            (uint96 deposit, uint96 paid, uint32 upTo, uint32 stopAt) = escrow.leaseState(ids[i]);
+            (uint96 lock, uint96 paid, uint32 upTo, uint32 stopAt) = escrow.leaseState(ids[i]);
             if (k.upTo != 0 && k.deposit == 0) {
-                if (deposit != 0 || paid != k.paid || upTo != k.upTo) flag("an ended lease moved");
+                if (lock != 0 || paid != k.paid || upTo != k.upTo) flag("an ended lease moved");
             }
             if (paid < k.paid || upTo < k.upTo) flag("paid or upTo fell");
-            if (deposit != 0 && paid > deposit) flag("paid above the deposit");
+            if (lock != 0 && paid > lock) flag("paid above the deposit");
             if (upTo > vm.getBlockTimestamp()) flag("accounted for the future");
             if (k.stopAt != 0 && (stopAt != k.stopAt || upTo > stopAt)) flag("accrued after the stop");
             if (paid > uint256(k.lease.rate) * (upTo - k.start) / 1e9) flag("above rate x elapsed");
-            if (deposit != 0 && deposit - paid != k.held) flag("holds other than the events say");
-            if (deposit != 0 && escrow.startOf(ids[i]) != k.start) flag("start lost");
-            if (ids[i] != touched && (deposit != k.deposit || paid != k.paid || upTo != k.upTo)) {
+            if (lock != 0 && lock - paid != k.held) flag("holds other than the events say");
+            if (lock != 0 && escrow.startOf(ids[i]) != k.start) flag("start lost");
+            if (ids[i] != touched && (lock != k.deposit || paid != k.paid || upTo != k.upTo)) {
                 flag("another lease moved");
             }
-            (k.deposit, k.paid, k.upTo, k.stopAt) = (deposit, paid, upTo, stopAt);
+            (k.deposit, k.paid, k.upTo, k.stopAt) = (lock, paid, upTo, stopAt);
         }
     }
 

@@ -32,6 +32,7 @@ interface Vm {
     function deal(address who, uint256 wei_) external;
     function label(address who, string calldata name) external;
 
+    function deployCode(string calldata artifact, bytes calldata arguments) external returns (address);
     function assume(bool condition) external pure;
     function expectRevert() external;
     function expectRevert(bytes4 selector) external;
