@@ -85,27 +85,54 @@ $(GEN)/query.o: $(GEN)/query.c $(GEN)/query.h
 $(call objs,$(call src_of,market)): | $(GEN)/query.h
 
 # --- tests: each links only the floors its name allows -----------------------
-UNIT       := $(patsubst tests/unit/%_test.c,$(B)/tests/unit/%_test,$(wildcard tests/unit/*_test.c))
-UNIT_RUN    = tests/run.sh
-
-$(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(LEASE) $(DEPLOY) $(LIB)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(EXTRA_$*) $(LEASE) $(DEPLOY) $(LIB) $(LIBS)
-.PRECIOUS: $(B)/tests/unit/%_test.o
-
+# An upward call does not link. tests/floors.mk says which test is of which floor.
 include tests/floors.mk
+
+existing  := $(patsubst tests/unit/%_test.c,%,$(wildcard tests/unit/*_test.c))
+$(foreach f,lib deploy lease provider,$(eval FLOOR_$(f) := $(filter $(FLOOR_$(f)),$(existing))))
+unit       = $(patsubst %,$(B)/tests/unit/%_test,$(1))
+UNIT      := $(call unit,$(FLOOR_lib) $(FLOOR_deploy) $(FLOOR_lease) $(FLOOR_provider))
+link_test  = $(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS)
+
+$(call unit,$(FLOOR_lib)):      $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LIB); $(link_test)
+$(call unit,$(FLOOR_deploy)):   $(B)/tests/unit/%: $(B)/tests/unit/%.o $(DEPLOY) $(LIB); $(link_test)
+$(call unit,$(FLOOR_lease)):    $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
+$(call unit,$(FLOOR_provider)): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB); $(link_test)
+
+SIM := $(B)/tests/sim/sim
+$(SIM): $(call objs,$(wildcard tests/sim/*.c)) $(LEASE) $(DEPLOY) $(LIB); $(link_test)
+
+$(B)/tests/e2e/jail_test: $(B)/tests/e2e/jail_test.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
+	@mkdir -p $(@D)
+	$(link_test)
+.PRECIOUS: $(B)/tests/%.o
+
+# A unit test that is listed nowhere would never run.
+unlisted := $(filter-out $(UNIT),$(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c)))
 
 .PHONY: check check-contracts check-db check-e2e
 check: $(PROGRAMS) $(UNIT) $(SIM)
-	$(Q)tests/run.sh $(UNIT) $(SIM) tests/tidy.sh
+	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
+	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/tidy.sh tests/openapi.sh
 
 check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
 
-check-db: $(PROGRAMS) $(DB_TESTS)
-	$(Q)tests/run.sh $(DB_TESTS) tests/db/queries.sh
+check-db: $(PROGRAMS)
+	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
 
-check-e2e: $(PROGRAMS) $(E2E)
-	$(Q)tests/run.sh $(E2E_RUN)
+check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test
+	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test tests/e2e/demo.sh tests/e2e/faults.sh
+
+FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
+$(B)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.c) $(wildcard deploy/*.c)
+	@mkdir -p $(@D)
+	$(Q)clang -g -O1 -std=gnu11 -D_GNU_SOURCE -I. -I/usr/include/postgresql -fsanitize=fuzzer,address,undefined \
+		-o $@ $^ $(LIBS_lib)
+.PHONY: fuzz
+fuzz: $(FUZZERS)
+	$(Q)for f in $(FUZZERS); do $$f -max_total_time=$(or $(FUZZ_SECONDS),20) -timeout=5 -rss_limit_mb=2048 \
+		-artifact_prefix=$(B)/fuzz/ -verbosity=0 -print_final_stats=0 || exit 1; done
 
 .PHONY: lint
 lint:

@@ -3,7 +3,7 @@
 # Everything the demo makes is under build/demo and ends with demo/stop.sh.
 set -eu
 
-top=$(cd "$(dirname "$0")/.." && pwd)
+top=${GAVEL_TOP:-$(cd "$(dirname "$0")/.." && pwd)}
 dir=${GAVEL_DEMO_DIR:-$top/build/demo}
 bin=$top/build
 tools=$top/lease/contracts/node_modules/@foundry-rs

@@ -72,10 +72,10 @@ sql_dir: $top/sql/schema
 openapi_file: $top/docs/openapi.yaml
 fee_bps: 100
 accept_ms: 1500
-launch_s: 20
+launch_s: ${GAVEL_DEMO_LAUNCH:-20}
 established_launches: 0
 window_min_s: 60
-settle_every_ms: 2000
+settle_every_ms: ${GAVEL_DEMO_SETTLE:-2000}
 chain_poll_ms: 25
 confirmations: 0
 END

@@ -189,7 +189,7 @@ rlimit(struct jsonw *w, const char *type, int64_t most)
 }
 
 static void
-process_write(struct jsonw *w, const struct bundle_process *p, const char *apparmor)
+process_write(struct jsonw *w, const struct bundle_process *p)
 {
 	static const char *const sets[] = { "bounding", "effective", "inheritable", "permitted",
 					    "ambient" };
@@ -218,8 +218,6 @@ process_write(struct jsonw *w, const struct bundle_process *p, const char *appar
 	boolean(w, "noNewPrivileges", true);
 	/* The workload goes before the host's own services. */
 	number(w, "oomScoreAdj", 500);
-	if (apparmor != NULL)
-		jsonw_member(w, "apparmorProfile", "%s", apparmor);
 	jsonw_close(w, '}');
 }
 
@@ -372,7 +370,7 @@ bundle_json(struct arena *a, const struct bundle *b)
 	boolean(w, "readonly", b->readonly);
 	jsonw_close(w, '}');
 	jsonw_name(w, "process");
-	process_write(w, &b->process, b->apparmor);
+	process_write(w, &b->process);
 	mounts_write(w, b);
 	jsonw_name(w, "linux");
 	linux_write(w, b);
@@ -385,6 +383,6 @@ bundle_process_json(struct arena *a, const struct bundle_process *p)
 {
 	struct jsonw *w = jsonw_new(false);
 
-	process_write(w, p, NULL);
+	process_write(w, p);
 	return text_of(a, w);
 }

@@ -45,8 +45,7 @@ struct bundle {
 	uint32_t cpu_milli;
 	uint64_t memory_bytes; /* with swap: no swap */
 	uint32_t pids_max;
-	uint64_t tmp_bytes;   /* of /tmp and of /dev/shm each; counts as memory */
-	const char *apparmor; /* profile, or NULL */
+	uint64_t tmp_bytes; /* of /tmp and of /dev/shm each; counts as memory */
 };
 
 /* Refuses what the runtime would misread: a relative cwd, an id out of range,

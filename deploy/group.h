@@ -25,12 +25,12 @@ struct group_service {
 };
 
 struct group {
-	const char *name;	    /* the placement's name in the SDL */
-	const char *billing;	    /* "reserved" or "metered" */
-	struct json_list services;  /* of struct group_service, at most 16 */
-	struct json_list attributes;/* of struct attribute: all must match the provider's */
-	struct json_strs signed_by; /* addresses of auditors, all of them */
-	struct hash manifest;	    /* manifest_hash() */
+	const char *name;	     /* the placement's name in the SDL */
+	const char *billing;	     /* "reserved" or "metered" */
+	struct json_list services;   /* of struct group_service, at most 16 */
+	struct json_list attributes; /* of struct attribute: all must match the provider's */
+	struct json_strs signed_by;  /* addresses of auditors, all of them */
+	struct hash manifest;	     /* manifest_hash() */
 };
 
 extern const struct json_field group_fields[];

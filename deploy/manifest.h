@@ -33,9 +33,9 @@ struct service {
 	struct json_strs env;	  /* NAME=value */
 	uint32_t count;
 	struct resources resources;
-	bool readonly;		  /* the root file system */
-	struct json_list exposes; /* of struct expose */
-	struct json_list mounts;  /* of struct mount */
+	bool readonly;						       /* the root file system */
+	struct json_list exposes;				       /* of struct expose */
+	struct json_list mounts;				       /* of struct mount */
 	const char *registry_user, *registry_password, *registry_host; /* or NULL */
 };
 

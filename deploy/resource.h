@@ -9,11 +9,11 @@
 #include "lib/json.h"
 
 struct resources {
-	uint32_t cpu_milli;	/* thousandths of a CPU */
+	uint32_t cpu_milli; /* thousandths of a CPU */
 	uint64_t memory_bytes;
 	uint64_t storage_bytes; /* of the ephemeral disk */
 	uint32_t gpus;
-	uint32_t endpoints;	/* ports open to the world */
+	uint32_t endpoints; /* ports open to the world */
 };
 
 /* {"cpu_milli":500,"memory_bytes":..,"storage_bytes":..,"gpus":0,"endpoints":1} */

@@ -80,7 +80,8 @@ rank(const struct auction_order *order, const struct auction_bid *bids, size_t c
 		entries[n].bid = i;
 		entries[n].weight = auction_weight(b->launches, b->failures, order->care_hours);
 		/* A newcomer competes with its list price. */
-		entries[n].effective = weigh(b->sets_prices ? b->floor : b->list, entries[n].weight);
+		entries[n].effective =
+			weigh(b->sets_prices ? b->floor : b->list, entries[n].weight);
 		entries[n].lot = tie_lot(order, &b->provider);
 		out->effective[i].nano = entries[n].effective;
 		n++;
@@ -101,9 +102,8 @@ first_established(const struct auction_bid *bids, const struct entry *entries, s
 
 		if (!b->sets_prices)
 			continue;
-		if (behind == NULL ||
-		    (entry_before(behind, &entries[k]) &&
-		     !address_equal(&b->owner, &bids[behind->bid].owner)))
+		if (behind == NULL || (entry_before(behind, &entries[k]) &&
+				       !address_equal(&b->owner, &bids[behind->bid].owner)))
 			return &entries[k];
 	}
 	return NULL;

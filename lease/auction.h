@@ -24,18 +24,18 @@
 /* A bid as opened, with what the market knows of its bidder. */
 struct auction_bid {
 	struct address provider;
-	struct address owner;	 /* who stands behind the key; one bidder to the rules */
+	struct address owner; /* who stands behind the key; one bidder to the rules */
 	struct rate floor, list;
-	uint32_t launches;	 /* successful, of the last 30 days */
+	uint32_t launches; /* successful, of the last 30 days */
 	uint32_t failures;
-	bool sets_prices;	 /* established: see the market's published settings */
+	bool sets_prices; /* established: see the market's published settings */
 };
 
 struct auction_order {
 	struct hash order;
 	uint64_t round;
 	struct rate max;
-	uint32_t care_hours;	 /* how much the tenant minds failures; 0..4 */
+	uint32_t care_hours;	     /* how much the tenant minds failures; 0..4 */
 	struct address tenant_owner; /* its own offers do not take part */
 };
 
@@ -46,20 +46,20 @@ enum auction_end {
 };
 
 enum auction_reason { /* why a bid was not taken, or that it was */
-	BID_WON,
-	BID_DEARER,	  /* another's effective floor, or tie, was lower */
-	BID_INVALID,	  /* floor 0, or list below floor */
-	BID_OWN_ORDER,	  /* the tenant's own provider */
-	BID_OUTRANKED,	  /* another bid of the same owner is better */
-	BID_PRICE_ABOVE_MAX,
+		      BID_WON,
+		      BID_DEARER,    /* another's effective floor, or tie, was lower */
+		      BID_INVALID,   /* floor 0, or list below floor */
+		      BID_OWN_ORDER, /* the tenant's own provider */
+		      BID_OUTRANKED, /* another bid of the same owner is better */
+		      BID_PRICE_ABOVE_MAX,
 };
 
 struct auction_outcome {
 	enum auction_end end;
-	size_t winner;		  /* index into bids when awarded or above the maximum */
+	size_t winner; /* index into bids when awarded or above the maximum */
 	struct rate price;
-	bool price_by_runner_up;  /* else by its own list price */
-	size_t runner_up;	  /* index, when price_by_runner_up */
+	bool price_by_runner_up;		       /* else by its own list price */
+	size_t runner_up;			       /* index, when price_by_runner_up */
 	enum auction_reason reasons[AUCTION_BIDS_MAX]; /* per bid */
 	struct rate effective[AUCTION_BIDS_MAX];
 	uint32_t rank[AUCTION_BIDS_MAX]; /* from 1 among the bids that take part; 0: none */

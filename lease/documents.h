@@ -17,8 +17,8 @@ struct order_doc {
 	struct order_terms terms;
 	struct sig sig;
 	struct group group;
-	uint32_t care_hours;	/* 0..4; default 1 */
-	uint32_t window_ms;	/* of bidding; 50 to 600,000; default 400 */
+	uint32_t care_hours; /* 0..4; default 1 */
+	uint32_t window_ms;  /* of bidding; 50 to 600,000; default 400 */
 };
 extern const struct json_field order_doc_fields[];
 
@@ -43,17 +43,17 @@ struct decline_post {
 	struct id id, order;
 	uint32_t round;
 	struct address provider;
-	const char *reason;	/* a decline code, see decline_known() */
+	const char *reason; /* a decline code, see decline_known() */
 };
 extern const struct json_field decline_post_fields[];
 bool decline_known(const char *reason);
 
 /* The event order.bidding: everything a provider needs to price an order. */
 struct round_doc {
-	struct id id;		/* the order's */
+	struct id id; /* the order's */
 	struct hash hash;
 	uint32_t round;
-	struct hash key;	/* X25519 public key to seal to */
+	struct hash key; /* X25519 public key to seal to */
 	wall_t ends_at;
 	struct order_terms terms; /* maxRate is 0: it is not shown before the end */
 	struct group group;
@@ -83,13 +83,13 @@ extern const struct json_field accept_post_fields[];
 /* POST /v1/launches (bearer: the provider's token) */
 struct endpoint {
 	const char *service;
-	uint32_t port;		/* inside */
-	const char *url;	/* outside: http://host:port or tcp://host:port */
+	uint32_t port;	 /* inside */
+	const char *url; /* outside: http://host:port or tcp://host:port */
 };
 struct launch_post {
 	struct hash lease;
 	bool healthy;
-	const char *error;	/* when not healthy: what failed */
+	const char *error;	    /* when not healthy: what failed */
 	struct json_list endpoints; /* of struct endpoint */
 };
 extern const struct json_field launch_post_fields[], endpoint_fields[];
@@ -97,8 +97,8 @@ extern const struct json_field launch_post_fields[], endpoint_fields[];
 /* POST /v1/vouchers: a meter reading both sides have signed. */
 struct voucher_post {
 	struct usage_terms usage;
-	struct sig usage_sig;	/* the provider's */
-	struct sig payer_sig;	/* the tenant's or its cosigner's, over the voucher */
+	struct sig usage_sig;	 /* the provider's */
+	struct sig payer_sig;	 /* the tenant's or its cosigner's, over the voucher */
 	struct sig provider_sig; /* over the same voucher */
 };
 extern const struct json_field voucher_post_fields[];
@@ -123,7 +123,7 @@ struct hash attributes_hash(const struct json_list *attributes);
 /* The provider's manifest intake: POST /v1/manifests */
 struct manifest_post {
 	struct hash lease;
-	struct json *manifest;	/* struct manifest */
+	struct json *manifest; /* struct manifest */
 };
 extern const struct json_field manifest_post_fields[];
 

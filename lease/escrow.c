@@ -3,12 +3,13 @@
 
 /* The tuples of the contract's structs, for the function selectors. */
 #define ORDER_T                                                                                    \
-	"(address,bytes32,uint128,uint16,uint96,uint32,uint32,uint32,address,address,uint16,uint64)"
+	"(address,bytes32,uint128,uint16,uint96,uint32,uint32,uint32,address,address,uint16,"      \
+	"uint64)"
 #define LEASE_T                                                                                    \
 	"(bytes32,address,address,address,address,uint128,uint128,uint96,uint32,uint32,uint32,"    \
 	"uint16)"
-#define SIG_T "(bytes32,bytes32)"
-#define OPENING_T "(" ORDER_T "," LEASE_T "," SIG_T "," SIG_T "," SIG_T ",bytes32)"
+#define SIG_T	     "(bytes32,bytes32)"
+#define OPENING_T    "(" ORDER_T "," LEASE_T "," SIG_T "," SIG_T "," SIG_T ",bytes32)"
 #define SETTLEMENT_T "(" LEASE_T ",uint96,uint32," SIG_T "," SIG_T ")"
 
 /* ------------------------------------------------------------------ */
@@ -106,7 +107,8 @@ escrow_settle_many(struct arena *a, const struct settlement *s, size_t count)
 	abi_call(&abi, a, "settleMany(" SETTLEMENT_T "[])");
 	abi_array(&abi, count);
 	for (size_t i = 0; i < count; i++)
-		put_settlement(&abi, &s[i].lease, &s[i].voucher, &s[i].payer_sig, &s[i].provider_sig);
+		put_settlement(&abi, &s[i].lease, &s[i].voucher, &s[i].payer_sig,
+			       &s[i].provider_sig);
 	return done(&abi);
 }
 
@@ -118,7 +120,8 @@ escrow_close_many(struct arena *a, const struct closing *c, size_t count)
 	abi_call(&abi, a, "closeMany(" SETTLEMENT_T "[])");
 	abi_array(&abi, count);
 	for (size_t i = 0; i < count; i++)
-		put_settlement(&abi, &c[i].lease, &c[i].voucher, &c[i].payer_sig, &c[i].release_sig);
+		put_settlement(&abi, &c[i].lease, &c[i].voucher, &c[i].payer_sig,
+			       &c[i].release_sig);
 	return done(&abi);
 }
 
@@ -314,7 +317,10 @@ struct member {
 	size_t index, offset;
 };
 
-#define M(form, from, index, member) { form, from, index, offsetof(struct escrow_event, member) }
+#define M(form, from, index, member)                                                               \
+	{                                                                                          \
+		form, from, index, offsetof(struct escrow_event, member)                           \
+	}
 
 static const struct event {
 	enum escrow_event_kind kind;
@@ -322,34 +328,77 @@ static const struct event {
 	size_t topics, words; /* indexed fields with topic0; data words */
 	struct member members[9];
 } events[] = {
-	{ ESCROW_DEPOSITED, "Deposited", "Deposited(address,address,uint96)", 2, 2,
+	{ ESCROW_DEPOSITED,
+	  "Deposited",
+	  "Deposited(address,address,uint96)",
+	  2,
+	  2,
 	  { M(ADDRESS, TOPIC, 1, account), M(AMOUNT, DATA, 1, amount) } },
-	{ ESCROW_WITHDRAWN, "Withdrawn", "Withdrawn(address,address,uint96)", 2, 2,
+	{ ESCROW_WITHDRAWN,
+	  "Withdrawn",
+	  "Withdrawn(address,address,uint96)",
+	  2,
+	  2,
 	  { M(ADDRESS, TOPIC, 1, account), M(AMOUNT, DATA, 1, amount) } },
-	{ ESCROW_OPENED, "Opened", "Opened(bytes32,bytes32,address,address,uint128,uint96)", 4, 3,
+	{ ESCROW_OPENED,
+	  "Opened",
+	  "Opened(bytes32,bytes32,address,address,uint128,uint96)",
+	  4,
+	  3,
 	  { M(HASH, TOPIC, 1, lease), M(HASH, TOPIC, 2, order), M(ADDRESS, TOPIC, 3, tenant),
 	    M(ADDRESS, DATA, 0, provider), M(RATE, DATA, 1, rate), M(AMOUNT, DATA, 2, amount) } },
-	{ ESCROW_SETTLED, "Settled",
-	  "Settled(bytes32,address,address,address,uint96,uint96,uint96,uint32)", 4, 5,
+	{ ESCROW_SETTLED,
+	  "Settled",
+	  "Settled(bytes32,address,address,address,uint96,uint96,uint96,uint32)",
+	  4,
+	  5,
 	  { M(HASH, TOPIC, 1, lease), M(ADDRESS, TOPIC, 2, tenant), M(ADDRESS, TOPIC, 3, provider),
 	    M(ADDRESS, DATA, 0, auctioneer), M(AMOUNT, DATA, 1, amount),
 	    M(AMOUNT, DATA, 2, credited), M(AMOUNT, DATA, 3, fee), M(U32, DATA, 4, up_to) } },
-	{ ESCROW_CLOSED, "Closed", "Closed(bytes32,address,address,uint96,uint96)", 4, 2,
+	{ ESCROW_CLOSED,
+	  "Closed",
+	  "Closed(bytes32,address,address,uint96,uint96)",
+	  4,
+	  2,
 	  { M(HASH, TOPIC, 1, lease), M(ADDRESS, TOPIC, 2, tenant), M(ADDRESS, TOPIC, 3, provider),
 	    M(AMOUNT, DATA, 0, paid), M(AMOUNT, DATA, 1, refund) } },
-	{ ESCROW_VOIDED, "Voided", "Voided(bytes32,bytes32,address,uint96)", 4, 1,
+	{ ESCROW_VOIDED,
+	  "Voided",
+	  "Voided(bytes32,bytes32,address,uint96)",
+	  4,
+	  1,
 	  { M(HASH, TOPIC, 1, lease), M(HASH, TOPIC, 2, order), M(ADDRESS, TOPIC, 3, tenant),
 	    M(AMOUNT, DATA, 0, refund) } },
-	{ ESCROW_TOPPED_UP, "ToppedUp", "ToppedUp(bytes32,address,uint96)", 3, 1,
+	{ ESCROW_TOPPED_UP,
+	  "ToppedUp",
+	  "ToppedUp(bytes32,address,uint96)",
+	  3,
+	  1,
 	  { M(HASH, TOPIC, 1, lease), M(ADDRESS, TOPIC, 2, account), M(AMOUNT, DATA, 0, amount) } },
-	{ ESCROW_SKIPPED, "Skipped", "Skipped(bytes32,bytes4)", 2, 1,
+	{ ESCROW_SKIPPED,
+	  "Skipped",
+	  "Skipped(bytes32,bytes4)",
+	  2,
+	  1,
 	  { M(HASH, TOPIC, 1, lease), M(SELECTOR, DATA, 0, reason) } },
-	{ ESCROW_CLAIMED, "Claimed", "Claimed(bytes32,address,uint96,uint32,uint32)", 3, 3,
+	{ ESCROW_CLAIMED,
+	  "Claimed",
+	  "Claimed(bytes32,address,uint96,uint32,uint32)",
+	  3,
+	  3,
 	  { M(HASH, TOPIC, 1, lease), M(ADDRESS, TOPIC, 2, provider), M(AMOUNT, DATA, 0, amount),
 	    M(U32, DATA, 1, up_to), M(U32, DATA, 2, payable_at) } },
-	{ ESCROW_STOPPED, "Stopped", "Stopped(bytes32,address,uint32)", 3, 1,
+	{ ESCROW_STOPPED,
+	  "Stopped",
+	  "Stopped(bytes32,address,uint32)",
+	  3,
+	  1,
 	  { M(HASH, TOPIC, 1, lease), M(ADDRESS, TOPIC, 2, tenant), M(U32, DATA, 0, stop_at) } },
-	{ ESCROW_CANCELLED, "Cancelled", "Cancelled(address,uint64)", 2, 1,
+	{ ESCROW_CANCELLED,
+	  "Cancelled",
+	  "Cancelled(address,uint64)",
+	  2,
+	  1,
 	  { M(ADDRESS, TOPIC, 1, tenant), M(U64, DATA, 0, nonce) } },
 };
 #undef M

@@ -38,8 +38,8 @@ struct calldata escrow_open_many(struct arena *a, const struct opening *o, size_
 struct calldata escrow_settle_many(struct arena *a, const struct settlement *s, size_t count);
 struct calldata escrow_close_many(struct arena *a, const struct closing *c, size_t count);
 /* The auctioneer. */
-struct calldata escrow_void(struct arena *a, const struct order_terms *o,
-			    const struct lease_terms *l);
+struct calldata
+escrow_void(struct arena *a, const struct order_terms *o, const struct lease_terms *l);
 /* Anyone, with its own tokens and its own balance. */
 struct calldata escrow_deposit(struct arena *a, const struct address *to, struct amount amount);
 struct calldata escrow_withdraw(struct arena *a, const struct address *to, struct amount amount);

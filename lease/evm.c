@@ -8,22 +8,24 @@
 const struct code EVM_REFUSED = { "chain_refused", UNFUNDED, "the contract refused" };
 const struct code EVM_UNFUNDED = { "chain_unfunded", UNFUNDED, "the account cannot pay for gas" };
 const struct code EVM_WRONG_CHAIN = { "wrong_chain", INVALID, "the node is on another chain" };
-const struct code EVM_BAD_REPLY = { "chain_bad_reply", UNAVAIL, "the node's answer makes no sense" };
+const struct code EVM_BAD_REPLY = { "chain_bad_reply", UNAVAIL,
+				    "the node's answer makes no sense" };
 const struct code EVM_NODE = { "chain_node", UNAVAIL, "the node could not do it" };
 const struct code EVM_NONCE_LOW = { "nonce_low", CONFLICT, "the nonce is used" };
 const struct code EVM_KNOWN = { "already_known", CONFLICT, "the node has this transaction" };
 const struct code EVM_UNDERPRICED = { "underpriced", CONFLICT, "the fees are too low" };
-const struct code EVM_TOO_MANY = { "chain_too_many", LIMIT, "more logs than the node gives at once" };
+const struct code EVM_TOO_MANY = { "chain_too_many", LIMIT,
+				   "more logs than the node gives at once" };
 
 /* What geth's miners take at least; a tip of less may wait for ever. */
 #define TIP_MIN_WEI ((u128)1000000u)
 #define FEE_MAX_WEI ((u128)1000000000000u)
 /* No sum or product of fees below wraps. */
-#define WEI_MAX ((u128)1 << 96)
-#define FEE_BLOCKS 20u
+#define WEI_MAX	      ((u128)1 << 96)
+#define FEE_BLOCKS    20u
 #define POLL_FIRST_NS (20L * 1000 * 1000)
-#define POLL_LAST_NS (500L * 1000 * 1000)
-#define POLLS 250u /* about two minutes */
+#define POLL_LAST_NS  (500L * 1000 * 1000)
+#define POLLS	      250u /* about two minutes */
 
 /* ------------------------------------------------------------------ */
 /* Requests.                                                           */
@@ -50,8 +52,8 @@ rpc_chain_id(struct arena *a)
 const char *
 rpc_block(struct arena *a, const char *tag_or_null, uint64_t number)
 {
-	const char *which = tag_or_null != NULL ? tag_or_null
-						: arena_printf(a, "0x%" PRIx64, number);
+	const char *which =
+		tag_or_null != NULL ? tag_or_null : arena_printf(a, "0x%" PRIx64, number);
 
 	return rpc(a, "eth_getBlockByNumber", arena_printf(a, "\"%s\",false", which));
 }
@@ -94,8 +96,7 @@ const char *
 rpc_call(struct arena *a, const struct address *from, const struct address *to,
 	 struct calldata data)
 {
-	return rpc(a, "eth_call",
-		   arena_printf(a, "%s,\"latest\"", call_object(a, from, to, data)));
+	return rpc(a, "eth_call", arena_printf(a, "%s,\"latest\"", call_object(a, from, to, data)));
 }
 
 const char *
@@ -424,7 +425,8 @@ evm_max_fee(const struct evm_block *latest)
 struct evm_fees
 evm_fees_bump(struct evm_fees fees)
 {
-	return (struct evm_fees){ fees.tip + fees.tip / 8 + 1, fees.max_fee + fees.max_fee / 8 + 1 };
+	return (struct evm_fees){ fees.tip + fees.tip / 8 + 1,
+				  fees.max_fee + fees.max_fee / 8 + 1 };
 }
 
 uint64_t
@@ -527,7 +529,8 @@ evm_check_chain(struct arena *a, struct evm *evm, struct err *e)
 	if (evm->chain_id == 0)
 		evm->chain_id = (uint64_t)id;
 	if (id != evm->chain_id)
-		return err_set(e, &EVM_WRONG_CHAIN, "the node serves chain %llu, the settings say %llu",
+		return err_set(e, &EVM_WRONG_CHAIN,
+			       "the node serves chain %llu, the settings say %llu",
 			       (unsigned long long)id, (unsigned long long)evm->chain_id);
 	return 0;
 }
@@ -652,8 +655,9 @@ send_now(struct arena *a, const struct evm *evm, const struct key *key, const st
 }
 
 int
-evm_send_now(struct arena *a, const struct evm *evm, const struct key *key, const struct address *to,
-	     struct calldata data, struct evm_receipt *receipt, struct err *e)
+evm_send_now(struct arena *a, const struct evm *evm, const struct key *key,
+	     const struct address *to, struct calldata data, struct evm_receipt *receipt,
+	     struct err *e)
 {
 	struct tx tx;
 

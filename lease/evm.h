@@ -13,14 +13,14 @@
 #include "lease/tx.h"
 #include "lib/fetch.h"
 
-extern const struct code EVM_REFUSED; /* the contract said no; the text has its reason */
+extern const struct code EVM_REFUSED;  /* the contract said no; the text has its reason */
 extern const struct code EVM_UNFUNDED; /* the sender cannot pay for gas */
 extern const struct code EVM_WRONG_CHAIN;
-extern const struct code EVM_BAD_REPLY;	       /* a reply that makes no sense */
-extern const struct code EVM_NODE;	       /* the node could not: try again, or another */
+extern const struct code EVM_BAD_REPLY;		   /* a reply that makes no sense */
+extern const struct code EVM_NODE;		   /* the node could not: try again, or another */
 extern const struct code EVM_NONCE_LOW, EVM_KNOWN; /* not errors for a re-send: look it up */
-extern const struct code EVM_UNDERPRICED;      /* fees too low: evm_fees_bump() and again */
-extern const struct code EVM_TOO_MANY;	       /* logs: ask for half the range */
+extern const struct code EVM_UNDERPRICED;	   /* fees too low: evm_fees_bump() and again */
+extern const struct code EVM_TOO_MANY;		   /* logs: ask for half the range */
 
 struct evm_block {
 	uint64_t number;

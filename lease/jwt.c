@@ -2,8 +2,8 @@
 #include "lease/jwt.h"
 
 #define LIFE_MAX_S 1000 /* a quarter of an hour and some skew */
-#define SKEW_S 60
-#define TEXT_MAX 4096u
+#define SKEW_S	   60
+#define TEXT_MAX   4096u
 #define SCOPES_MAX 8
 
 const struct code TOKEN_BAD = { "token_bad", DENIED, "the access token is not valid here" };
@@ -16,8 +16,7 @@ struct header {
 
 static const struct json_field header_fields[] = {
 	JSON_STR(struct header, alg, 16, 0),
-	JSON_STR(struct header, typ, 16, JSON_OPTIONAL | JSON_OMIT_EMPTY),
-	JSON_END
+	JSON_STR(struct header, typ, 16, JSON_OPTIONAL | JSON_OMIT_EMPTY), JSON_END
 };
 
 static const struct json_field claims_fields[] = {
@@ -94,7 +93,8 @@ jwt_open(struct arena *a, const char *text, struct jwt_claims *claims, struct er
 		return err_set(e, &TOKEN_BAD, "token: only ES256K is taken");
 	if (part_read(a, dot + 1, (size_t)(last - dot - 1), claims_fields, claims) < 0)
 		return err_set(e, &TOKEN_BAD, "token: its claims cannot be read");
-	if (base64_read(a, last + 1, strlen(last + 1), &sig, &sig_len, &ignored) < 0 || sig_len != 64)
+	if (base64_read(a, last + 1, strlen(last + 1), &sig, &sig_len, &ignored) < 0 ||
+	    sig_len != 64)
 		return err_set(e, &TOKEN_BAD, "token: its signature cannot be read");
 	sha256(text, (size_t)(last - text), &digest);
 	if (!signed_by(&digest, sig, &claims->iss))

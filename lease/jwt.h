@@ -23,8 +23,8 @@ struct jwt_claims {
 	struct hash lease;	/* zero: any of the issuer's */
 };
 
-const char *jwt_make(struct arena *a, const struct key *key,
-		     const struct jwt_claims *claims) mustcheck;
+const char *
+jwt_make(struct arena *a, const struct key *key, const struct jwt_claims *claims) mustcheck;
 /* Signature, audience, time (a minute of skew before nbf) and that scope is
  * among the token's. NULL text: TOKEN_MISSING. On failure claims mean nothing. */
 int jwt_check(struct arena *a, const char *text, wall_t now, const struct address *aud,

@@ -41,7 +41,8 @@ key_from_secret(const uint8_t secret[static 32], struct key *key, struct err *e)
 	secp256k1_pubkey pub;
 
 	if (secp256k1_ec_pubkey_create(context(), &pub, secret) != 1)
-		return err_set(e, &ERR_BAD_DATA, "not a private key: zero or above the group order");
+		return err_set(e, &ERR_BAD_DATA,
+			       "not a private key: zero or above the group order");
 	memcpy(key->secret, secret, 32);
 	address_of(&pub, &key->address);
 	return 0;
@@ -72,7 +73,8 @@ key_sign(const struct key *key, const struct hash *digest, struct sig *sig)
 	int recid;
 
 	/* RFC 6979 nonces and low s are the library's default. */
-	if (secp256k1_ecdsa_sign_recoverable(context(), &s, digest->b, key->secret, NULL, NULL) != 1)
+	if (secp256k1_ecdsa_sign_recoverable(context(), &s, digest->b, key->secret, NULL, NULL) !=
+	    1)
 		fatal("signing failed");
 	secp256k1_ecdsa_recoverable_signature_serialize_compact(context(), sig->b, &recid, &s);
 	if (recid > 1)
@@ -103,7 +105,8 @@ sig_recover(const struct sig *sig, const struct hash *digest, struct address *wh
 	memcpy(compact, sig->b, sizeof(compact));
 	compact[32] &= 0x7f;
 	if (!low_s(compact + 32) ||
-	    secp256k1_ecdsa_recoverable_signature_parse_compact(context(), &s, compact, recid) != 1 ||
+	    secp256k1_ecdsa_recoverable_signature_parse_compact(context(), &s, compact, recid) !=
+		    1 ||
 	    secp256k1_ecdsa_recover(context(), &pub, &s, digest->b) != 1)
 		return err_set(e, &SIGNATURE_BAD, "not a valid signature");
 	address_of(&pub, who);

@@ -15,12 +15,13 @@
 #include "lease/seal.h"
 
 const struct code KEYSTORE_PASSWORD = { "wrong_password", DENIED, "the password is wrong" };
-const struct code KEYSTORE_BAD = { "keystore_bad", INVALID, "the file is not a version 3 key store" };
+const struct code KEYSTORE_BAD = { "keystore_bad", INVALID,
+				   "the file is not a version 3 key store" };
 
 #define PBKDF2_ROUNDS_MAX 10000000u
-#define LOG2_N_MIN 1u
-#define LOG2_N_MAX 20u
-#define FILE_MAX ((size_t)16 * 1024)
+#define LOG2_N_MIN	  1u
+#define LOG2_N_MAX	  20u
+#define FILE_MAX	  ((size_t)16 * 1024)
 
 /* ------------------------------------------------------------------ */
 /* The cipher.                                                         */
@@ -81,7 +82,8 @@ derive_pbkdf2(const struct json *params, const char *password, const uint8_t *sa
 	uint32_t rounds = number_of(params, "c");
 
 	if (strcmp(text_of(params, "prf"), "hmac-sha256") != 0)
-		return err_set(e, &KEYSTORE_BAD, "prf \"%.20s\" is not known", text_of(params, "prf"));
+		return err_set(e, &KEYSTORE_BAD, "prf \"%.20s\" is not known",
+			       text_of(params, "prf"));
 	if (rounds == 0 || rounds > PBKDF2_ROUNDS_MAX ||
 	    PKCS5_PBKDF2_HMAC(password, (int)strlen(password), salt, (int)salt_len, (int)rounds,
 			      EVP_sha256(), 32, out) != 1)
@@ -258,9 +260,10 @@ store_write(const struct key *key, const uint8_t salt[static 32], const uint8_t 
 	jsonw_close(w, '}');
 	member_hex(w, "mac", mac->b, 32);
 	jsonw_close(w, '}');
-	jsonw_member(w, "id", "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
-		     uuid[0], uuid[1], uuid[2], uuid[3], uuid[4], uuid[5], uuid[6], uuid[7], uuid[8],
-		     uuid[9], uuid[10], uuid[11], uuid[12], uuid[13], uuid[14], uuid[15]);
+	jsonw_member(w, "id",
+		     "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+		     uuid[0], uuid[1], uuid[2], uuid[3], uuid[4], uuid[5], uuid[6], uuid[7],
+		     uuid[8], uuid[9], uuid[10], uuid[11], uuid[12], uuid[13], uuid[14], uuid[15]);
 	jsonw_name(w, "version");
 	jsonw_int(w, 3);
 	jsonw_close(w, '}');

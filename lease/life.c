@@ -9,10 +9,10 @@
 static const unsigned order_moves[] = {
 	[ORDER_OPEN] = BIT(ORDER_BIDDING) | BIT(ORDER_UNFILLED) | BIT(ORDER_CANCELLED) |
 		       BIT(ORDER_EXPIRED),
-	[ORDER_BIDDING] = BIT(ORDER_OPEN) | BIT(ORDER_AWARDED) | BIT(ORDER_UNFILLED) |
-			  BIT(ORDER_CANCELLED),
-	[ORDER_AWARDED] = BIT(ORDER_OPEN) | BIT(ORDER_LEASED) | BIT(ORDER_CANCELLED) |
-			  BIT(ORDER_EXPIRED),
+	[ORDER_BIDDING] =
+		BIT(ORDER_OPEN) | BIT(ORDER_AWARDED) | BIT(ORDER_UNFILLED) | BIT(ORDER_CANCELLED),
+	[ORDER_AWARDED] =
+		BIT(ORDER_OPEN) | BIT(ORDER_LEASED) | BIT(ORDER_CANCELLED) | BIT(ORDER_EXPIRED),
 	[ORDER_LEASED] = BIT(ORDER_OPEN) | BIT(ORDER_CLOSED) | BIT(ORDER_EXPIRED) |
 			 BIT(ORDER_AWARDED) /* the opening block was reorganised away */,
 	[ORDER_CLOSED] = 0,
@@ -22,8 +22,8 @@ static const unsigned lease_moves[] = {
 	[LEASE_NONE] = BIT(LEASE_AWARDED),
 	[LEASE_AWARDED] = BIT(LEASE_OPENING) | BIT(LEASE_FAILED),
 	[LEASE_OPENING] = BIT(LEASE_ACTIVE) | BIT(LEASE_FAILED),
-	[LEASE_ACTIVE] = BIT(LEASE_CLOSING) | BIT(LEASE_FAILED) | BIT(LEASE_CLOSED) |
-			 BIT(LEASE_OPENING),
+	[LEASE_ACTIVE] =
+		BIT(LEASE_CLOSING) | BIT(LEASE_FAILED) | BIT(LEASE_CLOSED) | BIT(LEASE_OPENING),
 	[LEASE_CLOSING] = BIT(LEASE_CLOSED) | BIT(LEASE_ACTIVE),
 	[LEASE_FAILED] = 0,
 };
@@ -117,7 +117,7 @@ next_leased(const struct life_facts *f, wall_t now)
 	if (f->released)
 		return act(LIFE_SEND_CLOSE);
 	if (f->launched)
-		return wait_until(0);
+		return f->launch_told ? wait_until(0) : act(LIFE_TELL_LAUNCHED);
 	if (now < f->void_until && (f->launch_failed || now >= f->launch_by))
 		return act(LIFE_SEND_VOID);
 	return now < f->launch_by ? wait_until(f->launch_by) : wait_until(0);
@@ -191,10 +191,11 @@ lease_state_read(const char *name, enum lease_state *out)
 const char *
 life_action_name(enum life_action a)
 {
-	static const char *const names[] = { "wait",	  "announce",	"clear",
-					     "fail_award", "send_open", "mark_opened",
-					     "send_void",  "send_close", "mark_closed",
-					     "unfilled",   "cancel",	"expire" };
+	static const char *const names[] = { "wait",	      "announce",  "clear",
+					     "fail_award",    "send_open", "mark_opened",
+					     "tell_launched", "send_void", "send_close",
+					     "mark_closed",   "unfilled",  "cancel",
+					     "expire" };
 
 	return names[a];
 }

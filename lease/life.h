@@ -9,8 +9,8 @@
  *	          |                    |
  *	          +--> cancelled | expired          unfilled (no bid until the order ends)
  *
- *	lease    awarded --(accepted)--> opening --(mined)--> active --(release)--> closing --(mined)--> closed
- *	            |                       |                   |
+ *	lease    awarded --(accepted)--> opening --(mined)--> active --(release)--> closing
+ *--(mined)--> closed |                       |                   |
  *	            +------> failed <-------+------ void -------+ (not launched in time)
  *
  * The market keeps the facts in its database. life_next() looks at all facts
@@ -38,50 +38,52 @@ enum order_state {
 
 enum lease_state {
 	LEASE_NONE,
-	LEASE_AWARDED,	/* the winner has not signed yet */
-	LEASE_OPENING,	/* signed by the winner; the transaction is on its way */
-	LEASE_ACTIVE,	/* open on chain, deposit locked */
-	LEASE_CLOSING,	/* the winner has signed its last word */
-	LEASE_CLOSED,	/* ended: paid and refunded */
-	LEASE_FAILED,	/* ended: never ran; nothing was paid */
+	LEASE_AWARDED, /* the winner has not signed yet */
+	LEASE_OPENING, /* signed by the winner; the transaction is on its way */
+	LEASE_ACTIVE,  /* open on chain, deposit locked */
+	LEASE_CLOSING, /* the winner has signed its last word */
+	LEASE_CLOSED,  /* ended: paid and refunded */
+	LEASE_FAILED,  /* ended: never ran; nothing was paid */
 };
 
 struct life_facts {
 	enum order_state order;
 	enum lease_state lease;
-	uint32_t round;		/* rounds announced so far */
+	uint32_t round;		    /* rounds announced so far */
 	uint32_t invited, answered; /* in this round: bids and declines */
-	uint32_t failures;	/* winners that failed so far */
-	wall_t order_ends;	/* no award later than this */
-	wall_t round_ends;	/* while bidding */
-	wall_t accept_by;	/* while awarded */
-	wall_t opened_at;	/* chain time of the opening */
-	wall_t launch_by;	/* while active and not launched: void after it */
-	wall_t void_until;	/* the chain takes a void until then */
-	bool cancel_asked;	/* by the tenant, before a lease */
-	bool refused;		/* by the winner */
-	bool accepted;		/* the winner's signature on the lease is stored */
-	bool open_pending;	/* a transaction to open is under way */
-	bool open_failed;	/* the chain refused to open */
-	bool opened;		/* seen on chain */
-	bool launched;		/* the winner reports the workload healthy */
-	bool launch_failed;	/* the winner reports it cannot run it */
+	uint32_t failures;	    /* winners that failed so far */
+	wall_t order_ends;	    /* no award later than this */
+	wall_t round_ends;	    /* while bidding */
+	wall_t accept_by;	    /* while awarded */
+	wall_t opened_at;	    /* chain time of the opening */
+	wall_t launch_by;	    /* while active and not launched: void after it */
+	wall_t void_until;	    /* the chain takes a void until then */
+	bool cancel_asked;	    /* by the tenant, before a lease */
+	bool refused;		    /* by the winner */
+	bool accepted;		    /* the winner's signature on the lease is stored */
+	bool open_pending;	    /* a transaction to open is under way */
+	bool open_failed;	    /* the chain refused to open */
+	bool opened;		    /* seen on chain */
+	bool launched;		    /* the winner reports the workload healthy */
+	bool launch_told;	    /* and everyone has been told */
+	bool launch_failed;	    /* the winner reports it cannot run it */
 	bool void_pending, voided;
-	bool released;		/* the winner's last word is stored */
+	bool released; /* the winner's last word is stored */
 	bool close_pending, closed;
 };
 
 enum life_action {
-	LIFE_WAIT,	  /* nothing before `until` (0: until a fact comes) */
-	LIFE_ANNOUNCE,	  /* begin a round */
-	LIFE_CLEAR,	  /* close the round, open the bids, award or begin again */
-	LIFE_FAIL_AWARD,  /* this winner is out; begin again without it */
-	LIFE_SEND_OPEN,	  /* submit the opening */
-	LIFE_MARK_OPENED, /* the chain has it: order leased, lease active */
-	LIFE_SEND_VOID,	  /* give the deposit back: it never ran */
-	LIFE_SEND_CLOSE,  /* submit the final settlement */
-	LIFE_MARK_CLOSED, /* the chain has it: both ended */
-	LIFE_UNFILLED,	  /* end the order */
+	LIFE_WAIT,	    /* nothing before `until` (0: until a fact comes) */
+	LIFE_ANNOUNCE,	    /* begin a round */
+	LIFE_CLEAR,	    /* close the round, open the bids, award or begin again */
+	LIFE_FAIL_AWARD,    /* this winner is out; begin again without it */
+	LIFE_SEND_OPEN,	    /* submit the opening */
+	LIFE_MARK_OPENED,   /* the chain has it: order leased, lease active */
+	LIFE_TELL_LAUNCHED, /* the workload is up: say so */
+	LIFE_SEND_VOID,	    /* give the deposit back: it never ran */
+	LIFE_SEND_CLOSE,    /* submit the final settlement */
+	LIFE_MARK_CLOSED,   /* the chain has it: both ended */
+	LIFE_UNFILLED,	    /* end the order */
 	LIFE_CANCEL,
 	LIFE_EXPIRE,
 };

@@ -3,15 +3,13 @@
 
 #define MIB ((uint64_t)1024 * 1024)
 
-const struct json_field rate_card_fields[] = {
-	JSON_RATE(struct rate_card, fixed, JSON_OPTIONAL),
-	JSON_RATE(struct rate_card, cpu_milli, 0),
-	JSON_RATE(struct rate_card, memory_mib, 0),
-	JSON_RATE(struct rate_card, storage_mib, 0),
-	JSON_RATE(struct rate_card, gpu, JSON_OPTIONAL),
-	JSON_RATE(struct rate_card, endpoint, JSON_OPTIONAL),
-	JSON_END
-};
+const struct json_field rate_card_fields[] = { JSON_RATE(struct rate_card, fixed, JSON_OPTIONAL),
+					       JSON_RATE(struct rate_card, cpu_milli, 0),
+					       JSON_RATE(struct rate_card, memory_mib, 0),
+					       JSON_RATE(struct rate_card, storage_mib, 0),
+					       JSON_RATE(struct rate_card, gpu, JSON_OPTIONAL),
+					       JSON_RATE(struct rate_card, endpoint, JSON_OPTIONAL),
+					       JSON_END };
 
 static u128
 capped(u128 nano)
@@ -99,62 +97,72 @@ share(u128 whole, u128 part, u128 of)
 	return whole / of * part + whole % of * part / of;
 }
 
-/* What each part of the reservation would cost for `seconds` in full, the
- * winner's card scaled to the price it was awarded. */
+/* The award divided among the parts of the reservation, in the proportions of
+ * the winner's card: rates that add up to the award exactly. */
+struct split {
+	const char *name;
+	u128 nano; /* per second */
+};
+
 static void
-full_parts(const struct price_lease *l, uint32_t seconds, struct price_part out[static 6])
+split_rate(const struct price_lease *l, struct split out[static 6])
 {
 	struct parts p = parts_of(&l->card, &l->reserved);
-	u128 sum = parts_sum(&p), whole = rate_due(l->rate, seconds).units, given = 0;
-	const struct {
-		const char *name;
-		u128 part;
-	} rows[6] = { { "cpu", p.cpu },		{ "memory", p.memory }, { "storage", p.storage },
-		      { "gpu", p.gpu },		{ "endpoint", p.endpoint }, { "fixed", p.fixed } };
+	u128 sum = parts_sum(&p), given = 0;
+	const struct split rows[6] = { { "cpu", p.cpu },	   { "memory", p.memory },
+				       { "storage", p.storage },   { "gpu", p.gpu },
+				       { "endpoint", p.endpoint }, { "base", p.fixed } };
 
 	for (size_t i = 0; i < 6; i++) {
-		u128 units = i == 5 ? whole - given : share(whole, rows[i].part, sum);
+		u128 nano = i == 5 ? l->rate.nano - given : share(l->rate.nano, rows[i].nano, sum);
 
-		out[i] = (struct price_part){ rows[i].name, { units } };
-		given += units;
+		out[i] = (struct split){ rows[i].name, nano };
+		given += nano;
 	}
 }
 
+/* nano * min(used, reserved * seconds) / reserved. Never falls as `used` or
+ * `seconds` grow, and neither step overflows: nano < 2^95. */
 static u128
-used_share(u128 whole, uint64_t used, u128 reserved)
+for_use(u128 nano, uint64_t used, uint64_t reserved, uint32_t seconds)
 {
-	return reserved == 0 ? whole : share(whole, MIN((u128)used, reserved), reserved);
+	if (reserved == 0 || used / reserved >= seconds)
+		return nano * seconds;
+	return nano * (used / reserved) + share(nano, used % reserved, reserved);
 }
 
 size_t
 price_parts(const struct price_lease *l, const struct meter *m, uint32_t elapsed,
 	    struct price_part parts[static 6])
 {
-	uint32_t seconds = MIN(m->seconds, elapsed);
-	u128 sum = 0, least, most;
+	bool metered = l->billing == BILLING_METERED;
+	uint32_t seconds = metered ? MIN(m->seconds, elapsed) : elapsed;
+	u128 exact = 0, given = 0, due,
+	     most = MIN(rate_due(l->rate, elapsed).units, l->deposit.units);
+	struct split split[6];
 
-	full_parts(l, l->billing == BILLING_METERED ? seconds : elapsed, parts);
-	if (l->billing == BILLING_METERED) {
-		parts[0].amount.units = used_share(parts[0].amount.units, m->cpu_milli_seconds,
-						   (u128)l->reserved.cpu_milli * seconds);
-		parts[1].amount.units = used_share(parts[1].amount.units, m->memory_mib_seconds,
-						   (u128)mib(l->reserved.memory_bytes) * seconds);
-	}
-	for (size_t i = 0; i < 6; i++)
-		sum += parts[i].amount.units;
-	/* The base share is the minimum charge for holding the reservation; it
-	 * falls to the fixed part of the receipt. The cap takes from the end. */
-	least = rate_due(l->base, elapsed).units;
-	most = MIN(rate_due(l->rate, elapsed).units, l->deposit.units);
-	if (sum < least)
-		parts[5].amount.units += least - sum;
-	sum = MAX(sum, least);
-	for (size_t i = 6; i-- > 0 && sum > most;) {
-		u128 cut = MIN(parts[i].amount.units, sum - most);
+	split_rate(l, split);
+	for (size_t i = 0; i < 6; i++) {
+		u128 nano = split[i].nano * seconds;
 
-		parts[i].amount.units -= cut;
-		sum -= cut;
+		if (metered && i == 0)
+			nano = for_use(split[i].nano, m->cpu_milli_seconds, l->reserved.cpu_milli,
+				       seconds);
+		if (metered && i == 1)
+			nano = for_use(split[i].nano, m->memory_mib_seconds,
+				       mib(l->reserved.memory_bytes), seconds);
+		exact += nano;
+		parts[i] = (struct price_part){ split[i].name, { nano / RATE_UNIT } };
 	}
+	/* Rounded once, from the whole. The base share is the minimum charge for
+	 * holding the reservation: it and the rounding stand with the base part.
+	 * Where the cap is lower, it takes from the end. */
+	due = MIN(MAX(exact / RATE_UNIT, rate_due(l->base, elapsed).units), most);
+	for (size_t i = 0; i < 5; i++) {
+		parts[i].amount.units = MIN(parts[i].amount.units, due - given);
+		given += parts[i].amount.units;
+	}
+	parts[5].amount.units = due - given;
 	return 6;
 }
 

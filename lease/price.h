@@ -25,8 +25,8 @@
 #include "lease/terms.h"
 
 struct rate_card {
-	struct rate fixed;	 /* per lease */
-	struct rate cpu_milli;	 /* per thousandth of a CPU */
+	struct rate fixed;     /* per lease */
+	struct rate cpu_milli; /* per thousandth of a CPU */
 	struct rate memory_mib;
 	struct rate storage_mib;
 	struct rate gpu;
@@ -44,7 +44,7 @@ struct rate price_scale(struct rate rate, uint32_t bp);
 
 /* What a meter has counted since the lease began. */
 struct meter {
-	uint32_t seconds;	     /* healthy seconds: those that count */
+	uint32_t seconds; /* healthy seconds: those that count */
 	uint64_t cpu_milli_seconds;
 	uint64_t memory_mib_seconds;
 };
@@ -54,8 +54,8 @@ struct meter {
  * and by the deposit. */
 struct price_lease {
 	struct rate rate, base;
-	struct rate_card card;	     /* as bid: gives the shares */
-	struct resources reserved;   /* group_total() */
+	struct rate_card card;	   /* as bid: gives the shares */
+	struct resources reserved; /* group_total() */
 	struct amount deposit;
 	enum billing billing;
 };

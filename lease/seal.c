@@ -6,7 +6,7 @@
 const struct code SEAL_BROKEN = { "seal_broken", INVALID, "the sealed box does not open" };
 
 #define SCRYPT_MEMORY_MAX ((uint64_t)1 << 30)
-#define SCRYPT_P_MAX 16u
+#define SCRYPT_P_MAX	  16u
 
 static void
 start(void)

@@ -16,12 +16,12 @@ extern const struct code SEAL_BROKEN;
 
 void seal_keys_from_seed(const uint8_t seed[static 32], uint8_t public_key[static 32],
 			 uint8_t secret_key[static 32]);
-uint8_t *seal_box(struct arena *a, const uint8_t public_key[static 32], const void *text, size_t len,
-		  size_t *box_len) mustcheck;
+uint8_t *seal_box(struct arena *a, const uint8_t public_key[static 32], const void *text,
+		  size_t len, size_t *box_len) mustcheck;
 /* The text, NUL-ended, in the arena; NULL with SEAL_BROKEN. */
-char *seal_open(struct arena *a, const uint8_t public_key[static 32],
-		const uint8_t secret_key[static 32], const uint8_t *box, size_t box_len, size_t *len,
-		struct err *e) mustcheck;
+char *
+seal_open(struct arena *a, const uint8_t public_key[static 32], const uint8_t secret_key[static 32],
+	  const uint8_t *box, size_t box_len, size_t *len, struct err *e) mustcheck;
 
 /* scrypt (RFC 7914). n is a power of two; refused with SEAL_BROKEN when it
  * would take more than 1 GiB of memory or p is above 16. */

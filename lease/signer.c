@@ -35,7 +35,7 @@ verb_address(void *ctx, const void *in, size_t len, void *out, size_t *out_len, 
 
 /* A verb that hashes a flat statement and signs it. */
 #define SIGN_VERB(name, type, hash_fn)                                                             \
-	static int verb_##name(void *ctx, const void *in, size_t len, void *out, size_t *out_len, \
+	static int verb_##name(void *ctx, const void *in, size_t len, void *out, size_t *out_len,  \
 			       struct err *e)                                                      \
 	{                                                                                          \
 		type terms;                                                                        \
@@ -212,7 +212,10 @@ verb_token(void *ctx, const void *in, size_t len, void *out, size_t *out_len, st
 	return 0;
 }
 
-#define FLAT(name, number, type, fn) { name, number, sizeof(type), sizeof(type), fn }
+#define FLAT(name, number, type, fn)                                                               \
+	{                                                                                          \
+		name, number, sizeof(type), sizeof(type), fn                                       \
+	}
 
 const struct verb signer_market_verbs[] = {
 	{ "address", SIGN_ADDRESS, 0, 0, verb_address },

@@ -67,7 +67,7 @@ struct signer_token {
 };
 
 struct signer {
-	struct key key;	 /* wiped when the process ends */
+	struct key key; /* wiped when the process ends */
 	struct domain domain;
 	struct address token; /* the ERC-20, the only other transaction target */
 };

@@ -189,8 +189,9 @@ release_hash(const struct release_terms *r)
 struct hash
 bid_hash(const struct bid_terms *b)
 {
-	struct words w = words_begin("Bid(bytes32 order,address provider,uint128 floor,uint128 list,"
-				     "uint64 round,bytes32 salt)");
+	struct words w =
+		words_begin("Bid(bytes32 order,address provider,uint128 floor,uint128 list,"
+			    "uint64 round,bytes32 salt)");
 
 	word_hash(&w, &b->order);
 	word_address(&w, &b->provider);
@@ -280,57 +281,71 @@ lease_from(const struct order_terms *o, const struct address *provider, struct r
 /* As JSON: the members of the typed data, by the same names.          */
 
 #define T struct order_terms
-const struct json_field order_terms_fields[] = {
-	JSON_ADDRESS(T, tenant, 0),	JSON_HASH(T, group, 0),
-	JSON_RATE(T, maxRate, 0),	JSON_U32(T, baseBps, 10000, 0),
-	JSON_AMOUNT(T, deposit, 0),	JSON_U32(T, openBy, 0, 0),
-	JSON_U32(T, window, 0, 0),	JSON_U32(T, launch, 3600, 0),
-	JSON_ADDRESS(T, auctioneer, 0), JSON_ADDRESS(T, cosigner, 0),
-	JSON_U32(T, feeBps, 2000, 0),	JSON_U64(T, nonce, 0),
-	JSON_END
-};
+const struct json_field order_terms_fields[] = { JSON_ADDRESS(T, tenant, 0),
+						 JSON_HASH(T, group, 0),
+						 JSON_RATE(T, maxRate, 0),
+						 JSON_U32(T, baseBps, 10000, 0),
+						 JSON_AMOUNT(T, deposit, 0),
+						 JSON_U32(T, openBy, 0, 0),
+						 JSON_U32(T, window, 0, 0),
+						 JSON_U32(T, launch, 3600, 0),
+						 JSON_ADDRESS(T, auctioneer, 0),
+						 JSON_ADDRESS(T, cosigner, 0),
+						 JSON_U32(T, feeBps, 2000, 0),
+						 JSON_U64(T, nonce, 0),
+						 JSON_END };
 #undef T
 #define T struct award_terms
-const struct json_field award_terms_fields[] = {
-	JSON_HASH(T, order, 0), JSON_ADDRESS(T, provider, 0), JSON_RATE(T, rate, 0),
-	JSON_HASH(T, record, 0), JSON_END
-};
+const struct json_field award_terms_fields[] = { JSON_HASH(T, order, 0),
+						 JSON_ADDRESS(T, provider, 0),
+						 JSON_RATE(T, rate, 0), JSON_HASH(T, record, 0),
+						 JSON_END };
 #undef T
 #define T struct lease_terms
-const struct json_field lease_terms_fields[] = {
-	JSON_HASH(T, order, 0),	      JSON_ADDRESS(T, tenant, 0),   JSON_ADDRESS(T, provider, 0),
-	JSON_ADDRESS(T, auctioneer, 0), JSON_ADDRESS(T, cosigner, 0), JSON_RATE(T, rate, 0),
-	JSON_RATE(T, base, 0),	      JSON_AMOUNT(T, deposit, 0),   JSON_U32(T, openBy, 0, 0),
-	JSON_U32(T, window, 0, 0),    JSON_U32(T, launch, 3600, 0), JSON_U32(T, feeBps, 2000, 0),
-	JSON_END
-};
+const struct json_field lease_terms_fields[] = { JSON_HASH(T, order, 0),
+						 JSON_ADDRESS(T, tenant, 0),
+						 JSON_ADDRESS(T, provider, 0),
+						 JSON_ADDRESS(T, auctioneer, 0),
+						 JSON_ADDRESS(T, cosigner, 0),
+						 JSON_RATE(T, rate, 0),
+						 JSON_RATE(T, base, 0),
+						 JSON_AMOUNT(T, deposit, 0),
+						 JSON_U32(T, openBy, 0, 0),
+						 JSON_U32(T, window, 0, 0),
+						 JSON_U32(T, launch, 3600, 0),
+						 JSON_U32(T, feeBps, 2000, 0),
+						 JSON_END };
 #undef T
 #define T struct voucher_terms
-const struct json_field voucher_terms_fields[] = {
-	JSON_HASH(T, lease, 0), JSON_AMOUNT(T, amount, 0), JSON_U32(T, upTo, 0, 0), JSON_END
-};
+const struct json_field voucher_terms_fields[] = { JSON_HASH(T, lease, 0),
+						   JSON_AMOUNT(T, amount, 0),
+						   JSON_U32(T, upTo, 0, 0), JSON_END };
 #undef T
 #define T struct release_terms
-const struct json_field release_terms_fields[] = {
-	JSON_HASH(T, lease, 0), JSON_AMOUNT(T, amount, 0), JSON_END
-};
+const struct json_field release_terms_fields[] = { JSON_HASH(T, lease, 0),
+						   JSON_AMOUNT(T, amount, 0), JSON_END };
 #undef T
 #define T struct bid_terms
-const struct json_field bid_terms_fields[] = {
-	JSON_HASH(T, order, 0), JSON_ADDRESS(T, provider, 0), JSON_RATE(T, floor, 0),
-	JSON_RATE(T, list, 0),	JSON_U64(T, round, 0),	      JSON_HASH(T, salt, 0),
-	JSON_END
-};
+const struct json_field bid_terms_fields[] = { JSON_HASH(T, order, 0),
+					       JSON_ADDRESS(T, provider, 0),
+					       JSON_RATE(T, floor, 0),
+					       JSON_RATE(T, list, 0),
+					       JSON_U64(T, round, 0),
+					       JSON_HASH(T, salt, 0),
+					       JSON_END };
 #undef T
 #define T struct usage_terms
-const struct json_field usage_terms_fields[] = {
-	JSON_HASH(T, lease, 0),		   JSON_U64(T, seq, 0),
-	JSON_HASH(T, previous, 0),	   JSON_U32(T, upTo, 0, 0),
-	JSON_U64(T, healthySeconds, 0),	   JSON_U64(T, cpuMilliSeconds, 0),
-	JSON_U64(T, memoryMiBSeconds, 0),  JSON_U64(T, storageMiBSeconds, 0),
-	JSON_U64(T, egressBytes, 0),	   JSON_AMOUNT(T, amount, 0),
-	JSON_END
-};
+const struct json_field usage_terms_fields[] = { JSON_HASH(T, lease, 0),
+						 JSON_U64(T, seq, 0),
+						 JSON_HASH(T, previous, 0),
+						 JSON_U32(T, upTo, 0, 0),
+						 JSON_U64(T, healthySeconds, 0),
+						 JSON_U64(T, cpuMilliSeconds, 0),
+						 JSON_U64(T, memoryMiBSeconds, 0),
+						 JSON_U64(T, storageMiBSeconds, 0),
+						 JSON_U64(T, egressBytes, 0),
+						 JSON_AMOUNT(T, amount, 0),
+						 JSON_END };
 #undef T
 #define T struct provider_terms
 const struct json_field provider_terms_fields[] = {
@@ -339,8 +354,7 @@ const struct json_field provider_terms_fields[] = {
 };
 #undef T
 #define T struct round_terms
-const struct json_field round_terms_fields[] = {
-	JSON_HASH(T, order, 0), JSON_U64(T, round, 0), JSON_HASH(T, root, 0), JSON_HASH(T, key, 0),
-	JSON_END
-};
+const struct json_field round_terms_fields[] = { JSON_HASH(T, order, 0), JSON_U64(T, round, 0),
+						 JSON_HASH(T, root, 0), JSON_HASH(T, key, 0),
+						 JSON_END };
 #undef T

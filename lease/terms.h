@@ -26,24 +26,24 @@ void domain_init(struct domain *d, uint64_t chain_id, const struct address *cont
 /* The tenant's wish. Alone it opens nothing. */
 struct order_terms {
 	struct address tenant;
-	struct hash group;	   /* group_hash() */
+	struct hash group; /* group_hash() */
 	struct rate maxRate;
-	uint32_t baseBps;	   /* share of the rate that accrues unsigned; 10000: reserved */
+	uint32_t baseBps; /* share of the rate that accrues unsigned; 10000: reserved */
 	struct amount deposit;
-	uint32_t openBy;	   /* unix seconds: no lease may be opened later */
-	uint32_t window;	   /* seconds to answer a claim or a stop */
-	uint32_t launch;	   /* seconds after opening in which the auctioneer may void */
+	uint32_t openBy; /* unix seconds: no lease may be opened later */
+	uint32_t window; /* seconds to answer a claim or a stop */
+	uint32_t launch; /* seconds after opening in which the auctioneer may void */
 	struct address auctioneer;
-	struct address cosigner;   /* zero: none */
+	struct address cosigner; /* zero: none */
 	uint32_t feeBps;
-	uint64_t nonce;		   /* used once per tenant, in any order */
+	uint64_t nonce; /* used once per tenant, in any order */
 };
 
 struct award_terms {
-	struct hash order;	   /* order_hash() */
+	struct hash order; /* order_hash() */
 	struct address provider;
 	struct rate rate;
-	struct hash record;	   /* of the auction: root of its transcript */
+	struct hash record; /* of the auction: root of its transcript */
 };
 
 /* The provider's acceptance; its struct hash is the lease id on chain. */
@@ -72,7 +72,7 @@ struct release_terms {
 struct bid_terms {
 	struct hash order;
 	struct address provider;
-	struct rate floor, list;   /* list >= floor */
+	struct rate floor, list; /* list >= floor */
 	uint64_t round;
 	struct hash salt;
 };
@@ -80,24 +80,24 @@ struct bid_terms {
 /* One meter reading: everything counted since the lease began. */
 struct usage_terms {
 	struct hash lease;
-	uint64_t seq;		   /* from 1, without holes */
-	struct hash previous;	   /* usage_hash() of seq - 1, zero for the first */
-	uint32_t upTo;		   /* unix seconds */
+	uint64_t seq;	      /* from 1, without holes */
+	struct hash previous; /* usage_hash() of seq - 1, zero for the first */
+	uint32_t upTo;	      /* unix seconds */
 	uint64_t healthySeconds;
-	uint64_t cpuMilliSeconds;  /* CPU time x 1000: thousandths of a CPU-second */
+	uint64_t cpuMilliSeconds; /* CPU time x 1000: thousandths of a CPU-second */
 	uint64_t memoryMiBSeconds;
 	uint64_t storageMiBSeconds;
 	uint64_t egressBytes;
-	struct amount amount;	   /* due by the price function */
+	struct amount amount; /* due by the price function */
 };
 
 /* Who a provider is and where; the market and tenants find it by this. */
 struct provider_terms {
 	struct address provider;
-	const char *url;	   /* https://host:port of its gateway */
-	struct hash tlsKey;	   /* tls_pin() of that gateway */
-	struct hash attributes;	   /* Keccak-256 of their canonical JSON */
-	uint64_t seq;		   /* a higher one replaces */
+	const char *url;	/* https://host:port of its gateway */
+	struct hash tlsKey;	/* tls_pin() of that gateway */
+	struct hash attributes; /* Keccak-256 of their canonical JSON */
+	uint64_t seq;		/* a higher one replaces */
 };
 
 /* The market closes a sealed round: the root of all envelopes, signed before
@@ -106,7 +106,7 @@ struct round_terms {
 	struct hash order;
 	uint64_t round;
 	struct hash root;
-	struct hash key;	   /* X25519 public key of the round */
+	struct hash key; /* X25519 public key of the round */
 };
 
 extern const struct json_field order_terms_fields[], award_terms_fields[], lease_terms_fields[],
@@ -127,8 +127,8 @@ struct hash round_hash(const struct round_terms *r);
 struct hash terms_digest(const struct domain *d, const struct hash *struct_hash);
 
 /* The lease that follows from an order and its award. */
-struct lease_terms lease_from(const struct order_terms *o, const struct address *provider,
-			      struct rate rate);
+struct lease_terms
+lease_from(const struct order_terms *o, const struct address *provider, struct rate rate);
 /* ceil(rate * bps / 10000): what accrues without a signature. */
 struct rate rate_base(struct rate rate, uint32_t bps);
 

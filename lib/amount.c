@@ -89,7 +89,7 @@ u128_read(const char *text, u128 max, u128 *out, struct err *e)
 		if (digit > 9)
 			return err_set(e, &ERR_BAD_DATA, "expected a whole number, got \"%.40s\"",
 				       text);
-		if (v > (max - digit) / 10)
+		if (digit > max || v > (max - digit) / 10)
 			return err_set(e, &AMOUNT_OVERFLOW, "%.45s", text);
 		v = v * 10 + digit;
 	}
@@ -156,7 +156,7 @@ amount_from_human(const char *text, unsigned decimals, struct amount *out, struc
 	const char *dot = strchr(text, '.');
 	const char *p = text;
 
-	if (dot != NULL && (dot == text || dot[1] == '\0'))
+	if (*text == '\0' || (dot != NULL && (dot == text || dot[1] == '\0')))
 		return err_set(e, &ERR_BAD_DATA, "expected an amount like 12.50, got \"%.40s\"",
 			       text);
 	for (; *p != '\0'; p++) {

@@ -25,7 +25,7 @@ struct rate {
 	u128 nano; /* 10^-9 base units per second */
 };
 
-#define RATE_UNIT 1000000000u
+#define RATE_UNIT  1000000000u
 #define AMOUNT_MAX ((((u128)1) << 96) - 1)
 /* rate * 2^32 seconds must fit 128 bits. */
 #define RATE_MAX ((((u128)1) << 95) - 1)
@@ -55,10 +55,10 @@ int rate_read(const char *text, struct rate *out, struct err *e) mustcheck;
 /* For people: "12.50" with the asset's decimals; trailing zeros beyond two
  * digits are dropped. Reading refuses more digits than the asset has. */
 const char *amount_human(struct amount a, unsigned decimals, char out[static AMOUNT_TEXT_SIZE]);
-int amount_from_human(const char *text, unsigned decimals, struct amount *out,
-		      struct err *e) mustcheck;
+int
+amount_from_human(const char *text, unsigned decimals, struct amount *out, struct err *e) mustcheck;
 /* A rate as tokens per hour (3600 s) or month (730 h), rounded up. */
-const char *rate_human(struct rate r, uint32_t seconds, unsigned decimals,
-		       char out[static AMOUNT_TEXT_SIZE]);
+const char *
+rate_human(struct rate r, uint32_t seconds, unsigned decimals, char out[static AMOUNT_TEXT_SIZE]);
 
 #endif

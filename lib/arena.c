@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena.h"
 
-
 #define BLOCK_MIN 4096
-#define ALIGN _Alignof(max_align_t)
+#define ALIGN	  _Alignof(max_align_t)
 
 struct arena_block {
 	struct arena_block *next;

@@ -22,9 +22,9 @@ typedef int64_t wall_t;
 typedef int64_t mono_t;
 
 #define SECOND_US INT64_C(1000000)
-#define MILLI_US INT64_C(1000)
+#define MILLI_US  INT64_C(1000)
 
-#define mustcheck __attribute__((warn_unused_result))
+#define mustcheck	       __attribute__((warn_unused_result))
 #define printflike(fmt, first) __attribute__((format(printf, fmt, first)))
 
 #define NELEMS(a) (sizeof(a) / sizeof((a)[0]))

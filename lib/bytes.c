@@ -79,7 +79,8 @@ hex_read(const char *text, void *bytes, size_t len, struct err *e)
 		hi = hex_value(text[2 * i]);
 		lo = hex_value(text[2 * i + 1]);
 		if (hi < 0 || lo < 0)
-			return err_set(e, &ERR_BAD_DATA, "not a hex digit near position %zu", 2 * i);
+			return err_set(e, &ERR_BAD_DATA, "not a hex digit near position %zu",
+				       2 * i);
 		b[i] = (uint8_t)(hi * 16 + lo);
 	}
 	return 0;
@@ -152,7 +153,8 @@ random_bytes(void *out, size_t len)
 		fatal("no random bytes");
 }
 
-static const char b64_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char b64_alphabet[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 static const char b64url_alphabet[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 

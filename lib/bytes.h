@@ -24,9 +24,9 @@ struct sig {
 	uint8_t b[64];
 };
 
-#define HASH_TEXT_SIZE 67    /* 0x + 64 + NUL */
-#define ADDRESS_TEXT_SIZE 43 /* 0x + 40 + NUL */
-#define SIG_TEXT_SIZE 131    /* 0x + 128 + NUL */
+#define HASH_TEXT_SIZE	  67  /* 0x + 64 + NUL */
+#define ADDRESS_TEXT_SIZE 43  /* 0x + 40 + NUL */
+#define SIG_TEXT_SIZE	  131 /* 0x + 128 + NUL */
 
 /* Text into the caller's buffer, which is returned. */
 const char *hash_text(const struct hash *h, char out[static HASH_TEXT_SIZE]);

@@ -9,7 +9,8 @@
 
 #include "log.h"
 
-const struct code CHAN_CLOSED = { "channel_closed", INTERNAL, "another part of the program has ended" };
+const struct code CHAN_CLOSED = { "channel_closed", INTERNAL,
+				  "another part of the program has ended" };
 
 /* On the wire, in host byte order: both ends are one binary. */
 struct packet {

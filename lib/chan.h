@@ -24,7 +24,10 @@ struct verb {
 	int (*run)(void *ctx, const void *in, size_t len, void *out, size_t *out_len,
 		   struct err *e);
 };
-#define VERB_END { NULL, 0, 0, 0, NULL }
+#define VERB_END                                                                                   \
+	{                                                                                          \
+		NULL, 0, 0, 0, NULL                                                                \
+	}
 
 /* Serve until the other side closes. */
 void chan_serve(int fd, const struct verb *verbs, void *ctx);
@@ -39,7 +42,7 @@ struct chan_call {
 	const void *in;
 	size_t in_len;
 	/* results */
-	struct err err;	   /* code NULL: success */
+	struct err err;	    /* code NULL: success */
 	const uint8_t *out; /* in the task's arena */
 	size_t out_len;
 };

@@ -94,7 +94,8 @@ role_start(const struct role *role, pid_t parent)
 	signal(SIGPIPE, SIG_IGN);
 	setpgid(0, 0);
 	log_init(role->name, getenv("GAVEL_DEBUG") != NULL ? LOG_DEBUG : LOG_INFO);
-	prctl(PR_SET_NAME, strchr(role->name, '/') != NULL ? strchr(role->name, '/') + 1 : role->name);
+	prctl(PR_SET_NAME,
+	      strchr(role->name, '/') != NULL ? strchr(role->name, '/') + 1 : role->name);
 	role_keep_fds(role);
 	if (!role->keep_root)
 		daemon_become(role->user);

@@ -13,12 +13,12 @@
 #include "err.h"
 
 struct role {
-	const char *name;  /* "market/web": shown in logs and ps */
-	const char *user;  /* run as this user when started as root; NULL: stay */
-	bool keep_root;	   /* only the jail */
+	const char *name; /* "market/web": shown in logs and ps */
+	const char *user; /* run as this user when started as root; NULL: stay */
+	bool keep_root;	  /* only the jail */
 	void (*run)(void *ctx, const int *fds); /* never returns */
 	void *ctx;
-	int fds[8];	   /* what it keeps besides stdio; -1 ends the list */
+	int fds[8]; /* what it keeps besides stdio; -1 ends the list */
 };
 
 /* Fork all and supervise; returns the exit status of the program. */

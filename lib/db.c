@@ -15,7 +15,7 @@ const struct code DB_LOST = { "database_lost", UNAVAIL, "the connection to the d
 const struct code DB_BUSY = { "database_busy", UNAVAIL, "too much is waiting for the database" };
 const struct code DB_REFUSED = { "database_refused", INTERNAL, "the database refused a statement" };
 
-#define BATCHES_MAX 512
+#define BATCHES_MAX  512
 #define RECONNECT_US (500 * MILLI_US)
 
 /* Session settings: names are resolved nowhere but where we say. */
@@ -27,7 +27,7 @@ struct query_call {
 	const struct query *query;
 	const char **args; /* NULL: null */
 	unsigned count;
-	PGresult *result;  /* owned */
+	PGresult *result; /* owned */
 };
 
 struct batch {
@@ -63,8 +63,8 @@ struct db {
 static PGconn *
 connect_blocking(const char *conninfo)
 {
-	const char *const names[] = { "dbname", "options", "application_name", "connect_timeout",
-				      "tcp_user_timeout", NULL };
+	const char *const names[] = { "dbname",		 "options",	     "application_name",
+				      "connect_timeout", "tcp_user_timeout", NULL };
 	const char *const values[] = { conninfo, SESSION_OPTIONS, "gavel", "3", "3000", NULL };
 
 	return PQconnectdbParams(names, values, 1);
@@ -105,7 +105,8 @@ db_ready(struct db *db, struct err *e)
 {
 	if (PQsetnonblocking(db->pg, 1) != 0 || PQenterPipelineMode(db->pg) != 1)
 		return pg_fail(db->pg, &DB_LOST, "pipeline", e);
-	db->on_read = event_new(db->loop->base, PQsocket(db->pg), EV_READ | EV_PERSIST, db_on_read, db);
+	db->on_read =
+		event_new(db->loop->base, PQsocket(db->pg), EV_READ | EV_PERSIST, db_on_read, db);
 	db->on_write = event_new(db->loop->base, PQsocket(db->pg), EV_WRITE, db_on_write, db);
 	if (db->on_read == NULL || db->on_write == NULL)
 		fatal("out of memory");
@@ -619,7 +620,8 @@ row_bytes(const struct batch *b, size_t q, size_t row, const char *column, void 
 	if (got == 0)
 		return;
 	if (got != len)
-		fatal("query %s: %s has %zu bytes, not %zu", b->calls[q].query->name, column, got, len);
+		fatal("query %s: %s has %zu bytes, not %zu", b->calls[q].query->name, column, got,
+		      len);
 	memcpy(out, bytes, len);
 }
 
@@ -703,8 +705,8 @@ apply_script(PGconn *pg, struct arena *a, const char *dir, const char *name, str
 		return -1;
 	sha256(text, strlen(text), &h);
 	hash_text(&h, sum);
-	result = PQexecParams(pg, "select sum = $2 from gavel.migration where name = $1", 2, NULL, args,
-			      NULL, NULL, 0);
+	result = PQexecParams(pg, "select sum = $2 from gavel.migration where name = $1", 2, NULL,
+			      args, NULL, NULL, 0);
 	known = PQntuples(result) == 1;
 	same = known && PQgetvalue(result, 0, 0)[0] == 't';
 	PQclear(result);
@@ -714,8 +716,8 @@ apply_script(PGconn *pg, struct arena *a, const char *dir, const char *name, str
 		return 0;
 	if (exec_or_fail(pg, "begin", name, e) < 0 || exec_or_fail(pg, text, name, e) < 0)
 		return -1;
-	result = PQexecParams(pg, "insert into gavel.migration (name, sum) values ($1, $2)", 2, NULL,
-			      args, NULL, NULL, 0);
+	result = PQexecParams(pg, "insert into gavel.migration (name, sum) values ($1, $2)", 2,
+			      NULL, args, NULL, NULL, 0);
 	PQclear(result);
 	if (exec_or_fail(pg, "commit", name, e) < 0)
 		return -1;
@@ -726,13 +728,13 @@ apply_script(PGconn *pg, struct arena *a, const char *dir, const char *name, str
 int
 db_migrate(const char *conninfo, const char *dir, struct err *e)
 {
-	static const char prepare[] =
-		"select pg_advisory_lock(7236);"
-		"set statement_timeout = 0;"
-		"set client_min_messages = warning;"
-		"create schema if not exists gavel;"
-		"create table if not exists gavel.migration (name text primary key, sum text not null,"
-		" applied_at timestamptz not null default now())";
+	static const char prepare[] = "select pg_advisory_lock(7236);"
+				      "set statement_timeout = 0;"
+				      "set client_min_messages = warning;"
+				      "create schema if not exists gavel;"
+				      "create table if not exists gavel.migration (name text "
+				      "primary key, sum text not null,"
+				      " applied_at timestamptz not null default now())";
 	PGconn *pg = connect_blocking(conninfo);
 	struct arena a;
 	const char **names;

@@ -66,11 +66,11 @@ bool row_bool(const struct batch *b, size_t q, size_t row, const char *column);
 wall_t row_time(const struct batch *b, size_t q, size_t row, const char *column);
 u128 row_u128(const struct batch *b, size_t q, size_t row, const char *column);
 /* Exactly len bytes; zeroes when NULL. */
-void row_bytes(const struct batch *b, size_t q, size_t row, const char *column, void *out,
-	       size_t len);
+void
+row_bytes(const struct batch *b, size_t q, size_t row, const char *column, void *out, size_t len);
 /* Any length, in the batch's arena. */
-const uint8_t *row_blob(const struct batch *b, size_t q, size_t row, const char *column,
-			size_t *len);
+const uint8_t *
+row_blob(const struct batch *b, size_t q, size_t row, const char *column, size_t *len);
 
 /* Blocking script runner for migrations. */
 int db_migrate(const char *conninfo, const char *dir, struct err *e) mustcheck;

@@ -25,15 +25,15 @@
 enum kind {
 	INTERNAL,  /* ours to mend             500, exit 1  */
 	INVALID,   /* the request is wrong     400/422, 2   */
-	DENIED,    /* not yours, not signed    403, exit 4  */
+	DENIED,	   /* not yours, not signed    403, exit 4  */
 	NOT_FOUND, /*                          404, exit 7  */
 	CONFLICT,  /* changed meanwhile        409, exit 11 */
-	LIMIT,     /* too big, too many        413/429, 12  */
+	LIMIT,	   /* too big, too many        413/429, 12  */
 	UNAVAIL,   /* try again                503, exit 6  */
 	UNFUNDED,  /* money short              402, exit 5  */
 	TIMEOUT,   /* waited too long          504, exit 9  */
-	FAILED,    /* the workload failed      502, exit 10 */
-	NO_BID,    /* no acceptable bid        409, exit 8  */
+	FAILED,	   /* the workload failed      502, exit 10 */
+	NO_BID,	   /* no acceptable bid        409, exit 8  */
 };
 
 struct code {
@@ -49,7 +49,10 @@ struct err {
 	char field[64];		 /* JSON pointer or setting, or "" */
 };
 
-#define ERR_NONE { NULL, "", "" }
+#define ERR_NONE                                                                                   \
+	{                                                                                          \
+		NULL, "", ""                                                                       \
+	}
 
 /* Codes that any module may use. */
 extern const struct code ERR_SYSTEM;   /* a system call failed */

@@ -8,9 +8,9 @@
 #include "log.h"
 
 #define REPLY_MAX_DEFAULT ((size_t)1024 * 1024)
-#define TIMEOUT_DEFAULT (30 * SECOND_US)
-#define RETRY_MIN (200 * MILLI_US)
-#define RETRY_MAX (5 * SECOND_US)
+#define TIMEOUT_DEFAULT	  (30 * SECOND_US)
+#define RETRY_MIN	  (200 * MILLI_US)
+#define RETRY_MAX	  (5 * SECOND_US)
 
 /* ------------------------------------------------------------------ */
 /* One call.                                                           */

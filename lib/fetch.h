@@ -14,24 +14,24 @@
 #include "task.h"
 
 struct fetch {
-	const char *method;	  /* NULL: GET */
+	const char *method; /* NULL: GET */
 	const char *url;
-	const char *body;	  /* NULL: none; sent as application/json */
+	const char *body; /* NULL: none; sent as application/json */
 	size_t body_len;
 	const char *content_type; /* NULL: application/json */
 	const char *bearer;	  /* NULL: none */
 	const char *idempotency_key;
 	const char *last_event_id;
-	const struct hash *pin;	  /* the server's public key, instead of a CA */
-	const char *ca_path;	  /* extra CA, NULL: the system's */
-	int64_t timeout_us;	  /* 0: 30 s */
-	size_t reply_max;	  /* 0: 1 MiB */
+	const struct hash *pin; /* the server's public key, instead of a CA */
+	const char *ca_path;	/* extra CA, NULL: the system's */
+	int64_t timeout_us;	/* 0: 30 s */
+	size_t reply_max;	/* 0: 1 MiB */
 	/* Called with each piece instead of gathering a reply; false ends the call. */
 	bool (*on_data)(void *ctx, const char *data, size_t len);
 	void *on_data_ctx;
 	/* results */
-	int status;		  /* 0: no reply */
-	char *reply;		  /* NUL-ended, in the arena */
+	int status;  /* 0: no reply */
+	char *reply; /* NUL-ended, in the arena */
 	size_t reply_len;
 	struct err err;
 };
@@ -48,10 +48,10 @@ struct sse_event {
 	const char *id, *type, *data;
 };
 struct sse;
-struct sse *sse_open(struct loop *l, const char *url, const char *bearer, const struct hash *pin,
-		     const char *last_event_id,
-		     void (*on_event)(void *ctx, const struct sse_event *ev),
-		     void (*on_state)(void *ctx, bool connected, const struct err *e), void *ctx);
+struct sse *
+sse_open(struct loop *l, const char *url, const char *bearer, const struct hash *pin,
+	 const char *last_event_id, void (*on_event)(void *ctx, const struct sse_event *ev),
+	 void (*on_state)(void *ctx, bool connected, const struct err *e), void *ctx);
 void sse_close(struct sse *s);
 
 /* Incremental reader of the same format, for the command line: feed pieces,

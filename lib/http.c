@@ -21,8 +21,8 @@
 #include "log.h"
 
 #define HEADERS_MAX (16 * 1024)
-#define BODY_MAX JSON_BYTES_MAX
-#define IDLE_S 60
+#define BODY_MAX    JSON_BYTES_MAX
+#define IDLE_S	    60
 
 static const struct code NO_ROUTE = { "no_such_path", NOT_FOUND, "there is nothing at this path" };
 static const struct code BAD_METHOD = { "method_not_allowed", INVALID,
@@ -138,8 +138,8 @@ request_log(const struct request *r, int status)
 {
 	char id[ID_TEXT_SIZE];
 
-	log_debug("http.answered", "method=%s path=%s status=%d us=%lld peer=%s request=%s", r->method,
-		  r->path, status, (long long)(clock_mono() - r->arrived), r->peer,
+	log_debug("http.answered", "method=%s path=%s status=%d us=%lld peer=%s request=%s",
+		  r->method, r->path, status, (long long)(clock_mono() - r->arrived), r->peer,
 		  id_text(ID_REQUEST, &r->id, id));
 }
 
@@ -190,8 +190,8 @@ request_fail(struct request *r, const struct err *e)
 	if (e->code == &BAD_METHOD)
 		status = 405;
 	if (e->code->kind == INTERNAL)
-		log_error("request.failed", "code=%s error=\"%s\" request=%s", e->code->name, e->text,
-			  id_text(ID_REQUEST, &r->id, id));
+		log_error("request.failed", "code=%s error=\"%s\" request=%s", e->code->name,
+			  e->text, id_text(ID_REQUEST, &r->id, id));
 	jsonw_open(w, '{');
 	jsonw_member(w, "type", "urn:gavel:problem:%s", e->code->name);
 	jsonw_member(w, "title", "%s", e->code->title);

@@ -33,14 +33,14 @@ struct tls;
 struct request {
 	struct http *http;
 	struct loop *loop;
-	void *ctx;		     /* what http_listen() was given */
-	const char *method, *path;   /* decoded path without the query */
-	const char *body;	     /* NUL-ended */
+	void *ctx;		   /* what http_listen() was given */
+	const char *method, *path; /* decoded path without the query */
+	const char *body;	   /* NUL-ended */
 	size_t body_len;
-	char peer[64];		     /* address of the client */
-	struct id id;		     /* Request-Id */
+	char peer[64]; /* address of the client */
+	struct id id;  /* Request-Id */
 	mono_t arrived;
-	struct arena arena;	     /* lives until the answer has been sent */
+	struct arena arena; /* lives until the answer has been sent */
 	bool answered, gone, streaming;
 	/* internal */
 	struct evhttp_request *ev;
@@ -53,7 +53,10 @@ struct route {
 	const char *method, *pattern;
 	void (*handle)(struct request *r);
 };
-#define ROUTE_END { NULL, NULL, NULL }
+#define ROUTE_END                                                                                  \
+	{                                                                                          \
+		NULL, NULL, NULL                                                                   \
+	}
 
 /* Port 0: any free one; see http_port(). Several processes may listen on one
  * port (SO_REUSEPORT). tls is borrowed, NULL for plain. */
@@ -78,8 +81,8 @@ void request_fail(struct request *r, const struct err *e);
 
 /* A task for this request: when it fails, its error is answered; a step that
  * succeeds answers by itself before TASK_DONE. t->owner is the request. */
-struct task *request_task(struct request *r, const char *name, const struct step *steps,
-			  size_t state_size);
+struct task *
+request_task(struct request *r, const char *name, const struct step *steps, size_t state_size);
 /* The `done` of such a task, for one made by hand with another deadline. */
 void request_task_done(struct task *t);
 /* The request of such a task. */

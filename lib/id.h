@@ -18,10 +18,10 @@ struct id {
 #define ID_TEXT_SIZE 32 /* "ord_" + 26 + NUL */
 
 /* The prefixes: what a name names. */
-#define ID_ORDER "ord"
-#define ID_BID "bid"
-#define ID_LEASE "lea"
-#define ID_EVENT "evt"
+#define ID_ORDER   "ord"
+#define ID_BID	   "bid"
+#define ID_LEASE   "lea"
+#define ID_EVENT   "evt"
 #define ID_REQUEST "req"
 
 /* Pure: the caller brings the time and ten random bytes. */

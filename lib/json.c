@@ -271,8 +271,8 @@ read_i64(const struct json *v, int64_t *out, const char **detail)
 }
 
 static int
-read_strs(struct arena *a, const struct json *v, const struct json_field *f,
-	  struct json_strs *out, const char **detail)
+read_strs(struct arena *a, const struct json *v, const struct json_field *f, struct json_strs *out,
+	  const char **detail)
 {
 	size_t i = 0;
 
@@ -291,8 +291,8 @@ read_strs(struct arena *a, const struct json *v, const struct json_field *f,
 }
 
 static int
-read_list(struct arena *a, const struct json *v, const struct json_field *f,
-	  struct json_list *out, const struct place *place, struct err *e)
+read_list(struct arena *a, const struct json *v, const struct json_field *f, struct json_list *out,
+	  const struct place *place, struct err *e)
 {
 	struct place at = { .up = place };
 	char *items;
@@ -369,9 +369,7 @@ read_field(struct arena *a, const struct json *v, const struct json_field *f, ch
 		if (read_i64(v, out, &detail) < 0)
 			return place_fail(place, v, &JSON_TYPE, e, detail);
 		return 0;
-	case JSON_KIND_NODE:
-		*(const struct json **)out = v;
-		return 0;
+	case JSON_KIND_NODE: *(const struct json **)out = v; return 0;
 	case JSON_KIND_OBJECT: return read_object(a, v, f->sub, out, place, e);
 	case JSON_KIND_LIST: return read_list(a, v, f, out, place, e);
 	case JSON_KIND_STRS:
@@ -398,8 +396,8 @@ field_named(const struct json_field *fields, const char *name)
 }
 
 static int
-read_object(struct arena *a, const struct json *object, const struct json_field *fields,
-	    void *out, const struct place *place, struct err *e)
+read_object(struct arena *a, const struct json *object, const struct json_field *fields, void *out,
+	    const struct place *place, struct err *e)
 {
 	struct place at = { .up = place };
 

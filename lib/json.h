@@ -31,8 +31,8 @@ extern const struct code JSON_DUPLICATE; /* the same field twice */
 extern const struct code JSON_MISSING;
 extern const struct code JSON_TYPE; /* a field of another type or form */
 
-#define JSON_BYTES_MAX (256 * 1024)
-#define JSON_DEPTH_MAX 32
+#define JSON_BYTES_MAX	(256 * 1024)
+#define JSON_DEPTH_MAX	32
 #define JSON_VALUES_MAX 65536
 
 enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
@@ -41,15 +41,15 @@ enum json_type { JSON_NULL, JSON_BOOL, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSO
  * linked by `next`. All memory is the arena's. */
 struct json {
 	enum json_type type;
-	bool quoted;	   /* YAML: the scalar stood in quotes */
-	bool truth;	   /* JSON_BOOL */
-	unsigned line;	   /* YAML: from 1; 0: unknown */
-	unsigned column;   /* YAML: from 1 */
-	const char *name;  /* in an object: the member's name */
+	bool quoted;	  /* YAML: the scalar stood in quotes */
+	bool truth;	  /* JSON_BOOL */
+	unsigned line;	  /* YAML: from 1; 0: unknown */
+	unsigned column;  /* YAML: from 1 */
+	const char *name; /* in an object: the member's name */
 	unsigned name_line, name_column;
-	const char *text;  /* JSON_STRING, JSON_NUMBER: as written */
+	const char *text; /* JSON_STRING, JSON_NUMBER: as written */
 	size_t text_len;
-	size_t count;	   /* of children */
+	size_t count; /* of children */
 	struct json *first, *last, *next;
 };
 
@@ -94,7 +94,7 @@ struct json_bytes {
 	size_t len;
 };
 
-#define JSON_OPTIONAL 1u /* may be missing: the member keeps its value */
+#define JSON_OPTIONAL	1u /* may be missing: the member keeps its value */
 #define JSON_OMIT_EMPTY 2u /* not written when NULL, 0, false or an empty list */
 
 struct json_field {
@@ -108,30 +108,42 @@ struct json_field {
 	size_t sub_size;
 };
 
-#define JSON_FIELD_(T, m, k, f, mx) \
-	{ .name = #m, .kind = k, .flags = f, .offset = offsetof(T, m), .max = mx }
+#define JSON_FIELD_(T, m, k, f, mx)                                                                \
+	{                                                                                          \
+		.name = #m, .kind = k, .flags = f, .offset = offsetof(T, m), .max = mx             \
+	}
 #define JSON_STR(T, m, max_bytes, f) JSON_FIELD_(T, m, JSON_KIND_STR, f, max_bytes)
-#define JSON_BOOLEAN(T, m, f) JSON_FIELD_(T, m, JSON_KIND_BOOL, f, 0)
-#define JSON_U32(T, m, most, f) JSON_FIELD_(T, m, JSON_KIND_U32, f, most)
-#define JSON_I64(T, m, f) JSON_FIELD_(T, m, JSON_KIND_I64, f, 0)
-#define JSON_U64(T, m, f) JSON_FIELD_(T, m, JSON_KIND_U64, f, 0)
-#define JSON_ID(T, m, pre) \
-	{ .name = #m, .kind = JSON_KIND_ID, .offset = offsetof(T, m), .prefix = pre }
-#define JSON_HASH(T, m, f) JSON_FIELD_(T, m, JSON_KIND_HASH, f, 0)
-#define JSON_ADDRESS(T, m, f) JSON_FIELD_(T, m, JSON_KIND_ADDRESS, f, 0)
-#define JSON_SIG(T, m, f) JSON_FIELD_(T, m, JSON_KIND_SIG, f, 0)
-#define JSON_AMOUNT(T, m, f) JSON_FIELD_(T, m, JSON_KIND_AMOUNT, f, 0)
-#define JSON_RATE(T, m, f) JSON_FIELD_(T, m, JSON_KIND_RATE, f, 0)
-#define JSON_TIME(T, m, f) JSON_FIELD_(T, m, JSON_KIND_TIME, f, 0)
-#define JSON_NODE(T, m, f) JSON_FIELD_(T, m, JSON_KIND_NODE, f, 0)
+#define JSON_BOOLEAN(T, m, f)	     JSON_FIELD_(T, m, JSON_KIND_BOOL, f, 0)
+#define JSON_U32(T, m, most, f)	     JSON_FIELD_(T, m, JSON_KIND_U32, f, most)
+#define JSON_I64(T, m, f)	     JSON_FIELD_(T, m, JSON_KIND_I64, f, 0)
+#define JSON_U64(T, m, f)	     JSON_FIELD_(T, m, JSON_KIND_U64, f, 0)
+#define JSON_ID(T, m, pre)                                                                         \
+	{                                                                                          \
+		.name = #m, .kind = JSON_KIND_ID, .offset = offsetof(T, m), .prefix = pre          \
+	}
+#define JSON_HASH(T, m, f)		JSON_FIELD_(T, m, JSON_KIND_HASH, f, 0)
+#define JSON_ADDRESS(T, m, f)		JSON_FIELD_(T, m, JSON_KIND_ADDRESS, f, 0)
+#define JSON_SIG(T, m, f)		JSON_FIELD_(T, m, JSON_KIND_SIG, f, 0)
+#define JSON_AMOUNT(T, m, f)		JSON_FIELD_(T, m, JSON_KIND_AMOUNT, f, 0)
+#define JSON_RATE(T, m, f)		JSON_FIELD_(T, m, JSON_KIND_RATE, f, 0)
+#define JSON_TIME(T, m, f)		JSON_FIELD_(T, m, JSON_KIND_TIME, f, 0)
+#define JSON_NODE(T, m, f)		JSON_FIELD_(T, m, JSON_KIND_NODE, f, 0)
 #define JSON_BASE64(T, m, max_bytes, f) JSON_FIELD_(T, m, JSON_KIND_BASE64, f, max_bytes)
-#define JSON_STRS(T, m, most, f) JSON_FIELD_(T, m, JSON_KIND_STRS, f, most)
-#define JSON_OBJ(T, m, fields, f)                                                              \
-	{ .name = #m, .kind = JSON_KIND_OBJECT, .flags = f, .offset = offsetof(T, m), .sub = fields }
-#define JSON_LIST(T, m, fields, type, most, f)                                                 \
-	{ .name = #m, .kind = JSON_KIND_LIST, .flags = f, .offset = offsetof(T, m), .max = most, \
-	  .sub = fields, .sub_size = sizeof(type) }
-#define JSON_END { .name = NULL, .kind = JSON_KIND_END }
+#define JSON_STRS(T, m, most, f)	JSON_FIELD_(T, m, JSON_KIND_STRS, f, most)
+#define JSON_OBJ(T, m, fields, f)                                                                  \
+	{                                                                                          \
+		.name = #m, .kind = JSON_KIND_OBJECT, .flags = f, .offset = offsetof(T, m),        \
+		.sub = fields                                                                      \
+	}
+#define JSON_LIST(T, m, fields, type, most, f)                                                     \
+	{                                                                                          \
+		.name = #m, .kind = JSON_KIND_LIST, .flags = f, .offset = offsetof(T, m),          \
+		.max = most, .sub = fields, .sub_size = sizeof(type)                               \
+	}
+#define JSON_END                                                                                   \
+	{                                                                                          \
+		.name = NULL, .kind = JSON_KIND_END                                                \
+	}
 
 /* Fill the struct from the object; strings are the arena's. */
 int json_read(struct arena *a, const struct json *object, const struct json_field *fields,

@@ -8,7 +8,7 @@
  */
 #include "bytes.h"
 
-#define RATE 136 /* bytes absorbed at a time: 1600 - 2 * 256 bits */
+#define RATE   136 /* bytes absorbed at a time: 1600 - 2 * 256 bits */
 #define ROUNDS 24
 
 static const uint64_t round_constants[ROUNDS] = {

@@ -40,8 +40,8 @@ log_event(enum log_level level, const char *event, const char *fmt, ...)
 
 		/* A terminal escape or a new line in outside text must not
 		 * forge a second line. */
-		if (c < 0x20 || c == 0x7f || (c >= 0x80 && c < 0xa0 && i > 0 &&
-					      (unsigned char)line[i - 1] == 0xc2))
+		if (c < 0x20 || c == 0x7f ||
+		    (c >= 0x80 && c < 0xa0 && i > 0 && (unsigned char)line[i - 1] == 0xc2))
 			line[i] = '?';
 	}
 	line[head] = '\n';

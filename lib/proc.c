@@ -42,8 +42,8 @@ _Noreturn static void
 child_exec(const struct proc *p, int in, int out, int err)
 {
 	static const char *const minimal[] = {
-		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/nonexistent",
-		"LC_ALL=C.UTF-8", NULL
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"HOME=/nonexistent", "LC_ALL=C.UTF-8", NULL
 	};
 	const char *const *env = p->env != NULL ? p->env : minimal;
 	sigset_t none;

@@ -18,14 +18,14 @@ struct proc {
 	const char *dir;	 /* NULL: / */
 	const char *input;	 /* NULL: none */
 	size_t input_len;
-	int64_t timeout_us;	 /* 0: 60 s */
-	size_t out_max;		 /* 0: 64 KiB */
+	int64_t timeout_us; /* 0: 60 s */
+	size_t out_max;	    /* 0: 64 KiB */
 	/* Runs in the child between fork and exec; non-zero ends it with 126. */
 	int (*before_exec)(void *arg);
 	void *before_exec_arg;
 	/* results */
-	int status;		 /* exit status, or 128 + signal */
-	char *out, *err;	 /* NUL-ended, in the arena */
+	int status;	 /* exit status, or 128 + signal */
+	char *out, *err; /* NUL-ended, in the arena */
 	size_t out_len, err_len;
 };
 

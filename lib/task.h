@@ -39,40 +39,43 @@ struct step {
 	const char *name;
 	enum next (*run)(struct task *t);
 };
-#define STEP_END { NULL, NULL }
+#define STEP_END                                                                                   \
+	{                                                                                          \
+		NULL, NULL                                                                         \
+	}
 
 /* One event loop per process. */
 struct loop {
 	struct event_base *base; /* owned */
 	struct task *ready;	 /* first in the run queue */
 	struct task **ready_end;
-	struct event *turn;	 /* runs the queue */
-	unsigned live;		 /* tasks not yet ended */
+	struct event *turn; /* runs the queue */
+	unsigned live;	    /* tasks not yet ended */
 	bool stopping;
 };
 
 struct task {
 	unsigned magic;
-	const char *name;	 /* borrowed: static text */
+	const char *name; /* borrowed: static text */
 	const struct step *steps;
 	const struct step *at;
 	struct arena arena;
 	struct err err;
 	struct loop *loop;
-	void *state;		 /* the caller's struct, in the arena */
-	void *owner;		 /* the caller's context, borrowed */
+	void *state; /* the caller's struct, in the arena */
+	void *owner; /* the caller's context, borrowed */
 	void (*done)(struct task *t);
-	mono_t deadline;	 /* 0: none */
+	mono_t deadline; /* 0: none */
 	unsigned hops;
 	bool queued, waiting, ended;
-	struct task *next;	 /* in the run queue */
-	struct event *timer;	 /* deadline or sleep */
+	struct task *next;   /* in the run queue */
+	struct event *timer; /* deadline or sleep */
 	bool sleeping;
-	bool *died;		 /* set when the task goes, if not NULL */
+	bool *died; /* set when the task goes, if not NULL */
 };
 
 #define TASK_ARENA_MAX (4 * 1024 * 1024)
-#define TASK_HOPS_MAX 100000
+#define TASK_HOPS_MAX  100000
 
 int loop_init(struct loop *l, struct err *e) mustcheck;
 void loop_release(struct loop *l);
@@ -99,8 +102,8 @@ struct task *task_check(void *p);
 
 /* A timer that fires again and again: every_us, first after first_us. */
 struct timer;
-struct timer *timer_every(struct loop *l, int64_t first_us, int64_t every_us, void (*fn)(void *ctx),
-			  void *ctx);
+struct timer *
+timer_every(struct loop *l, int64_t first_us, int64_t every_us, void (*fn)(void *ctx), void *ctx);
 /* Fire at the next turn, and again every_us after that. */
 void timer_poke(struct timer *timer);
 void timer_free(struct timer *timer);

@@ -67,8 +67,8 @@ self_signed(EVP_PKEY *key, const char *name)
 	X509_gmtime_adj(X509_getm_notBefore(cert), -86400);
 	X509_gmtime_adj(X509_getm_notAfter(cert), YEARS_VALID * 365L * 86400);
 	subject = X509_get_subject_name(cert);
-	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1, -1,
-				   0);
+	X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_UTF8, (const unsigned char *)name, -1,
+				   -1, 0);
 	X509_set_issuer_name(cert, subject);
 	X509_set_pubkey(cert, key);
 	if (X509_sign(cert, key, EVP_sha256()) == 0) {

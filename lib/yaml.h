@@ -20,8 +20,8 @@
 extern const struct code YAML_SYNTAX;
 
 #define YAML_BYTES_MAX (64 * 1024)
-#define YAML_TYPED 1u
-#define YAML_ALIASES 2u /* expand aliases and merge keys, within the limits */
+#define YAML_TYPED     1u
+#define YAML_ALIASES   2u /* expand aliases and merge keys, within the limits */
 
 int yaml_parse(struct arena *a, const char *name, const char *text, size_t len, unsigned flags,
 	       struct json **out, struct err *e) mustcheck;

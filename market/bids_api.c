@@ -5,7 +5,8 @@
 #include "market/web.h"
 #include "query.h"
 
-static const struct code ORDER_CLOSED = { "order_closed", CONFLICT, "the order takes no more bids" };
+static const struct code ORDER_CLOSED = { "order_closed", CONFLICT,
+					  "the order takes no more bids" };
 static const struct code ROUND_OVER = { "round_over", CONFLICT, "the round's time is over" };
 static const struct code ROUND_OTHER = { "round_other", CONFLICT, "the order is in another round" };
 static const struct code BID_TWICE = { "bid_twice", CONFLICT,
@@ -37,10 +38,12 @@ answer_parse(struct task *t)
 
 	a->now = clock_wall();
 	if (a->decline) {
-		if (json_decode(&t->arena, r->body, r->body_len, decline_post_fields, &a->no, &t->err) < 0)
+		if (json_decode(&t->arena, r->body, r->body_len, decline_post_fields, &a->no,
+				&t->err) < 0)
 			return TASK_FAIL;
 		if (!decline_known(a->no.reason)) {
-			err_field(&t->err, &DECLINE_UNKNOWN, "/reason", "reason \"%.40s\"", a->no.reason);
+			err_field(&t->err, &DECLINE_UNKNOWN, "/reason", "reason \"%.40s\"",
+				  a->no.reason);
 			return TASK_FAIL;
 		}
 		a->id = a->no.id;
@@ -66,9 +69,11 @@ answer_store(struct task *t)
 
 	a->b = batch_new(t);
 	if (a->decline)
-		q_bid_decline(a->b, &a->id, &a->order, a->round, &a->provider, a->no.reason, a->now);
+		q_bid_decline(a->b, &a->id, &a->order, a->round, &a->provider, a->no.reason,
+			      a->now);
 	else
-		q_bid_place(a->b, &a->id, &a->order, a->round, &a->provider, &a->bid.envelope, a->now);
+		q_bid_place(a->b, &a->id, &a->order, a->round, &a->provider, &a->bid.envelope,
+			    a->now);
 	q_bid_wake(a->b, &a->order, a->now);
 	q_bid_why(a->b, &a->order, a->round, &a->provider);
 	return db_run(t, w->db, a->b);
@@ -90,8 +95,8 @@ answer_why(const struct answer *a, struct err *e)
 		row_bytes(a->b, 2, 0, "bid_id", first.b, sizeof(first.b));
 		envelope = row_blob(a->b, 2, 0, "envelope", &len);
 		if (id_equal(&first, &a->id) &&
-		    (a->decline || (len == a->bid.envelope.len &&
-				    memcmp(envelope, a->bid.envelope.b, len) == 0)))
+		    (a->decline ||
+		     (len == a->bid.envelope.len && memcmp(envelope, a->bid.envelope.b, len) == 0)))
 			return 0;
 		return err_set(e, &BID_TWICE, "sealed once is sealed");
 	}
@@ -132,10 +137,9 @@ answer_answer(struct task *t)
 	return TASK_DONE;
 }
 
-static const struct step answer_steps[] = { { "parse", answer_parse },
-					    { "store", answer_store },
-					    { "answer", answer_answer },
-					    STEP_END };
+static const struct step answer_steps[] = {
+	{ "parse", answer_parse }, { "store", answer_store }, { "answer", answer_answer }, STEP_END
+};
 
 void
 bid_create(struct request *r)

@@ -10,10 +10,10 @@
 #include "lib/log.h"
 #include "query.h"
 
-#define LOCK_NUMBER 7237	      /* one clerk per database */
+#define LOCK_NUMBER   7237 /* one clerk per database */
 #define DESK_EVERY_US (250 * MILLI_US)
-#define DESK_MOST 100
-#define AGAIN_US SECOND_US	      /* an order whose action failed */
+#define DESK_MOST     100
+#define AGAIN_US      SECOND_US /* an order whose action failed */
 
 /* ------------------------------------------------------------------ */
 /* Telling.                                                            */
@@ -86,7 +86,8 @@ clerk_task_done(struct task *t)
 
 	if (t->err.code != NULL)
 		log_warn("clerk.failed", "task=%s order=%s code=%s error=\"%s\"", t->name,
-			 id_text(ID_ORDER, &clerk_order(t)->id, text), t->err.code->name, t->err.text);
+			 id_text(ID_ORDER, &clerk_order(t)->id, text), t->err.code->name,
+			 t->err.text);
 	clerk_tell_webs(c);
 	clerk_look(c);
 }
@@ -117,7 +118,8 @@ clerk_task(struct clerk *c, const char *name, const struct step *steps, const st
 	*copy = *o;
 	copy_group(&t->arena, &o->group, &copy->group);
 	copy->refused = o->refused != NULL ? arena_strdup(&t->arena, o->refused) : NULL;
-	copy->launch_error = o->launch_error != NULL ? arena_strdup(&t->arena, o->launch_error) : NULL;
+	copy->launch_error =
+		o->launch_error != NULL ? arena_strdup(&t->arena, o->launch_error) : NULL;
 	return t;
 }
 
@@ -169,8 +171,10 @@ read_facts(const struct clerk *c, const struct batch *b, size_t row, struct desk
 	f->opened_at = opened;
 	/* The contract takes a void for terms.launch seconds; ask in good time. */
 	f->void_until = opened + (wall_t)o->terms.launch * SECOND_US;
-	f->launch_by = opened + (wall_t)MIN(c->settings->launch_s, o->terms.launch * 3 / 4) * SECOND_US;
+	f->launch_by =
+		opened + (wall_t)MIN(c->settings->launch_s, o->terms.launch * 3 / 4) * SECOND_US;
 	f->launched = !row_null(b, 0, row, "launched_at");
+	f->launch_told = row_bool(b, 0, row, "launch_told");
 	f->launch_failed = !row_null(b, 0, row, "launch_error");
 	f->void_pending = row_int(b, 0, row, "void_pending") > 0;
 	f->voided = row_int(b, 0, row, "voided") > 0;
@@ -206,7 +210,8 @@ read_order(const struct clerk *c, struct arena *a, const struct batch *b, size_t
 	o->rate.nano = row_u128(b, 0, row, "rate");
 	o->refused = o->facts.refused ? row_text(b, 0, row, "refused") : NULL;
 	o->launch_error = o->facts.launch_failed ? row_text(b, 0, row, "launch_error") : NULL;
-	if (json_decode(a, lease_terms, strlen(lease_terms), lease_terms_fields, &o->lease_terms, e) < 0)
+	if (json_decode(a, lease_terms, strlen(lease_terms), lease_terms_fields, &o->lease_terms,
+			e) < 0)
 		return err_wrap(e, "stored lease");
 	return 0;
 }
@@ -274,8 +279,10 @@ run_fail_award(struct task *t)
 	struct batch *b = begin(t);
 	wall_t now = clock_wall();
 
-	q_order_fail_award(b, &o->hash, order_state_name(o->facts.order), &o->lease, why_failed(o), now);
-	clerk_event(b, "lease.failed", ID_ORDER, &o->id, now, event_data(&t->arena, o, why_failed(o)));
+	q_order_fail_award(b, &o->hash, order_state_name(o->facts.order), &o->lease, why_failed(o),
+			   now);
+	clerk_event(b, "lease.failed", ID_ORDER, &o->id, now,
+		    event_data(&t->arena, o, why_failed(o)));
 	return db_run(t, clerk_of(t)->db, b);
 }
 
@@ -288,6 +295,18 @@ run_mark_opened(struct task *t)
 
 	q_lease_opened(b, &o->lease, &o->hash, o->opened_at, o->facts.launch_by);
 	clerk_event(b, "lease.opened", ID_ORDER, &o->id, now, event_data(&t->arena, o, ""));
+	return db_run(t, clerk_of(t)->db, b);
+}
+
+static enum next
+run_tell_launched(struct task *t)
+{
+	struct desk_order *o = clerk_order(t);
+	struct batch *b = begin(t);
+
+	q_lease_launch_told(b, &o->lease);
+	clerk_event(b, "lease.launched", ID_ORDER, &o->id, clock_wall(),
+		    event_data(&t->arena, o, ""));
 	return db_run(t, clerk_of(t)->db, b);
 }
 
@@ -345,12 +364,13 @@ run_end(struct task *t, enum order_state state, const char *reason)
 	wall_t now = clock_wall();
 
 	if (o->facts.lease != LEASE_NONE)
-		q_order_fail_award(b, &o->hash, order_state_name(o->facts.order), &o->lease, reason, now);
+		q_order_fail_award(b, &o->hash, order_state_name(o->facts.order), &o->lease, reason,
+				   now);
 	q_order_move(b, &o->hash,
 		     o->facts.lease != LEASE_NONE ? "open" : order_state_name(o->facts.order),
 		     order_state_name(state), reason, 0);
-	clerk_event(b, arena_printf(&t->arena, "order.%s", order_state_name(state)), ID_ORDER, &o->id,
-		    now, event_data(&t->arena, o, reason));
+	clerk_event(b, arena_printf(&t->arena, "order.%s", order_state_name(state)), ID_ORDER,
+		    &o->id, now, event_data(&t->arena, o, reason));
 	return db_run(t, clerk_of(t)->db, b);
 }
 
@@ -372,10 +392,13 @@ run_expire(struct task *t)
 	return run_end(t, ORDER_EXPIRED, "the winners failed");
 }
 
-#define ACTION(name) \
-	static const struct step name##_steps[] = { { #name, run_##name }, { "finish", finish }, STEP_END }
+#define ACTION(name)                                                                               \
+	static const struct step name##_steps[] = { { #name, run_##name },                         \
+						    { "finish", finish },                          \
+						    STEP_END }
 ACTION(fail_award);
 ACTION(mark_opened);
+ACTION(tell_launched);
 ACTION(mark_closed);
 ACTION(send_open);
 ACTION(send_void);
@@ -391,10 +414,15 @@ static void
 desk_act(struct clerk *c, const struct desk_order *o, enum life_action action)
 {
 	static const struct step *const steps[] = {
-		[LIFE_FAIL_AWARD] = fail_award_steps, [LIFE_SEND_OPEN] = send_open_steps,
-		[LIFE_MARK_OPENED] = mark_opened_steps, [LIFE_SEND_VOID] = send_void_steps,
-		[LIFE_SEND_CLOSE] = send_close_steps, [LIFE_MARK_CLOSED] = mark_closed_steps,
-		[LIFE_UNFILLED] = unfilled_steps, [LIFE_CANCEL] = cancel_steps,
+		[LIFE_FAIL_AWARD] = fail_award_steps,
+		[LIFE_SEND_OPEN] = send_open_steps,
+		[LIFE_MARK_OPENED] = mark_opened_steps,
+		[LIFE_SEND_VOID] = send_void_steps,
+		[LIFE_TELL_LAUNCHED] = tell_launched_steps,
+		[LIFE_SEND_CLOSE] = send_close_steps,
+		[LIFE_MARK_CLOSED] = mark_closed_steps,
+		[LIFE_UNFILLED] = unfilled_steps,
+		[LIFE_CANCEL] = cancel_steps,
 		[LIFE_EXPIRE] = expire_steps,
 	};
 	char text[ID_TEXT_SIZE];
@@ -545,9 +573,10 @@ clerk_run(void *start, const int *fds)
 		fatal("%s", e.text);
 	log_info("clerk.working", "webs=%zu", n);
 	c.desk_timer = timer_every(&c.loop, 0, DESK_EVERY_US, desk_start, &c);
-	c.index_timer = timer_every(&c.loop, 0, (int64_t)s->chain_poll_ms * MILLI_US, indexer_poll, &c);
-	c.settle_timer = timer_every(&c.loop, 0, MIN(s->settle_every_ms, 500u) * MILLI_US, settler_poll,
-				     &c);
+	c.index_timer =
+		timer_every(&c.loop, 0, (int64_t)s->chain_poll_ms * MILLI_US, indexer_poll, &c);
+	c.settle_timer =
+		timer_every(&c.loop, 0, MIN(s->settle_every_ms, 500u) * MILLI_US, settler_poll, &c);
 	loop_run(&c.loop);
 	_exit(0);
 }

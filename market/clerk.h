@@ -29,7 +29,7 @@ struct clerk {
 	int pokes[8]; /* to and from the web roles; -1 ends the list */
 	struct timer *desk_timer, *index_timer, *settle_timer;
 	bool desk_busy, desk_again, index_busy, settle_busy, settle_again;
-	mono_t settled_at; /* when vouchers were last gathered */
+	mono_t settled_at;	 /* when vouchers were last gathered */
 	struct at_work *at_work; /* orders that a task is busy with */
 };
 
@@ -72,8 +72,8 @@ void clerk_tell_webs(struct clerk *c);
 void clerk_look(struct clerk *c);
 /* A task of the clerk's on a copy of the order; errors are logged, and the
  * order is looked at again by its timer. */
-struct task *clerk_task(struct clerk *c, const char *name, const struct step *steps,
-			const struct desk_order *o);
+struct task *
+clerk_task(struct clerk *c, const char *name, const struct step *steps, const struct desk_order *o);
 struct clerk *clerk_of(struct task *t);
 struct desk_order *clerk_order(struct task *t);
 void clerk_event(struct batch *b, const char *type, const char *prefix, const struct id *id,

@@ -18,8 +18,8 @@ int market_get(struct arena *a, const struct market_client *m, const char *path,
 /* key: the Idempotency-Key, or NULL. */
 int market_post(struct arena *a, const struct market_client *m, const char *path, const char *body,
 		const char *key, struct json **out, struct err *e) mustcheck;
-int market_call(struct arena *a, const struct market_client *m, const char *method, const char *path,
-		const char *body, const char *bearer, const char *key, struct json **out,
-		struct err *e) mustcheck;
+int market_call(struct arena *a, const struct market_client *m, const char *method,
+		const char *path, const char *body, const char *bearer, const char *key,
+		struct json **out, struct err *e) mustcheck;
 
 #endif

@@ -14,17 +14,17 @@
 #include "market/web.h"
 #include "query.h"
 
-#define POLL_US (500 * MILLI_US)
+#define POLL_US	     (500 * MILLI_US)
 #define HEARTBEAT_US (15 * SECOND_US)
-#define PAGE 500
-#define BACKLOG_MAX ((size_t)4 * 1024 * 1024)
+#define PAGE	     500
+#define BACKLOG_MAX  ((size_t)4 * 1024 * 1024)
 
 struct stream {
 	struct stream *next;
 	struct feed *feed;
 	struct request *r;
-	int64_t seq;	/* the last one given */
-	bool behind;	/* catches up by itself before it joins */
+	int64_t seq; /* the last one given */
+	bool behind; /* catches up by itself before it joins */
 	bool gone;
 };
 
@@ -38,7 +38,7 @@ struct waiter {
 struct feed {
 	struct web *web;
 	struct timer *timer, *heartbeat;
-	int64_t seq;	/* the last one read; -1: not known yet */
+	int64_t seq; /* the last one read; -1: not known yet */
 	bool busy, again;
 	struct stream *streams;
 	struct waiter *waiters;
@@ -73,8 +73,9 @@ stream_gone(struct request *r, void *arg)
 static const char *
 event_text(struct arena *a, const struct batch *b, size_t row)
 {
-	return arena_printf(a, "id: %" PRId64 "\nevent: %s\ndata: %s\n\n", row_int(b, 0, row, "seq"),
-			    row_text(b, 0, row, "type"), row_text(b, 0, row, "data"));
+	return arena_printf(a, "id: %" PRId64 "\nevent: %s\ndata: %s\n\n",
+			    row_int(b, 0, row, "seq"), row_text(b, 0, row, "type"),
+			    row_text(b, 0, row, "data"));
 }
 
 static void
@@ -179,8 +180,8 @@ feed_start(void *arg)
 	if (f->busy)
 		return;
 	f->busy = true;
-	task_new(&f->web->loop, "feed", feed_steps, sizeof(struct batch *), 10 * SECOND_US, feed_done,
-		 f);
+	task_new(&f->web->loop, "feed", feed_steps, sizeof(struct batch *), 10 * SECOND_US,
+		 feed_done, f);
 }
 
 static void
@@ -314,8 +315,8 @@ events_stream(struct request *r)
 	w->feed->streams = s;
 	request_stream_begin(r, 200, "text/event-stream", stream_gone, s);
 	request_stream_send(r, ": hello\n\n", 9);
-	t = task_new(&w->loop, "catch_up", catch_up_steps, sizeof(*c), 60 * SECOND_US, catch_up_done,
-		     NULL);
+	t = task_new(&w->loop, "catch_up", catch_up_steps, sizeof(*c), 60 * SECOND_US,
+		     catch_up_done, NULL);
 	c = t->state;
 	c->stream = s;
 }

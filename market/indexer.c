@@ -15,8 +15,8 @@
 #include "market/clerk.h"
 #include "query.h"
 
-#define STRETCH 2000	 /* blocks asked for at once */
-#define KEEP 4096	 /* blocks whose checkpoints are kept */
+#define STRETCH 2000 /* blocks asked for at once */
+#define KEEP	4096 /* blocks whose checkpoints are kept */
 
 struct index {
 	struct batch *b;
@@ -37,8 +37,11 @@ ask(struct task *t, const char *body)
 	struct index *x = t->state;
 	struct clerk *c = t->owner;
 
-	x->f = (struct fetch){ .method = "POST", .url = c->settings->rpc_url, .body = body,
-			       .body_len = strlen(body), .timeout_us = 10 * SECOND_US,
+	x->f = (struct fetch){ .method = "POST",
+			       .url = c->settings->rpc_url,
+			       .body = body,
+			       .body_len = strlen(body),
+			       .timeout_us = 10 * SECOND_US,
 			       .reply_max = JSON_BYTES_MAX };
 	return fetch_start(t, &x->f);
 }
@@ -234,16 +237,16 @@ store_log(struct task *t, struct batch *b, const struct evm_log *log)
 	struct escrow_event ev;
 
 	if (!escrow_event_read(log->topics, log->topic_count, log->data, log->len, &ev)) {
-		log_debug("chain.unknown_event", "block=%llu index=%llu", (unsigned long long)log->block,
-			  (unsigned long long)log->index);
+		log_debug("chain.unknown_event", "block=%llu index=%llu",
+			  (unsigned long long)log->block, (unsigned long long)log->index);
 		jsonw_free(en.w);
 		return;
 	}
 	jsonw_open(en.w, '[');
 	event_entries(&t->arena, &en, &ev);
 	jsonw_close(en.w, ']');
-	q_chain_event_put(b, (int64_t)log->block, &log->block_hash, &log->tx_hash, (int64_t)log->index,
-			  escrow_event_name(ev.kind), &ev.lease,
+	q_chain_event_put(b, (int64_t)log->block, &log->block_hash, &log->tx_hash,
+			  (int64_t)log->index, escrow_event_name(ev.kind), &ev.lease,
 			  ev.kind == ESCROW_DEPOSITED || ev.kind == ESCROW_WITHDRAWN ? &ev.account
 										     : &ev.tenant,
 			  (int64_t)x->block.time, jsonw_text(en.w, NULL));
@@ -298,12 +301,11 @@ stored(struct task *t)
 	return task_jump(t, tip_read);
 }
 
-static const struct step steps[] = {
-	{ "tip", tip_read },   { "tip_ask", tip_ask },	   { "tip_check", tip_check },
-	{ "rewound", rewound }, { "head", head_ask },	   { "logs", logs_ask },
-	{ "block", block_ask }, { "store", store },	   { "stored", stored },
-	STEP_END
-};
+static const struct step steps[] = { { "tip", tip_read },	 { "tip_ask", tip_ask },
+				     { "tip_check", tip_check }, { "rewound", rewound },
+				     { "head", head_ask },	 { "logs", logs_ask },
+				     { "block", block_ask },	 { "store", store },
+				     { "stored", stored },	 STEP_END };
 
 static void
 done(struct task *t)

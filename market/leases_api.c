@@ -9,7 +9,8 @@
 #include "market/web.h"
 #include "query.h"
 
-static const struct code LEASE_NOT_FOUND = { "lease_not_found", NOT_FOUND, "there is no such lease" };
+static const struct code LEASE_NOT_FOUND = { "lease_not_found", NOT_FOUND,
+					     "there is no such lease" };
 static const struct code LEASE_TERMS = { "lease_terms", INVALID,
 					 "the lease is not the one that was awarded" };
 static const struct code LEASE_STATE = { "lease_state", CONFLICT,
@@ -122,10 +123,9 @@ accept_answer(struct task *t)
 	return changed_or(t, "accept", !row_null(l->read, 0, 0, "lease_sig"));
 }
 
-static const struct step accept_steps[] = { { "read", lease_read },
-					    { "store", accept_store },
-					    { "answer", accept_answer },
-					    STEP_END };
+static const struct step accept_steps[] = {
+	{ "read", lease_read }, { "store", accept_store }, { "answer", accept_answer }, STEP_END
+};
 
 void
 lease_accept(struct request *r)
@@ -179,10 +179,9 @@ refuse_answer(struct task *t)
 	return changed_or(t, "refuse", !row_null(l->read, 0, 0, "refused"));
 }
 
-static const struct step refuse_steps[] = { { "read", lease_read },
-					    { "store", refuse_store },
-					    { "answer", refuse_answer },
-					    STEP_END };
+static const struct step refuse_steps[] = {
+	{ "read", lease_read }, { "store", refuse_store }, { "answer", refuse_answer }, STEP_END
+};
 
 static enum next
 launch_store(struct task *t)
@@ -196,7 +195,8 @@ launch_store(struct task *t)
 	l->b = batch_new(t);
 	if (!l->launch.healthy) {
 		q_lease_launch_failed(l->b, &l->hash, &l->terms.provider,
-				      l->launch.error != NULL ? l->launch.error : "not healthy", l->now);
+				      l->launch.error != NULL ? l->launch.error : "not healthy",
+				      l->now);
 		return db_run(t, w->db, l->b);
 	}
 	out = jsonw_new(false);
@@ -215,10 +215,9 @@ launch_answer(struct task *t)
 	return changed_or(t, "report a launch", false);
 }
 
-static const struct step launch_steps[] = { { "read", lease_read },
-					    { "store", launch_store },
-					    { "answer", launch_answer },
-					    STEP_END };
+static const struct step launch_steps[] = {
+	{ "read", lease_read }, { "store", launch_store }, { "answer", launch_answer }, STEP_END
+};
 
 /* The token of the provider, or an answered request and false. */
 static bool
@@ -227,8 +226,8 @@ provider_token(struct request *r, struct jwt_claims *claims)
 	struct web *w = r->ctx;
 	struct err e = ERR_NONE;
 
-	if (jwt_check(&r->arena, request_bearer(r), clock_wall(), &w->market, "provider", claims, &e) ==
-	    0)
+	if (jwt_check(&r->arena, request_bearer(r), clock_wall(), &w->market, "provider", claims,
+		      &e) == 0)
 		return true;
 	request_fail(r, &e);
 	return false;
@@ -313,7 +312,8 @@ voucher_check(struct task *t, const struct voucher_post *v)
 	if (opened == 0 || terms.upTo < opened || terms.upTo > l->now / SECOND_US + 60)
 		return err_field(&t->err, &VOUCHER_TOO_HIGH, "/usage/upTo",
 				 "upTo is not between the opening and now");
-	if (amount_cmp(terms.amount, rate_due(l->terms.rate, (uint32_t)(terms.upTo - opened))) > 0 ||
+	if (amount_cmp(terms.amount, rate_due(l->terms.rate, (uint32_t)(terms.upTo - opened))) >
+		    0 ||
 	    amount_cmp(terms.amount, l->terms.deposit) > 0)
 		return err_field(&t->err, &VOUCHER_TOO_HIGH, "/usage/amount",
 				 "amount is above rate x time or the deposit");
@@ -350,7 +350,8 @@ voucher_answer(struct task *t)
 	if (batch_failed(l->b, &t->err))
 		return TASK_FAIL;
 	if (rows_count(l->b, 0) == 0) {
-		bool same = row_u128(l->read, 0, 0, "voucher_amount") == l->voucher.usage.amount.units &&
+		bool same = row_u128(l->read, 0, 0, "voucher_amount") ==
+				    l->voucher.usage.amount.units &&
 			    row_int(l->read, 0, 0, "voucher_up_to") == l->voucher.usage.upTo;
 
 		if (same)
@@ -362,10 +363,9 @@ voucher_answer(struct task *t)
 	return answer_empty(t, 201);
 }
 
-static const struct step voucher_steps[] = { { "read", lease_read },
-					     { "store", voucher_store },
-					     { "answer", voucher_answer },
-					     STEP_END };
+static const struct step voucher_steps[] = {
+	{ "read", lease_read }, { "store", voucher_store }, { "answer", voucher_answer }, STEP_END
+};
 
 void
 voucher_create(struct request *r)
@@ -418,10 +418,9 @@ release_answer(struct task *t)
 	return changed_or(t, "close", same);
 }
 
-static const struct step release_steps[] = { { "read", lease_read },
-					     { "store", release_store },
-					     { "answer", release_answer },
-					     STEP_END };
+static const struct step release_steps[] = {
+	{ "read", lease_read }, { "store", release_store }, { "answer", release_answer }, STEP_END
+};
 
 void
 release_create(struct request *r)
@@ -443,7 +442,8 @@ release_create(struct request *r)
 /* GET /v1/leases/{lease}, GET /v1/leases                               */
 
 static void
-write_amount(struct jsonw *w, const char *name, const struct batch *b, size_t row, const char *column)
+write_amount(struct jsonw *w, const char *name, const struct batch *b, size_t row,
+	     const char *column)
 {
 	char text[AMOUNT_TEXT_SIZE];
 
@@ -456,7 +456,8 @@ write_time(struct jsonw *w, const char *name, const struct batch *b, size_t row,
 	char text[TIME_TEXT_SIZE];
 
 	jsonw_name(w, name);
-	jsonw_str(w, row_null(b, 0, row, column) ? NULL : time_text(row_time(b, 0, row, column), text));
+	jsonw_str(w, row_null(b, 0, row, column) ? NULL
+						 : time_text(row_time(b, 0, row, column), text));
 }
 
 static void
@@ -544,7 +545,9 @@ show_answer(struct task *t)
 	return TASK_DONE;
 }
 
-static const struct step show_steps[] = { { "read", lease_read }, { "answer", show_answer }, STEP_END };
+static const struct step show_steps[] = { { "read", lease_read },
+					  { "answer", show_answer },
+					  STEP_END };
 
 void
 lease_show(struct request *r)
@@ -614,7 +617,9 @@ list_answer(struct task *t)
 	return TASK_DONE;
 }
 
-static const struct step list_steps[] = { { "read", list_read }, { "answer", list_answer }, STEP_END };
+static const struct step list_steps[] = { { "read", list_read },
+					  { "answer", list_answer },
+					  STEP_END };
 
 void
 lease_list(struct request *r)

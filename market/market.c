@@ -68,16 +68,25 @@ serve(const struct market_settings *s)
 		fatal("%s", e.text);
 	clerk.market = web.market;
 	daemon_pair(sign);
-	roles[n++] = (struct role){ .name = "market/sign", .user = s->user, .run = sign_run,
-				    .ctx = (void *)(uintptr_t)s, .fds = { sign[1], -1 } };
+	roles[n++] = (struct role){ .name = "market/sign",
+				    .user = s->user,
+				    .run = sign_run,
+				    .ctx = (void *)(uintptr_t)s,
+				    .fds = { sign[1], -1 } };
 	for (uint32_t i = 0; i < workers; i++) {
 		daemon_pair(poke[i]);
-		roles[n++] = (struct role){ .name = "market/web", .user = s->user, .run = web_run,
-					    .ctx = &web, .fds = { poke[i][0], -1 } };
+		roles[n++] = (struct role){ .name = "market/web",
+					    .user = s->user,
+					    .run = web_run,
+					    .ctx = &web,
+					    .fds = { poke[i][0], -1 } };
 	}
 	last = &roles[n++];
-	*last = (struct role){ .name = "market/clerk", .user = s->user, .run = clerk_run,
-			       .ctx = &clerk, .fds = { sign[0], -1 } };
+	*last = (struct role){ .name = "market/clerk",
+			       .user = s->user,
+			       .run = clerk_run,
+			       .ctx = &clerk,
+			       .fds = { sign[0], -1 } };
 	for (uint32_t i = 0; i < workers; i++) {
 		last->fds[1 + i] = poke[i][1];
 		last->fds[2 + i] = -1;

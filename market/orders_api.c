@@ -10,7 +10,7 @@
 #include "market/web.h"
 #include "query.h"
 
-#define WAIT_MAX_S 60
+#define WAIT_MAX_S	  60
 #define WINDOW_MS_DEFAULT 400
 
 static const struct code ORDER_TERMS = { "order_terms", INVALID,
@@ -19,13 +19,13 @@ static const struct code ORDER_EXPIRED_CODE = { "order_expired", INVALID,
 						"the order's time to open is over" };
 static const struct code GROUP_MISMATCH = { "group_mismatch", INVALID,
 					    "the group is not the one that was signed" };
-static const struct code NONCE_USED = { "nonce_used", CONFLICT,
-					"another order has this nonce" };
+static const struct code NONCE_USED = { "nonce_used", CONFLICT, "another order has this nonce" };
 static const struct code EXISTS_DIFFERENT = { "exists_different", CONFLICT,
 					      "the same id or key was used for something else" };
 static const struct code KEY_MISSING = { "idempotency_key_missing", INVALID,
 					 "what spends needs an Idempotency-Key header" };
-static const struct code ORDER_NOT_FOUND = { "order_not_found", NOT_FOUND, "there is no such order" };
+static const struct code ORDER_NOT_FOUND = { "order_not_found", NOT_FOUND,
+					     "there is no such order" };
 static const struct code ORDER_TOO_LATE = { "order_too_late", CONFLICT,
 					    "the order can no longer be taken back" };
 static const struct code ROUND_NOT_FOUND = { "round_not_found", NOT_FOUND,
@@ -52,7 +52,8 @@ terms_check(const struct web *w, const struct order_doc *doc, wall_t now, struct
 
 	if (!address_equal(&o->auctioneer, &w->market))
 		return err_field(e, &ORDER_TERMS, "/terms/auctioneer",
-				 "auctioneer must be this market, %s", address_text(&w->market, text));
+				 "auctioneer must be this market, %s",
+				 address_text(&w->market, text));
 	if (o->feeBps != s->fee_bps)
 		return err_field(e, &ORDER_TERMS, "/terms/feeBps", "feeBps must be %u", s->fee_bps);
 	if (o->window < s->window_min_s || o->window > s->window_max_s)
@@ -69,9 +70,11 @@ terms_check(const struct web *w, const struct order_doc *doc, wall_t now, struct
 	if (o->openBy <= now / SECOND_US)
 		return err_field(e, &ORDER_EXPIRED_CODE, "/terms/openBy",
 				 "openBy was %lld s ago (the market's clock says %lld)",
-				 (long long)(now / SECOND_US - o->openBy), (long long)(now / SECOND_US));
+				 (long long)(now / SECOND_US - o->openBy),
+				 (long long)(now / SECOND_US));
 	if (o->openBy > now / SECOND_US + 86400)
-		return err_field(e, &ORDER_TERMS, "/terms/openBy", "openBy is more than a day ahead");
+		return err_field(e, &ORDER_TERMS, "/terms/openBy",
+				 "openBy is more than a day ahead");
 	if (!hash_equal(&group, &o->group))
 		return err_field(e, &GROUP_MISMATCH, "/terms/group",
 				 "the group given does not have the hash that was signed");
@@ -182,19 +185,17 @@ order_create_answer(struct task *t)
 	return TASK_DONE;
 }
 
-static const struct step order_create_steps[] = {
-	{ "parse", order_create_parse },
-	{ "store", order_create_store },
-	{ "answer", order_create_answer },
-	STEP_END
-};
+static const struct step order_create_steps[] = { { "parse", order_create_parse },
+						  { "store", order_create_store },
+						  { "answer", order_create_answer },
+						  STEP_END };
 
 void
 order_create(struct request *r)
 {
 	const char *key = request_header(r, "Idempotency-Key");
-	struct task *t = request_task(r, "order_create", order_create_steps,
-				      sizeof(struct order_create));
+	struct task *t =
+		request_task(r, "order_create", order_create_steps, sizeof(struct order_create));
 	struct order_create *c = t->state;
 
 	c->idem_key = key != NULL ? arena_strdup(&t->arena, key) : NULL;
@@ -283,7 +284,8 @@ wait_is_over(const char *wait, const struct batch *b)
 		return !row_null(b, 0, 0, "lease_launched_at");
 	if (strncmp(wait, "state:", 6) != 0)
 		return true;
-	for (const char *p = wait + 6; *p != '\0'; p += strcspn(p, ",") + (p[strcspn(p, ",")] != '\0'))
+	for (const char *p = wait + 6; *p != '\0';
+	     p += strcspn(p, ",") + (p[strcspn(p, ",")] != '\0'))
 		if (strncmp(p, state, n) == 0 && (p[n] == ',' || p[n] == '\0'))
 			return true;
 	return false;
@@ -497,8 +499,8 @@ order_cancel(struct request *r)
 
 	if (!path_id(r, "order", ID_ORDER, &c.id))
 		return;
-	if (jwt_check(&r->arena, request_bearer(r), clock_wall(), &w->market, "close", &c.claims, &e) <
-	    0) {
+	if (jwt_check(&r->arena, request_bearer(r), clock_wall(), &w->market, "close", &c.claims,
+		      &e) < 0) {
 		request_fail(r, &e);
 		return;
 	}
@@ -576,7 +578,9 @@ bids_answer(struct task *t)
 	return TASK_DONE;
 }
 
-static const struct step bids_steps[] = { { "read", bids_read }, { "answer", bids_answer }, STEP_END };
+static const struct step bids_steps[] = { { "read", bids_read },
+					  { "answer", bids_answer },
+					  STEP_END };
 
 void
 order_bids(struct request *r)
@@ -634,7 +638,9 @@ round_answer(struct task *t)
 	return TASK_DONE;
 }
 
-static const struct step round_steps[] = { { "read", round_read }, { "answer", round_answer }, STEP_END };
+static const struct step round_steps[] = { { "read", round_read },
+					   { "answer", round_answer },
+					   STEP_END };
 
 void
 round_show(struct request *r)

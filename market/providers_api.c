@@ -74,7 +74,8 @@ put_answer(struct task *t)
 	if (batch_failed(p->b, &t->err))
 		return TASK_FAIL;
 	if (rows_count(p->b, 0) == 0) {
-		err_set(&t->err, &RECORD_OLD, "seq %llu is old", (unsigned long long)p->doc.terms.seq);
+		err_set(&t->err, &RECORD_OLD, "seq %llu is old",
+			(unsigned long long)p->doc.terms.seq);
 		return TASK_FAIL;
 	}
 	request_answer(task_request(t), 200, "application/json", "{}", 2);

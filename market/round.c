@@ -61,7 +61,8 @@ struct round {
 static struct round *
 round_task(struct clerk *c, const char *name, const struct step *steps, const struct desk_order *o)
 {
-	_Static_assert(sizeof(struct round) <= sizeof(struct desk_order) + 4096, "clerk_task's room");
+	_Static_assert(sizeof(struct round) <= sizeof(struct desk_order) + 4096,
+		       "clerk_task's room");
 
 	return clerk_task(c, name, steps, o)->state;
 }
@@ -75,7 +76,8 @@ announce_key(struct task *t)
 	struct round *r = t->state;
 
 	r->ask = (struct signer_round){ .order = r->order.hash, .round = r->order.facts.round + 1 };
-	return signer_start(t, clerk_of(t)->signer, &r->call, SIGN_ROUND_KEY, &r->ask, sizeof(r->ask));
+	return signer_start(t, clerk_of(t)->signer, &r->call, SIGN_ROUND_KEY, &r->ask,
+			    sizeof(r->ask));
 }
 
 static enum next
@@ -126,7 +128,8 @@ announce_store(struct task *t)
 	r->now = clock_wall();
 	r->ends_at = MIN(r->now + r->order.window_us, r->order.facts.order_ends);
 	r->b = batch_new(t);
-	q_order_announce(r->b, &r->order.hash, (int64_t)r->ask.round, &r->public_key, r->now, r->ends_at);
+	q_order_announce(r->b, &r->order.hash, (int64_t)r->ask.round, &r->public_key, r->now,
+			 r->ends_at);
 	clerk_event(r->b, "order.bidding", ID_ORDER, &r->order.id, r->now, round_event(t));
 	return db_run(t, clerk_of(t)->db, r->b);
 }
@@ -139,11 +142,11 @@ announce_end(struct task *t)
 	return batch_failed(r->b, &t->err) ? TASK_FAIL : TASK_DONE;
 }
 
-static const struct step announce_steps[] = {
-	{ "key", announce_key },     { "excluded", announce_excluded },
-	{ "store", announce_store }, { "end", announce_end },
-	STEP_END
-};
+static const struct step announce_steps[] = { { "key", announce_key },
+					      { "excluded", announce_excluded },
+					      { "store", announce_store },
+					      { "end", announce_end },
+					      STEP_END };
 
 void
 round_announce(struct clerk *c, const struct desk_order *o)
@@ -201,12 +204,14 @@ close_sign(struct task *t)
 		row_bytes(r->b, 0, i, "provider", en->provider.b, sizeof(en->provider.b));
 		en->seq = row_int(r->b, 0, i, "seq");
 		en->envelope = row_blob(r->b, 0, i, "envelope", &en->envelope_len);
-		en->decline = row_null(r->b, 0, i, "decline") ? NULL : row_text(r->b, 0, i, "decline");
+		en->decline =
+			row_null(r->b, 0, i, "decline") ? NULL : row_text(r->b, 0, i, "decline");
 		en->received_at = row_time(r->b, 0, i, "received_at");
 		en->launches = (uint32_t)row_int(r->b, 0, i, "launches");
 		en->failures = (uint32_t)row_int(r->b, 0, i, "failures");
 	}
-	r->ask = (struct signer_round){ .order = r->order.hash, .round = r->order.facts.round,
+	r->ask = (struct signer_round){ .order = r->order.hash,
+					.round = r->order.facts.round,
 					.root = root_of(&t->arena, r->entries, r->count) };
 	return signer_start(t, clerk_of(t)->signer, &r->call, SIGN_ROUND_CLOSE, &r->ask,
 			    sizeof(r->ask));
@@ -406,7 +411,8 @@ award_sign(struct task *t)
 		.rate = r->outcome->price,
 	};
 	keccak256(r->transcript, strlen(r->transcript), &r->award.record);
-	return signer_start(t, clerk_of(t)->signer, &r->call, SIGN_AWARD, &r->award, sizeof(r->award));
+	return signer_start(t, clerk_of(t)->signer, &r->call, SIGN_AWARD, &r->award,
+			    sizeof(r->award));
 }
 
 static void
@@ -416,7 +422,8 @@ store_bids(struct batch *b, const struct round *r)
 		const struct entry *en = &r->entries[i];
 
 		if (en->decline == NULL && en->invalid != NULL)
-			q_bid_opened(b, &en->id, (struct rate){ 0 }, (struct rate){ 0 }, 0, en->invalid);
+			q_bid_opened(b, &en->id, (struct rate){ 0 }, (struct rate){ 0 }, 0,
+				     en->invalid);
 		else if (en->decline == NULL)
 			q_bid_opened(b, &en->id, en->doc.terms.floor, en->doc.terms.list,
 				     r->outcome->rank[en->bid],
@@ -450,9 +457,10 @@ store_award(struct task *t, struct batch *b)
 	struct hash hash = lease_hash(&lease);
 
 	r->lease_id = id_new();
-	q_lease_award(b, &r->order.hash, &hash, &r->lease_id, r->order.facts.round, &r->order.tenant,
-		      &r->award.provider, json_encode(&t->arena, lease_terms_fields, &lease),
-		      r->award.rate, r->order.terms.deposit, &r->award.record, &r->award_sig,
+	q_lease_award(b, &r->order.hash, &hash, &r->lease_id, r->order.facts.round,
+		      &r->order.tenant, &r->award.provider,
+		      json_encode(&t->arena, lease_terms_fields, &lease), r->award.rate,
+		      r->order.terms.deposit, &r->award.record, &r->award_sig,
 		      r->now + clerk_of(t)->settings->accept_ms * MILLI_US, r->now);
 	clerk_event(b, "order.awarded", ID_ORDER, &r->order.id, r->now, award_event(t));
 }
@@ -467,8 +475,8 @@ award_store(struct task *t)
 		return TASK_FAIL;
 	r->now = clock_wall();
 	r->b = batch_new(t);
-	q_round_outcome(r->b, &r->order.hash, r->order.facts.round, auction_end_name(r->outcome->end),
-			r->transcript);
+	q_round_outcome(r->b, &r->order.hash, r->order.facts.round,
+			auction_end_name(r->outcome->end), r->transcript);
 	store_bids(r->b, r);
 	if (awarded)
 		store_award(t, r->b);
@@ -511,12 +519,11 @@ clear_or_void(struct task *t)
 	return task_jump(t, void_store);
 }
 
-static const struct step clear_steps[] = {
-	{ "read", close_read },	  { "sign", close_sign },  { "store", close_store },
-	{ "clear", clear_or_void }, { "award", award_sign }, { "store", award_store },
-	{ "end", award_end },	  { "void", void_store },  { "done", award_end },
-	STEP_END
-};
+static const struct step clear_steps[] = { { "read", close_read },   { "sign", close_sign },
+					   { "store", close_store }, { "clear", clear_or_void },
+					   { "award", award_sign },  { "store", award_store },
+					   { "end", award_end },     { "void", void_store },
+					   { "done", award_end },    STEP_END };
 
 void
 round_clear(struct clerk *c, const struct desk_order *o)

@@ -6,11 +6,11 @@
 #include "lease/terms.h"
 
 struct market_settings {
-	const char *listen;	  /* address */
+	const char *listen; /* address */
 	uint32_t port;
-	uint32_t workers;	  /* web processes */
-	const char *database;	  /* libpq conninfo */
-	const char *user;	  /* run as, when started as root */
+	uint32_t workers;		      /* web processes */
+	const char *database;		      /* libpq conninfo */
+	const char *user;		      /* run as, when started as root */
 	const char *key_file, *password_file; /* key store of the market's key */
 	const char *tls_cert, *tls_key;	      /* empty: plain HTTP */
 	const char *rpc_url;
@@ -21,14 +21,14 @@ struct market_settings {
 	const char *sql_dir, *openapi_file;
 	/* rules of this market, published at /.well-known/gavel */
 	uint32_t fee_bps;
-	uint32_t accept_ms;	  /* the winner's time to accept */
-	uint32_t launch_s;	  /* from opening to healthy */
+	uint32_t accept_ms;	       /* the winner's time to accept */
+	uint32_t launch_s;	       /* from opening to healthy */
 	uint32_t established_launches; /* successes before a bid may set prices */
 	uint32_t window_min_s, window_max_s;
 	uint32_t settle_every_ms;
 	uint32_t chain_poll_ms;
-	uint64_t chain_start;	  /* the block the contract was made in */
-	uint32_t confirmations;	  /* blocks on top before a fact is acted on */
+	uint64_t chain_start;	/* the block the contract was made in */
+	uint32_t confirmations; /* blocks on top before a fact is acted on */
 };
 
 int market_settings_read(struct arena *a, const char *path, struct market_settings *s,

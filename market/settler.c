@@ -16,17 +16,17 @@
 #include "market/clerk.h"
 #include "query.h"
 
-#define BATCH_MAX 40
+#define BATCH_MAX	 40
 #define RECEIPT_EVERY_US (10 * MILLI_US)
-#define RESEND_US (5 * SECOND_US)
+#define RESEND_US	 (5 * SECOND_US)
 
 struct settle {
 	struct batch *b, *due;
 	struct fetch f;
 	struct chan_call call;
-	size_t count;	      /* intents in this transaction */
+	size_t count; /* intents in this transaction */
 	const char *kind;
-	const char *intents;  /* [1, 2] */
+	const char *intents; /* [1, 2] */
 	struct calldata data;
 	uint64_t gas, nonce;
 	const uint8_t *raw;
@@ -43,8 +43,11 @@ ask(struct task *t, const char *body)
 	struct settle *s = t->state;
 	struct clerk *c = t->owner;
 
-	s->f = (struct fetch){ .method = "POST", .url = c->settings->rpc_url, .body = body,
-			       .body_len = strlen(body), .timeout_us = 10 * SECOND_US };
+	s->f = (struct fetch){ .method = "POST",
+			       .url = c->settings->rpc_url,
+			       .body = body,
+			       .body_len = strlen(body),
+			       .timeout_us = 10 * SECOND_US };
 	return fetch_start(t, &s->f);
 }
 
@@ -127,7 +130,8 @@ vouchers(struct task *t, bool closing)
 		v[i].voucher.upTo = (uint32_t)row_int(s->due, 2, i, "up_to");
 		row_bytes(s->due, 2, i, "payer_sig", v[i].payer_sig.b, 64);
 		row_bytes(s->due, 2, i, "provider_sig", v[i].provider_sig.b, 64);
-		c[i] = (struct closing){ .lease = v[i].lease, .voucher = v[i].voucher,
+		c[i] = (struct closing){ .lease = v[i].lease,
+					 .voucher = v[i].voucher,
 					 .payer_sig = v[i].payer_sig };
 		row_bytes(s->due, 2, i, "release_sig", c[i].release_sig.b, 64);
 	}
@@ -261,8 +265,11 @@ sign(struct task *t)
 
 	if (answer(t, &result) < 0 || rpc_block_read(result, &latest, &t->err) < 0)
 		return TASK_FAIL;
-	head = (struct signer_tx){ .nonce = s->nonce, .gas = s->gas, .tip = EVM_TIP_WEI,
-				   .max_fee = evm_max_fee(&latest), .to = c->settings->escrow };
+	head = (struct signer_tx){ .nonce = s->nonce,
+				   .gas = s->gas,
+				   .tip = EVM_TIP_WEI,
+				   .max_fee = evm_max_fee(&latest),
+				   .to = c->settings->escrow };
 	in = arena_alloc(&t->arena, sizeof(head) + s->data.len);
 	memcpy(in, &head, sizeof(head));
 	memcpy(in + sizeof(head), s->data.b, s->data.len);
@@ -379,8 +386,9 @@ receipt_end(struct task *t)
 		return task_jump(t, receipt_ask);
 	if (batch_failed(s->b, &t->err))
 		return TASK_FAIL;
-	log_info("tx.mined", "gas=%llu success=%d block=%llu", (unsigned long long)s->receipt.gas_used,
-		 s->receipt.success, (unsigned long long)s->receipt.block);
+	log_info("tx.mined", "gas=%llu success=%d block=%llu",
+		 (unsigned long long)s->receipt.gas_used, s->receipt.success,
+		 (unsigned long long)s->receipt.block);
 	c->settle_again = true;
 	timer_poke(c->index_timer);
 	return TASK_DONE;
@@ -411,14 +419,22 @@ refused_end(struct task *t)
 	return batch_failed(s->b, &t->err) ? TASK_FAIL : TASK_DONE;
 }
 
-static const struct step steps[] = {
-	{ "look", look },	{ "choose", choose },	{ "estimate", estimate },
-	{ "nonce", nonce_ask }, { "fee", fee_ask },	{ "sign", sign },
-	{ "keep", keep },	{ "kept", kept },	{ "send", send_raw },
-	{ "sent", sent },	{ "receipt", receipt_ask }, { "read", receipt_read },
-	{ "end", receipt_end }, { "refused", refused },	{ "refused_end", refused_end },
-	STEP_END
-};
+static const struct step steps[] = { { "look", look },
+				     { "choose", choose },
+				     { "estimate", estimate },
+				     { "nonce", nonce_ask },
+				     { "fee", fee_ask },
+				     { "sign", sign },
+				     { "keep", keep },
+				     { "kept", kept },
+				     { "send", send_raw },
+				     { "sent", sent },
+				     { "receipt", receipt_ask },
+				     { "read", receipt_read },
+				     { "end", receipt_end },
+				     { "refused", refused },
+				     { "refused_end", refused_end },
+				     STEP_END };
 
 static void
 done(struct task *t)

@@ -9,33 +9,31 @@
 #include "lib/log.h"
 #include "lib/tls.h"
 
-static const struct route routes[] = {
-	{ "GET", "/.well-known/gavel", info_show },
-	{ "GET", "/healthz", info_health },
-	{ "GET", "/readyz", info_ready },
-	{ "GET", "/openapi.yaml", info_openapi },
-	{ "GET", "/v1/accounts/{address}", account_show },
-	{ "POST", "/v1/orders", order_create },
-	{ "GET", "/v1/orders", order_list },
-	{ "GET", "/v1/orders/{order}", order_show },
-	{ "DELETE", "/v1/orders/{order}", order_cancel },
-	{ "GET", "/v1/orders/{order}/bids", order_bids },
-	{ "GET", "/v1/orders/{order}/rounds/{round}", round_show },
-	{ "POST", "/v1/bids", bid_create },
-	{ "POST", "/v1/declines", decline_create },
-	{ "POST", "/v1/leases", lease_accept },
-	{ "GET", "/v1/leases", lease_list },
-	{ "GET", "/v1/leases/{lease}", lease_show },
-	{ "POST", "/v1/refusals", lease_refuse },
-	{ "POST", "/v1/launches", lease_launch },
-	{ "POST", "/v1/vouchers", voucher_create },
-	{ "POST", "/v1/releases", release_create },
-	{ "POST", "/v1/providers", provider_put },
-	{ "GET", "/v1/providers", provider_list },
-	{ "GET", "/v1/providers/{address}", provider_show },
-	{ "GET", "/v1/events", events_stream },
-	ROUTE_END
-};
+static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show },
+				       { "GET", "/healthz", info_health },
+				       { "GET", "/readyz", info_ready },
+				       { "GET", "/openapi.yaml", info_openapi },
+				       { "GET", "/v1/accounts/{address}", account_show },
+				       { "POST", "/v1/orders", order_create },
+				       { "GET", "/v1/orders", order_list },
+				       { "GET", "/v1/orders/{order}", order_show },
+				       { "DELETE", "/v1/orders/{order}", order_cancel },
+				       { "GET", "/v1/orders/{order}/bids", order_bids },
+				       { "GET", "/v1/orders/{order}/rounds/{round}", round_show },
+				       { "POST", "/v1/bids", bid_create },
+				       { "POST", "/v1/declines", decline_create },
+				       { "POST", "/v1/leases", lease_accept },
+				       { "GET", "/v1/leases", lease_list },
+				       { "GET", "/v1/leases/{lease}", lease_show },
+				       { "POST", "/v1/refusals", lease_refuse },
+				       { "POST", "/v1/launches", lease_launch },
+				       { "POST", "/v1/vouchers", voucher_create },
+				       { "POST", "/v1/releases", release_create },
+				       { "POST", "/v1/providers", provider_put },
+				       { "GET", "/v1/providers", provider_list },
+				       { "GET", "/v1/providers/{address}", provider_show },
+				       { "GET", "/v1/events", events_stream },
+				       ROUTE_END };
 
 void
 web_poke(struct web *w)

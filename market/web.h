@@ -17,9 +17,9 @@ struct web {
 	struct http *http;
 	const struct market_settings *settings;
 	struct domain domain;
-	struct address market;	 /* the auctioneer's address */
-	int poke;		 /* to the clerk and from it */
-	struct feed *feed;	 /* events_api.c */
+	struct address market; /* the auctioneer's address */
+	int poke;	       /* to the clerk and from it */
+	struct feed *feed;     /* events_api.c */
 	bool draining;
 };
 

@@ -7,6 +7,7 @@
  *	agent.c        the role: start-up, timers, registration
  *	bidder.c       the market's events: price, seal, bid or decline; accept
  *	runner.c       leases from accepted to running to ended, level-triggered
+ *	plan.c         which slots and ports a lease has
  *	metering.c     readings into signed usage
  *	gateway_api.c  what tenants may ask over HTTPS
  *	exec_api.c     commands inside workloads;  logs_api.c  their logs
@@ -63,9 +64,6 @@ void bidder_start(struct agent *g);
 
 /* runner.c */
 void runner_look(void *agent);
-/* Is this port open? Opens it if not; closed with the lease. */
-int runner_open_ports(struct agent *g, const struct work *w, struct err *e) mustcheck;
-void runner_close_ports(struct agent *g, const struct hash *lease);
 /* What is sold now: reserved = the sum over live work. */
 int
 runner_reserved(struct agent *g, struct arena *a, struct resources *sum, struct err *e) mustcheck;
@@ -77,6 +75,13 @@ void work_ref(const struct work *w, uint32_t unit, struct jail_ref *ref);
 /* metering.c: read all running leases, store, sign new usage. */
 void meter_poll(void *agent);
 struct price_lease work_price(const struct work *w);
+
+/* plan.c: slots and ports of a lease, chosen once; its ports opened and closed. */
+int plan_work(struct agent *g, struct arena *a, struct work *w, const struct manifest *m,
+	      struct err *e) mustcheck;
+int plan_open_ports(struct agent *g, const struct work *w, struct err *e) mustcheck;
+bool plan_ports_open(const struct agent *g, const struct work *w);
+void plan_close_ports(struct agent *g, const struct hash *lease);
 
 /* Calls to the jail: start in a step, read in the next. */
 enum next jail_start(struct task *t, struct agent *g, struct chan_call *call, enum jail_verb verb,

@@ -17,8 +17,8 @@ request(struct arena *a, const struct provider_client *p, const char *method, co
 }
 
 int
-provider_call(struct arena *a, const struct provider_client *p, const char *method, const char *path,
-	      const char *body, struct json **out, struct err *e)
+provider_call(struct arena *a, const struct provider_client *p, const char *method,
+	      const char *path, const char *body, struct json **out, struct err *e)
 {
 	struct fetch f = request(a, p, method, path, body);
 

@@ -351,15 +351,6 @@ container_process(const struct jail *j, const struct jail_create *call, struct j
 	return 0;
 }
 
-static const char *
-apparmor_profile(void)
-{
-	return access("/sys/kernel/security/apparmor/policy/profiles", F_OK) == 0 &&
-			       access("/etc/apparmor.d/gavel-lease", F_OK) == 0
-		       ? "gavel-lease"
-		       : NULL;
-}
-
 int
 container_bundle(const struct jail *j, const struct container *l, struct jail_text *t,
 		 struct bundle *b, struct err *e)
@@ -380,7 +371,6 @@ container_bundle(const struct jail *j, const struct container *l, struct jail_te
 	b->memory_bytes = call->memory_bytes;
 	b->pids_max = call->pids_max;
 	b->tmp_bytes = MIN(call->memory_bytes / 4, TMP_BYTES_MAX);
-	b->apparmor = apparmor_profile();
 	return bundle_check(b, e);
 }
 

@@ -20,8 +20,7 @@ struct exec_in {
 static const struct json_field exec_in_fields[] = {
 	JSON_STRS(struct exec_in, argv, 256, 0),
 	JSON_BASE64(struct exec_in, input, STDIN_MAX, JSON_OPTIONAL),
-	JSON_STR(struct exec_in, service, 63, JSON_OPTIONAL),
-	JSON_END
+	JSON_STR(struct exec_in, service, 63, JSON_OPTIONAL), JSON_END
 };
 
 struct exec_task {
@@ -162,7 +161,8 @@ on_stdin(evutil_socket_t fd, short what, void *arg)
 }
 
 static void
-session_start(struct request *r, const int fds[static JAIL_EXEC_FDS], const struct json_bytes *input)
+session_start(struct request *r, const int fds[static JAIL_EXEC_FDS],
+	      const struct json_bytes *input)
 {
 	static const event_callback_fn callbacks[] = { on_stdin, on_stdout, on_stderr, on_status };
 	struct session *s = xcalloc(1, sizeof(*s));
@@ -177,8 +177,8 @@ session_start(struct request *r, const int fds[static JAIL_EXEC_FDS], const stru
 		s->fds[i] = fds[i];
 		fcntl(fds[i], F_SETFL, O_NONBLOCK);
 		s->on[i] = event_new(r->loop->base, fds[i],
-				     (i == JAIL_STDIN ? EV_WRITE : EV_READ) | EV_PERSIST, callbacks[i],
-				     s);
+				     (i == JAIL_STDIN ? EV_WRITE : EV_READ) | EV_PERSIST,
+				     callbacks[i], s);
 		if (s->on[i] == NULL)
 			fatal("out of memory");
 		event_add(s->on[i], NULL);

@@ -11,7 +11,7 @@
 #include "provider/agent.h"
 
 #define STOP_GRACE_US (3 * SECOND_US)
-#define STOP_POLL_US (20 * MILLI_US)
+#define STOP_POLL_US  (20 * MILLI_US)
 
 const struct code WORK_UNKNOWN = { "lease_not_found", NOT_FOUND,
 				   "this provider has no such lease of yours" };
@@ -58,7 +58,8 @@ gateway_work(struct request *r, const char *scope, const struct hash *lease, str
 	struct jwt_claims claims;
 	struct err e = ERR_NONE;
 
-	if (jwt_check(&r->arena, request_bearer(r), clock_wall(), &g->self, scope, &claims, &e) < 0) {
+	if (jwt_check(&r->arena, request_bearer(r), clock_wall(), &g->self, scope, &claims, &e) <
+	    0) {
 		request_fail(r, &e);
 		return false;
 	}
@@ -185,7 +186,8 @@ write_endpoints(struct jsonw *w, const struct agent *g, struct arena *a, const s
 		if (work_manifest(a, work, &m, &ignored) < 0)
 			break;
 		e.service = ((struct service *)m.services.items)[work->units[p->unit].service].name;
-		e.url = arena_printf(a, "%s://%s:%u", p->proto, g->settings->public_host, p->outside);
+		e.url = arena_printf(a, "%s://%s:%u", p->proto, g->settings->public_host,
+				     p->outside);
 		json_write(w, endpoint_fields, &e);
 	}
 	jsonw_close(w, ']');
@@ -256,8 +258,10 @@ voucher_forward(struct task *t)
 	const char *body = json_encode(&t->arena, voucher_post_fields, &c->post);
 
 	c->f = (struct fetch){ .method = "POST",
-			       .url = arena_printf(&t->arena, "%s/v1/vouchers", g->settings->market_url),
-			       .body = body, .body_len = strlen(body),
+			       .url = arena_printf(&t->arena, "%s/v1/vouchers",
+						   g->settings->market_url),
+			       .body = body,
+			       .body_len = strlen(body),
 			       .ca_path = g->settings->market_ca };
 	return fetch_start(t, &c->f);
 }
@@ -342,8 +346,10 @@ voucher_take(struct request *r)
 		return;
 	}
 	c = request_task(r, "voucher", voucher_steps, sizeof(*c))->state;
-	c->post = (struct voucher_post){ .usage = w.usage, .usage_sig = w.usage_sig,
-					 .payer_sig = in.payer_sig, .provider_sig = w.voucher_sig };
+	c->post = (struct voucher_post){ .usage = w.usage,
+					 .usage_sig = w.usage_sig,
+					 .payer_sig = in.payer_sig,
+					 .provider_sig = w.voucher_sig };
 }
 
 /* ------------------------------------------------------------------ */
@@ -384,7 +390,8 @@ close_begin(struct task *t)
 	if (c->work.released)
 		return task_jump(t, answer);
 	if (c->work.meter.began == 0) {
-		err_set(&t->err, &WORK_NOT_RUNNING, "the lease is not open yet: cancel the order instead");
+		err_set(&t->err, &WORK_NOT_RUNNING,
+			"the lease is not open yet: cancel the order instead");
 		return TASK_FAIL;
 	}
 	if (!busy_begin(g, &c->work.hash))
@@ -542,13 +549,19 @@ answer(struct task *t)
 	return TASK_DONE;
 }
 
-static const struct step close_steps[] = {
-	{ "begin", close_begin },     { "again", close_again },	  { "stop", stop_unit },
-	{ "stop_read", stop_read },   { "stop_next", stop_next }, { "gone", gone_ask },
-	{ "gone_read", gone_read },   { "gone_again", gone_again }, { "usage", sign_usage },
-	{ "release", sign_release },  { "store", close_store },	  { "answer", answer },
-	STEP_END
-};
+static const struct step close_steps[] = { { "begin", close_begin },
+					   { "again", close_again },
+					   { "stop", stop_unit },
+					   { "stop_read", stop_read },
+					   { "stop_next", stop_next },
+					   { "gone", gone_ask },
+					   { "gone_read", gone_read },
+					   { "gone_again", gone_again },
+					   { "usage", sign_usage },
+					   { "release", sign_release },
+					   { "store", close_store },
+					   { "answer", answer },
+					   STEP_END };
 
 static void
 close_done(struct task *t)

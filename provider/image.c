@@ -11,9 +11,10 @@
 #include "lib/log.h"
 
 #define FETCH_TIMEOUT (600 * SECOND_US)
-#define TAG "image"
+#define TAG	      "image"
 
-const struct code IMAGE_NOT_FOUND = { "image_not_found", INVALID, "the registry has no such image" };
+const struct code IMAGE_NOT_FOUND = { "image_not_found", INVALID,
+				      "the registry has no such image" };
 const struct code IMAGE_REFUSED = { "image_refused", INVALID, "the image cannot be used" };
 
 static const char *
@@ -27,7 +28,8 @@ hex_of(struct arena *a, const struct hash *h)
 static const char *
 layout_dir(struct arena *a, const struct image *img, const struct hash *digest)
 {
-	return arena_printf(a, "%s/images/%s/oci", img->agent->settings->state_dir, hex_of(a, digest));
+	return arena_printf(a, "%s/images/%s/oci", img->agent->settings->state_dir,
+			    hex_of(a, digest));
 }
 
 /* The registry's host is what stands before the first slash, if it looks like
@@ -67,14 +69,16 @@ skopeo(struct arena *a, struct image *img, const char *const *args, size_t count
 	env[1] = arena_printf(a, "HOME=%s/agent", img->agent->settings->state_dir);
 	env[2] = arena_printf(a, "XDG_RUNTIME_DIR=%s/agent", img->agent->settings->state_dir);
 	env[3] = arena_printf(a, "TMPDIR=%s/agent", img->agent->settings->state_dir);
-	img->proc = (struct proc){ .argv = argv, .env = env, .timeout_us = FETCH_TIMEOUT,
-				   .out_max = JSON_BYTES_MAX };
+	img->proc = (struct proc){
+		.argv = argv, .env = env, .timeout_us = FETCH_TIMEOUT, .out_max = JSON_BYTES_MAX
+	};
 }
 
 enum next
 image_resolve(struct task *t, struct image *img)
 {
-	const char *const args[] = { "inspect", "--raw", is_insecure(img) ? "--tls-verify=false" : NULL,
+	const char *const args[] = { "inspect", "--raw",
+				     is_insecure(img) ? "--tls-verify=false" : NULL,
 				     arena_printf(&t->arena, "docker://%s", img->reference) };
 
 	if (strchr(img->reference, ' ') != NULL || img->reference[0] == '-') {
@@ -167,8 +171,8 @@ static char *
 layout_blob(struct arena *a, const char *dir, const struct oci_blob *blob, size_t *len,
 	    struct err *e)
 {
-	char *text = layout_file(a, dir, arena_printf(a, "blobs/sha256/%s", hex_of(a, &blob->digest)),
-				 len, e);
+	char *text = layout_file(
+		a, dir, arena_printf(a, "blobs/sha256/%s", hex_of(a, &blob->digest)), len, e);
 	struct hash h;
 
 	if (text == NULL)
@@ -256,5 +260,6 @@ image_user(struct arena *a, const struct image *img, uint32_t *uid, uint32_t *gi
 					hex_of(a, &img->digest));
 
 	return oci_user(img->config.user != NULL ? img->config.user : "",
-			tree_file(a, root, "etc/passwd"), tree_file(a, root, "etc/group"), uid, gid, e);
+			tree_file(a, root, "etc/passwd"), tree_file(a, root, "etc/group"), uid, gid,
+			e);
 }

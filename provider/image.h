@@ -20,14 +20,14 @@
 extern const struct code IMAGE_NOT_FOUND, IMAGE_REFUSED;
 
 struct image {
-	struct agent *agent;	/* borrowed */
-	const char *reference;	/* as the manifest says */
+	struct agent *agent;   /* borrowed */
+	const char *reference; /* as the manifest says */
 	const char *user, *password;
-	struct hash source;	/* digest of the manifest in the registry */
-	struct hash digest;	/* of the OCI manifest on disk: names the tree */
+	struct hash source; /* digest of the manifest in the registry */
+	struct hash digest; /* of the OCI manifest on disk: names the tree */
 	struct image_config config;
 	struct proc proc;
-	const char *dir;	/* the layout */
+	const char *dir; /* the layout */
 	bool present;
 };
 

@@ -385,7 +385,7 @@ verb_exec(void *ctx, const void *in, size_t len, void *out, size_t *out_len, str
 	int fds[JAIL_EXEC_FDS], result;
 	enum jail_state state;
 	struct runc_state rs;
-	const char *json;
+	const char *json = NULL;
 	struct container l;
 
 	if (exec_check(call, len, e) < 0 || container_live(j, &call->ref, &l, &state, &rs, e) < 0)

@@ -11,8 +11,8 @@
 #include "lib/clock.h"
 #include "provider/agent.h"
 
-#define FOLLOW_US (100 * MILLI_US)
-#define CHUNK ((size_t)64 * 1024)
+#define FOLLOW_US   (100 * MILLI_US)
+#define CHUNK	    ((size_t)64 * 1024)
 #define BACKLOG_MAX ((size_t)1024 * 1024)
 
 struct follow {
@@ -140,7 +140,8 @@ void
 logs_show(struct request *r)
 {
 	struct agent *g = r->ctx;
-	const char *follow = request_query(r, "follow"), *tail = request_query(r, "tail"), *dir, *text;
+	const char *follow = request_query(r, "follow"), *tail = request_query(r, "tail"), *dir,
+		   *text;
 	size_t len, old_len;
 	struct follow *f;
 	struct jail_ref ref;

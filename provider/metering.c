@@ -103,10 +103,11 @@ usage_store(struct task *t)
 	return book_put(g->book, w, &t->err) < 0 ? TASK_FAIL : TASK_DONE;
 }
 
-static const struct step steps[] = {
-	{ "ask", unit_ask }, { "read", unit_read }, { "sign", usage_sign }, { "store", usage_store },
-	STEP_END
-};
+static const struct step steps[] = { { "ask", unit_ask },
+				     { "read", unit_read },
+				     { "sign", usage_sign },
+				     { "store", usage_store },
+				     STEP_END };
 
 static void
 done(struct task *t)
@@ -135,8 +136,8 @@ meter_poll(void *arg)
 	for (size_t i = 0; i < count; i++) {
 		struct metering *m;
 
-		if (works[i].state != WORK_RUNNING || works[i].released || works[i].unit_count == 0 ||
-		    !busy_begin(g, &works[i].hash))
+		if (works[i].state != WORK_RUNNING || works[i].released ||
+		    works[i].unit_count == 0 || !busy_begin(g, &works[i].hash))
 			continue;
 		m = task_new(&g->loop, "meter", steps, sizeof(*m), 20 * SECOND_US, done, g)->state;
 		m->work.hash = works[i].hash;

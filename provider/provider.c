@@ -20,6 +20,9 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "provider/agent.h"
+#include "provider/mounts.h"
+#include "provider/runc.h"
+#include "provider/unpack.h"
 
 static const char usage[] =
 	"usage: gavel-provider [-c FILE] [COMMAND]\n"
@@ -65,6 +68,12 @@ sign_run(void *ctx, const int *fds)
 	key_release(&signer.key);
 	_exit(0);
 }
+
+/* Errors that keep their code on their way from the jail to the agent. */
+static const struct code *const jail_codes[] = {
+	&JAIL_UNKNOWN, &JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,    &IMAGE_UNPACK, &IMAGE_TOO_BIG,
+	&DISK_FULL,    &MOUNT_UNSAFE,  &RUNC_FAILED,  &ERR_NOT_FOUND, &ERR_TIMEOUT,
+};
 
 static void
 jail_run(void *ctx, const int *fds)
@@ -265,6 +274,7 @@ main(int argc, char **argv)
 		}
 	command = optind < argc ? argv[optind] : "serve";
 	log_init("provider", LOG_INFO);
+	chan_register_codes(jail_codes, NELEMS(jail_codes));
 	arena_init(&a, 0);
 	if (provider_settings_read(&a, config, &settings, &e) < 0) {
 		fprintf(stderr, "error: %s\n", e.text);

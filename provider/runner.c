@@ -24,10 +24,10 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 
-#define POLL_US (5 * MILLI_US)
-#define READY_POLL_US (10 * MILLI_US)
+#define POLL_US		(5 * MILLI_US)
+#define READY_POLL_US	(10 * MILLI_US)
 #define LAUNCH_LIMIT_US (900 * SECOND_US)
-#define OPEN_LIMIT_US (120 * SECOND_US) /* accepted, but never opened */
+#define OPEN_LIMIT_US	(120 * SECOND_US) /* accepted, but never opened */
 
 /* ------------------------------------------------------------------ */
 /* What a lease needs.                                                  */
@@ -65,163 +65,6 @@ runner_reserved(struct agent *g, struct arena *a, struct resources *sum, struct 
 		resources_add(sum, &need);
 	}
 	return 0;
-}
-
-/* ------------------------------------------------------------------ */
-/* Endpoints.                                                           */
-
-struct route_in {
-	struct route_in *next;
-	struct hash lease;
-	struct ingress *ingress;
-};
-
-static bool
-port_is_open(const struct agent *g, unsigned port)
-{
-	for (const struct route_in *r = g->ingresses; r != NULL; r = r->next)
-		if (ingress_port(r->ingress) == port)
-			return true;
-	return false;
-}
-
-int
-runner_open_ports(struct agent *g, const struct work *w, struct err *e)
-{
-	char inside[NET_ADDRESS_SIZE];
-
-	for (uint32_t i = 0; i < w->port_count; i++) {
-		const struct work_port *p = &w->ports[i];
-		struct route_in *r;
-		struct ingress *in;
-
-		if (port_is_open(g, p->outside))
-			continue;
-		net_address(&g->jail_config.net, (uint16_t)w->units[p->unit].slot, 2, inside);
-		in = ingress_open(&g->loop, g->settings->listen, p->outside, inside, p->inside, e);
-		if (in == NULL)
-			return -1;
-		r = xcalloc(1, sizeof(*r));
-		r->lease = w->hash;
-		r->ingress = in;
-		r->next = g->ingresses;
-		g->ingresses = r;
-	}
-	return 0;
-}
-
-void
-runner_close_ports(struct agent *g, const struct hash *lease)
-{
-	struct route_in **at = &g->ingresses, *r;
-
-	while ((r = *at) != NULL) {
-		if (!hash_equal(&r->lease, lease)) {
-			at = &r->next;
-			continue;
-		}
-		*at = r->next;
-		ingress_close(r->ingress);
-		free(r);
-	}
-}
-
-/* ------------------------------------------------------------------ */
-/* Slots and ports: the lowest that no live lease holds.                */
-
-static bool
-slot_taken(const struct work *works, size_t count, const struct work *self, uint32_t slot)
-{
-	for (size_t i = 0; i <= count; i++) {
-		const struct work *w = i < count ? &works[i] : self;
-
-		if (i < count && hash_equal(&w->hash, &self->hash))
-			continue;
-		for (uint32_t u = 0; u < w->unit_count; u++)
-			if (w->units[u].slot == slot)
-				return true;
-	}
-	return false;
-}
-
-static bool
-port_taken(const struct work *works, size_t count, const struct work *self, uint32_t port)
-{
-	for (size_t i = 0; i <= count; i++) {
-		const struct work *w = i < count ? &works[i] : self;
-
-		if (i < count && hash_equal(&w->hash, &self->hash))
-			continue;
-		for (uint32_t u = 0; u < w->port_count; u++)
-			if (w->ports[u].outside == port)
-				return true;
-	}
-	return false;
-}
-
-static int
-plan_unit(const struct agent *g, const struct work *works, size_t count, struct work *w,
-	  uint32_t service, struct err *e)
-{
-	uint32_t slot = 0;
-
-	if (w->unit_count == WORK_UNITS_MAX)
-		return err_set(e, &ERR_TOO_BIG, "more than %d containers", WORK_UNITS_MAX);
-	while (slot < g->settings->slots && slot_taken(works, count, w, slot))
-		slot++;
-	if (slot == g->settings->slots)
-		return err_set(e, &RESOURCES_SHORT, "no slot is free");
-	w->units[w->unit_count++] = (struct work_unit){ service, slot };
-	return 0;
-}
-
-static int
-plan_port(const struct agent *g, const struct work *works, size_t count, struct work *w,
-	  uint32_t unit, const struct expose *x, struct err *e)
-{
-	uint32_t port = g->settings->endpoint_port_first,
-		 end = port + g->settings->endpoint_port_count;
-
-	if (!x->global || w->port_count == WORK_UNITS_MAX)
-		return 0;
-	while (port < end && (port_taken(works, count, w, port) || port_is_open(g, port)))
-		port++;
-	if (port == end)
-		return err_set(e, &RESOURCES_SHORT, "no port is free");
-	w->ports[w->port_count] = (struct work_port){ unit, x->port, port, "" };
-	snprintf(w->ports[w->port_count++].proto, sizeof(w->ports[0].proto), "%s",
-		 strcmp(x->proto, "udp") == 0 ? "udp"
-		 : strcmp(x->proto, "http") == 0 || x->as == 80 || (x->as == 0 && x->port == 80)
-			 ? "http"
-			 : "tcp");
-	return 0;
-}
-
-/* Which containers, in which slots, behind which ports. Stored, so that a
- * restart finds the same. */
-static int
-plan(struct agent *g, struct arena *a, struct work *w, const struct manifest *m, struct err *e)
-{
-	struct work *works;
-	size_t count;
-
-	if (w->unit_count > 0)
-		return 0;
-	if (book_live(g->book, a, &works, &count, e) < 0)
-		return -1;
-	for (size_t i = 0; i < m->services.count; i++) {
-		const struct service *s = (const struct service *)m->services.items + i;
-
-		for (uint32_t copy = 0; copy < s->count; copy++) {
-			if (plan_unit(g, works, count, w, (uint32_t)i, e) < 0)
-				return -1;
-			for (size_t k = 0; copy == 0 && k < s->exposes.count; k++)
-				if (plan_port(g, works, count, w, w->unit_count - 1,
-					      (const struct expose *)s->exposes.items + k, e) < 0)
-					return -1;
-		}
-	}
-	return book_put(g->book, w, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -272,7 +115,7 @@ launch_plan(struct task *t)
 
 	if (book_get(g->book, &t->arena, &l->work.hash, &l->work, &t->err) != 1 ||
 	    work_manifest(&t->arena, &l->work, &l->manifest, &t->err) < 0 ||
-	    plan(g, &t->arena, &l->work, &l->manifest, &t->err) < 0)
+	    plan_work(g, &t->arena, &l->work, &l->manifest, &t->err) < 0)
 		return TASK_FAIL;
 	l->images = arena_alloc(&t->arena, l->manifest.services.count * sizeof(*l->images));
 	return TASK_NEXT;
@@ -419,8 +262,8 @@ create(struct task *t)
 	links_of(l, l->create, hosts, &host_count);
 	if (oci_process(&t->arena, &img->config, s, &process, &t->err) < 0 ||
 	    image_user(&t->arena, img, &process.uid, &process.gid, &t->err) < 0 ||
-	    jail_create_pack(l->create, &process, s->name, hosts, host_count, &l->create_len, &t->err) <
-		    0)
+	    jail_create_pack(l->create, &process, s->name, hosts, host_count, &l->create_len,
+			     &t->err) < 0)
 		return TASK_FAIL;
 	return jail_start(t, t->owner, &l->call, JAIL_CREATE, l->create, l->create_len);
 }
@@ -460,8 +303,11 @@ opened_ask(struct task *t)
 	const char *body = rpc_call(&t->arena, NULL, &g->settings->escrow,
 				    escrow_lease_state(&t->arena, &l->work.hash));
 
-	l->f = (struct fetch){ .method = "POST", .url = g->settings->rpc_url, .body = body,
-			       .body_len = strlen(body), .timeout_us = 5 * SECOND_US };
+	l->f = (struct fetch){ .method = "POST",
+			       .url = g->settings->rpc_url,
+			       .body = body,
+			       .body_len = strlen(body),
+			       .timeout_us = 5 * SECOND_US };
 	return fetch_start(t, &l->f);
 }
 
@@ -575,7 +421,8 @@ ready_read(struct task *t)
 		return TASK_FAIL;
 	if (l->stat.state == JAIL_EXITED) {
 		err_set(&t->err, &IMAGE_REFUSED, "service %s ended at once with %d%s",
-			unit_service(l)->name, l->stat.exit_code, l->stat.oom ? " (out of memory)" : "");
+			unit_service(l)->name, l->stat.exit_code,
+			l->stat.oom ? " (out of memory)" : "");
 		return TASK_FAIL;
 	}
 	for (uint32_t i = 0; i < l->work.port_count; i++)
@@ -608,7 +455,8 @@ report_body(struct task *t, const char *failure)
 	struct launch *l = t->state;
 	struct agent *g = t->owner;
 	struct endpoint *e = arena_alloc(&t->arena, (l->work.port_count + 1) * sizeof(*e));
-	struct launch_post post = { .lease = l->work.hash, .healthy = failure == NULL,
+	struct launch_post post = { .lease = l->work.hash,
+				    .healthy = failure == NULL,
 				    .error = failure,
 				    .endpoints = { e, failure == NULL ? l->work.port_count : 0 } };
 
@@ -618,8 +466,8 @@ report_body(struct task *t, const char *failure)
 		e[i] = (struct endpoint){
 			.service = service_of(l, l->work.units[p->unit].service)->name,
 			.port = p->inside,
-			.url = arena_printf(&t->arena, "%s://%s:%u", p->proto, g->settings->public_host,
-					    p->outside),
+			.url = arena_printf(&t->arena, "%s://%s:%u", p->proto,
+					    g->settings->public_host, p->outside),
 		};
 	}
 	return json_encode(&t->arena, launch_post_fields, &post);
@@ -633,8 +481,11 @@ send_report(struct task *t, const char *failure)
 	const char *body = report_body(t, failure);
 
 	l->f = (struct fetch){ .method = "POST",
-			       .url = arena_printf(&t->arena, "%s/v1/launches", g->settings->market_url),
-			       .body = body, .body_len = strlen(body), .bearer = g->token,
+			       .url = arena_printf(&t->arena, "%s/v1/launches",
+						   g->settings->market_url),
+			       .body = body,
+			       .body_len = strlen(body),
+			       .bearer = g->token,
 			       .ca_path = g->settings->market_ca };
 	return fetch_start(t, &l->f);
 }
@@ -645,7 +496,7 @@ report(struct task *t)
 	struct launch *l = t->state;
 	struct agent *g = t->owner;
 
-	if (runner_open_ports(g, &l->work, &t->err) < 0)
+	if (plan_open_ports(g, &l->work, &t->err) < 0)
 		return TASK_FAIL;
 	if (l->work.reported) { /* a restart of ours: nothing new for the market */
 		l->work.state = WORK_RUNNING;
@@ -684,20 +535,30 @@ report_again(struct task *t)
 	return task_jump(t, report);
 }
 
-static const struct step launch_steps[] = {
-	{ "plan", launch_plan },	 { "resolve", resolve },
-	{ "fetch", fetch },		 { "fetched", fetched },
-	{ "unpack", unpack },		 { "unpacked", unpacked },
-	{ "unpack_again", unpack_again }, { "stat", unit_stat },
-	{ "decide", unit_decide },	 { "create", create },
-	{ "created", created },		 { "next", unit_next },
-	{ "opened", opened_ask },	 { "opened_read", opened_read },
-	{ "opened_again", opened_again }, { "start", start },
-	{ "started", started },		 { "ready", ready },
-	{ "ready_read", ready_read },	 { "ready_again", ready_again },
-	{ "report", report },		 { "reported", reported },
-	{ "report_again", report_again }, STEP_END
-};
+static const struct step launch_steps[] = { { "plan", launch_plan },
+					    { "resolve", resolve },
+					    { "fetch", fetch },
+					    { "fetched", fetched },
+					    { "unpack", unpack },
+					    { "unpacked", unpacked },
+					    { "unpack_again", unpack_again },
+					    { "stat", unit_stat },
+					    { "decide", unit_decide },
+					    { "create", create },
+					    { "created", created },
+					    { "next", unit_next },
+					    { "opened", opened_ask },
+					    { "opened_read", opened_read },
+					    { "opened_again", opened_again },
+					    { "start", start },
+					    { "started", started },
+					    { "ready", ready },
+					    { "ready_read", ready_read },
+					    { "ready_again", ready_again },
+					    { "report", report },
+					    { "reported", reported },
+					    { "report_again", report_again },
+					    STEP_END };
 
 /* ------------------------------------------------------------------ */
 /* A launch that failed is told to the market, which finds another winner. */
@@ -722,7 +583,8 @@ failure_sent(struct task *t)
 		return TASK_FAIL; /* again at the next look */
 	t->err = (struct err)ERR_NONE;
 	l->work.reported = true;
-	return book_put(((struct agent *)t->owner)->book, &l->work, &t->err) < 0 ? TASK_FAIL : TASK_DONE;
+	return book_put(((struct agent *)t->owner)->book, &l->work, &t->err) < 0 ? TASK_FAIL
+										 : TASK_DONE;
 }
 
 static const struct step failure_steps[] = { { "send", failure_send },
@@ -749,7 +611,8 @@ sweep_ask(struct task *t)
 
 	if (book_get(g->book, &t->arena, &s->work.hash, &s->work, &t->err) != 1)
 		return TASK_FAIL;
-	s->f = (struct fetch){ .url = arena_printf(&t->arena, "%s/v1/leases/%s", g->settings->market_url,
+	s->f = (struct fetch){ .url = arena_printf(&t->arena, "%s/v1/leases/%s",
+						   g->settings->market_url,
 						   hash_text(&s->work.hash, text)),
 			       .ca_path = g->settings->market_ca };
 	return fetch_start(t, &s->f);
@@ -780,7 +643,7 @@ sweep_decide(struct task *t)
 	/* A released workload is gone whatever becomes of the settlement. */
 	if (!ended && !s->work.released)
 		return TASK_DONE;
-	runner_close_ports(t->owner, &s->work.hash);
+	plan_close_ports(t->owner, &s->work.hash);
 	return task_jump(t, sweep_units);
 }
 
@@ -817,10 +680,11 @@ sweep_next(struct task *t)
 	return TASK_DONE;
 }
 
-static const struct step sweep_steps[] = {
-	{ "ask", sweep_ask }, { "decide", sweep_decide }, { "units", sweep_units },
-	{ "next", sweep_next }, STEP_END
-};
+static const struct step sweep_steps[] = { { "ask", sweep_ask },
+					   { "decide", sweep_decide },
+					   { "units", sweep_units },
+					   { "next", sweep_next },
+					   STEP_END };
 
 /* ------------------------------------------------------------------ */
 /* The look.                                                            */
@@ -856,8 +720,8 @@ launch_done(struct task *t)
 }
 
 static void
-begin(struct agent *g, const struct work *w, const char *name, const struct step *steps, size_t size,
-      void (*done)(struct task *t))
+begin(struct agent *g, const struct work *w, const char *name, const struct step *steps,
+      size_t size, void (*done)(struct task *t))
 {
 	struct work *copy;
 
@@ -866,15 +730,6 @@ begin(struct agent *g, const struct work *w, const char *name, const struct step
 	copy = task_new(&g->loop, name, steps, size, LAUNCH_LIMIT_US, done, g)->state;
 	copy->hash = w->hash;
 	copy->id = w->id;
-}
-
-static bool
-ports_are_open(const struct agent *g, const struct work *w)
-{
-	for (uint32_t i = 0; i < w->port_count; i++)
-		if (!port_is_open(g, w->ports[i].outside))
-			return false;
-	return true;
 }
 
 static void
@@ -886,7 +741,7 @@ look_at(struct agent *g, const struct work *w)
 		begin(g, w, "failure", failure_steps, sizeof(struct launch), work_done);
 	else if (w->state == WORK_ACCEPTED && w->failure == NULL && w->manifest != NULL)
 		begin(g, w, "launch", launch_steps, sizeof(struct launch), launch_done);
-	else if (w->state == WORK_RUNNING && !ports_are_open(g, w))
+	else if (w->state == WORK_RUNNING && !plan_ports_open(g, w))
 		begin(g, w, "adopt", launch_steps, sizeof(struct launch), launch_done);
 	else if (w->state != WORK_ACCEPTED || w->failure != NULL || !waiting)
 		begin(g, w, "sweep", sweep_steps, sizeof(struct sweep), work_done);

@@ -83,11 +83,13 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 	l.gateway.token = context_token(c, &l.provider, "all", &l.hash);
 	hash_text(&l.hash, text);
 	if (provider_call(&c->arena, &l.gateway, "GET",
-			  arena_printf(&c->arena, "/v1/leases/%s/usage", text), NULL, &reading, e) < 0)
+			  arena_printf(&c->arena, "/v1/leases/%s/usage", text), NULL, &reading,
+			  e) < 0)
 		return -1;
 	usage = json_get(reading, "usage");
 	if (usage == NULL || usage->type != JSON_OBJECT ||
-	    amount_cmp(amount_of(usage, "amount"), amount_of(json_get(row, "voucher"), "amount")) <= 0)
+	    amount_cmp(amount_of(usage, "amount"), amount_of(json_get(row, "voucher"), "amount")) <=
+		    0)
 		return 0; /* nothing new */
 	if (countersign(c, &l, reading, &out.payer_sig, &out.usage, e) < 0)
 		return -1;
@@ -116,7 +118,8 @@ look(struct context *c)
 		return;
 	}
 	rows = json_get(doc, "data");
-	for (const struct json *row = rows != NULL ? rows->first : NULL; row != NULL; row = row->next) {
+	for (const struct json *row = rows != NULL ? rows->first : NULL; row != NULL;
+	     row = row->next) {
 		e = (struct err)ERR_NONE;
 		/* One lease's trouble is not another's. */
 		if (sign_lease(c, row, &e) < 0)

@@ -34,7 +34,8 @@ struct deploy {
 static void
 step(const struct context *c, const struct deploy *d, const char *what, const char *detail)
 {
-	say(c, "  %6lld ms  %-20s %s", (long long)((clock_mono() - d->began) / MILLI_US), what, detail);
+	say(c, "  %6lld ms  %-20s %s", (long long)((clock_mono() - d->began) / MILLI_US), what,
+	    detail);
 }
 
 static int
@@ -84,7 +85,8 @@ read_file(struct context *c, struct deploy *d, struct err *e)
 		d->name = arena_strndup(&c->arena, base,
 					dot != NULL ? (size_t)(dot - base) : strlen(base));
 	if (strchr(d->name, '/') != NULL || d->name[0] == '.' || strlen(d->name) > 60)
-		return err_set(e, &TENANT_USAGE, "\"%.60s\" is not a name for a deployment", d->name);
+		return err_set(e, &TENANT_USAGE, "\"%.60s\" is not a name for a deployment",
+			       d->name);
 	if (sdl_read(&c->arena, d->file, d->text, d->len, &d->sdl, e) < 0) {
 		for (size_t i = 0; i < d->sdl.finding_count; i++)
 			fprintf(stderr, "%s\n",
@@ -159,7 +161,8 @@ post_order(struct context *c, struct deploy *d, struct err *e)
 			json_encode(&c->arena, order_doc_fields, &d->order), id, &doc, e) == 0)
 		return 0;
 	if (e->code->kind == UNFUNDED)
-		fprintf(stderr, "help: gavel deposit %s\n", d->deposit != NULL ? d->deposit : "AMOUNT");
+		fprintf(stderr, "help: gavel deposit %s\n",
+			d->deposit != NULL ? d->deposit : "AMOUNT");
 	return -1;
 }
 
@@ -178,13 +181,14 @@ send_manifest(struct context *c, struct deploy *d, struct err *e)
 		return -1;
 	if (hash_equal(&l.hash, &d->sent))
 		return 0;
-	body = arena_printf(&c->arena, "{\"lease\":\"%s\",\"manifest\":%s}", hash_text(&l.hash, text),
-			    d->manifest);
+	body = arena_printf(&c->arena, "{\"lease\":\"%s\",\"manifest\":%s}",
+			    hash_text(&l.hash, text), d->manifest);
 	for (unsigned tries = 0;; tries++) {
 		struct timespec pause = { 0, 10 * 1000 * 1000 };
 
 		*e = (struct err)ERR_NONE;
-		if (provider_call(&c->arena, &l.gateway, "POST", "/v1/manifests", body, &doc, e) == 0)
+		if (provider_call(&c->arena, &l.gateway, "POST", "/v1/manifests", body, &doc, e) ==
+		    0)
 			break;
 		/* It may not have heard of its award yet. */
 		if (tries > 50 || (e->code->kind != NOT_FOUND && !err_retryable(e)))
@@ -192,8 +196,9 @@ send_manifest(struct context *c, struct deploy *d, struct err *e)
 		nanosleep(&pause, NULL);
 	}
 	d->sent = l.hash;
-	step(c, d, "awarded", arena_printf(&c->arena, "%s at %s",
-					   address_text(&l.provider, text), price(c, l.terms.rate)));
+	step(c, d, "awarded",
+	     arena_printf(&c->arena, "%s at %s", address_text(&l.provider, text),
+			  price(c, l.terms.rate)));
 	step(c, d, "manifest sent", l.gateway.url);
 	return 0;
 }
@@ -209,7 +214,8 @@ wait_launched(struct context *c, struct deploy *d, struct json **order, struct e
 	id_text(ID_ORDER, &d->order.id, id);
 	while (clock_mono() < until) {
 		if (market_get(&c->arena, &c->market,
-			       arena_printf(&c->arena, "/v1/orders/%s?wait=%s", id, wait), order, e) < 0)
+			       arena_printf(&c->arena, "/v1/orders/%s?wait=%s", id, wait), order,
+			       e) < 0)
 			return -1;
 		state = text_of(*order, "state");
 		lease = json_get(*order, "lease");
@@ -221,8 +227,8 @@ wait_launched(struct context *c, struct deploy *d, struct json **order, struct e
 		if (launched != NULL && launched->truth)
 			return 0;
 		if (strcmp(state, "unfilled") == 0 || strcmp(state, "cancelled") == 0)
-			return err_set(e, &ORDER_ENDED, "order %s: %s (gavel bids %s tells why)", state,
-				       text_of(*order, "reason"), d->name);
+			return err_set(e, &ORDER_ENDED, "order %s: %s (gavel bids %s tells why)",
+				       state, text_of(*order, "reason"), d->name);
 		if (strcmp(state, "expired") == 0 || strcmp(state, "closed") == 0)
 			return err_set(e, &LAUNCH_FAILED, "order %s: %s", state,
 				       text_of(lease, "reason"));
@@ -247,7 +253,8 @@ print_result(struct context *c, const struct deploy *d, struct json *order)
 		return;
 	}
 	printf("%s is running\n", d->name);
-	for (const struct json *p = endpoints != NULL ? endpoints->first : NULL; p != NULL; p = p->next)
+	for (const struct json *p = endpoints != NULL ? endpoints->first : NULL; p != NULL;
+	     p = p->next)
 		printf("  %s port %s: %s\n", text_of(p, "service"), text_of(p, "port"),
 		       text_of(p, "url"));
 	say(c, "\nLogs: gavel logs -f %s    Cost: gavel status %s    Stop paying: gavel close %s",

@@ -11,7 +11,8 @@
 static int
 begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l, struct err *e)
 {
-	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0 || deployment_find(c, name, d, e) < 0)
+	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0 ||
+	    deployment_find(c, name, d, e) < 0)
 		return -1;
 	return lease_find(c, d, l, e);
 }
@@ -41,8 +42,10 @@ print_usage(struct context *c, const struct lease_ref *l, const struct json *sta
 	       text_of(usage, "memoryMiBSeconds"));
 	for (const struct json *p = parts != NULL ? parts->first : NULL; p != NULL; p = p->next)
 		if (strcmp(p->text, "0") != 0)
-			printf("            %-9s %s\n", p->name, money(c, amount_of(parts, p->name)));
-	printf("deposit     %s, %s left: enough for %s\n", money(c, l->terms.deposit), money(c, left),
+			printf("            %-9s %s\n", p->name,
+			       money(c, amount_of(parts, p->name)));
+	printf("deposit     %s, %s left: enough for %s\n", money(c, l->terms.deposit),
+	       money(c, left),
 	       duration_text((int64_t)rate_lasts(l->terms.rate, left) * SECOND_US, text));
 }
 
@@ -65,7 +68,8 @@ cmd_status(struct context *c, int argc, char **argv, struct err *e)
 			       text_of(l.order, "state"), text_of(l.order, "reason"));
 		return 0;
 	}
-	if (provider_call(&c->arena, &l.gateway, "GET", lease_path(c, &l, ""), NULL, &status, e) < 0) {
+	if (provider_call(&c->arena, &l.gateway, "GET", lease_path(c, &l, ""), NULL, &status, e) <
+	    0) {
 		say(c, "warning: %s", e->text);
 		*e = (struct err)ERR_NONE;
 		status = NULL;
@@ -93,8 +97,8 @@ cmd_status(struct context *c, int argc, char **argv, struct err *e)
 
 		printf("workload    %s %s\n", text_of(status, "phase"), text_of(status, "failure"));
 		for (const struct json *p = endpoints->first; p != NULL; p = p->next)
-			printf("endpoint    %s port %s: %s\n", text_of(p, "service"), text_of(p, "port"),
-			       text_of(p, "url"));
+			printf("endpoint    %s port %s: %s\n", text_of(p, "service"),
+			       text_of(p, "port"), text_of(p, "url"));
 		print_usage(c, &l, status);
 	}
 	printf("settled     %s paid, %s returned\n", money(c, amount_of(l.lease, "paid")),
@@ -132,12 +136,12 @@ cmd_logs(struct context *c, int argc, char **argv, struct err *e)
 		}
 	if (begin(c, optind < argc ? argv[optind] : NULL, &d, &l, e) < 0)
 		return -1;
-	return provider_stream(&c->arena, &l.gateway, "GET",
-			       lease_path(c, &l,
-					  arena_printf(&c->arena, "/logs?follow=%d%s%s", follow,
-						       tail != NULL ? "&tail=" : "",
-						       tail != NULL ? tail : "")),
-			       NULL, print_logs, NULL, e);
+	return provider_stream(
+		&c->arena, &l.gateway, "GET",
+		lease_path(c, &l,
+			   arena_printf(&c->arena, "/logs?follow=%d%s%s", follow,
+					tail != NULL ? "&tail=" : "", tail != NULL ? tail : "")),
+		NULL, print_logs, NULL, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -254,7 +258,8 @@ wait_closed(struct context *c, const struct deployment *d, struct err *e)
 	id_text(ID_ORDER, &d->order, id);
 	while (clock_mono() < until) {
 		if (market_get(&c->arena, &c->market,
-			       arena_printf(&c->arena, "/v1/orders/%s?wait=state:closed&timeout=10", id),
+			       arena_printf(&c->arena, "/v1/orders/%s?wait=state:closed&timeout=10",
+					    id),
 			       &order, e) < 0)
 			return -1;
 		if (strcmp(text_of(order, "state"), "closed") == 0)
@@ -270,8 +275,8 @@ cancel_order(struct context *c, const struct deployment *d, struct err *e)
 	char id[ID_TEXT_SIZE];
 
 	if (market_call(&c->arena, &c->market, "DELETE",
-			arena_printf(&c->arena, "/v1/orders/%s", id_text(ID_ORDER, &d->order, id)), NULL,
-			context_token(c, &c->auctioneer, "close", NULL), NULL, &doc, e) < 0)
+			arena_printf(&c->arena, "/v1/orders/%s", id_text(ID_ORDER, &d->order, id)),
+			NULL, context_token(c, &c->auctioneer, "close", NULL), NULL, &doc, e) < 0)
 		return -1;
 	printf("order taken back, nothing was paid\n");
 	return 0;
@@ -284,7 +289,8 @@ settle_close(struct context *c, const struct lease_ref *l, struct err *e)
 	struct release_post post;
 	struct json *last, *doc;
 
-	if (provider_call(&c->arena, &l->gateway, "POST", lease_path(c, l, "/close"), "{}", &last, e) < 0)
+	if (provider_call(&c->arena, &l->gateway, "POST", lease_path(c, l, "/close"), "{}", &last,
+			  e) < 0)
 		return -1;
 	say(c, "stopped, last reading signed by the provider");
 	if (countersign(c, l, last, &post.voucher.payer_sig, &post.voucher.usage, e) < 0 ||
@@ -323,7 +329,7 @@ cmd_close(struct context *c, int argc, char **argv, struct err *e)
 /* ------------------------------------------------------------------ */
 
 static void
-receipt_line(struct context *c, const struct json *lease, const char *name, wall_t from)
+receipt_line(const struct json *lease, const char *name, wall_t from)
 {
 	struct err ignored = ERR_NONE;
 	const char *text = text_of(lease, name);
@@ -331,8 +337,9 @@ receipt_line(struct context *c, const struct json *lease, const char *name, wall
 
 	if (text[0] == '\0' || time_read(text, &at, &ignored) < 0)
 		return;
-	printf("  %-12s %s  +%lld ms\n", name, text, (long long)((at - from) / MILLI_US));
-	(void)c;
+	/* The chain counts whole seconds: its times may seem to come first. */
+	printf("  %-12s %s  +%lld ms\n", name, text,
+	       (long long)(MAX(at - from, (wall_t)0) / MILLI_US));
 }
 
 int
@@ -354,22 +361,25 @@ cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
 		return -1;
 	printf("receipt for %s, lease %s\n", text_of(l.order, "id"), text_of(l.lease, "id"));
 	printf("  %-12s %s\n", "ordered", text_of(l.order, "created_at"));
-	receipt_line(c, l.lease, "created_at", from);
-	receipt_line(c, l.lease, "opened_at", from);
-	receipt_line(c, l.lease, "launched_at", from);
-	receipt_line(c, l.lease, "ended_at", from);
+	receipt_line(l.lease, "created_at", from);
+	receipt_line(l.lease, "opened_at", from);
+	receipt_line(l.lease, "launched_at", from);
+	receipt_line(l.lease, "ended_at", from);
 	printf("  price        %s\n", price(c, l.terms.rate));
 	voucher = json_get(l.lease, "voucher");
 	usage = json_get(voucher, "usage");
 	if (usage != NULL)
-		printf("  metered      %s s healthy, %s CPU ms, %s MiB s memory, %s MiB s disk, %s bytes out\n",
+		printf("  metered      %s s healthy, %s CPU ms, %s MiB s memory, %s MiB s disk, "
+		       "%s bytes out\n",
 		       text_of(usage, "healthySeconds"), text_of(usage, "cpuMilliSeconds"),
 		       text_of(usage, "memoryMiBSeconds"), text_of(usage, "storageMiBSeconds"),
 		       text_of(usage, "egressBytes"));
-	if (provider_call(&c->arena, &l.gateway, "GET", lease_path(c, &l, ""), NULL, &status, e) == 0) {
+	if (provider_call(&c->arena, &l.gateway, "GET", lease_path(c, &l, ""), NULL, &status, e) ==
+	    0) {
 		const struct json *parts = json_get(status, "parts");
 
-		for (const struct json *p = parts != NULL ? parts->first : NULL; p != NULL; p = p->next)
+		for (const struct json *p = parts != NULL ? parts->first : NULL; p != NULL;
+		     p = p->next)
 			printf("    %-10s %s\n", p->name, money(c, amount_of(parts, p->name)));
 	}
 	*e = (struct err)ERR_NONE;

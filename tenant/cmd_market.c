@@ -23,9 +23,10 @@ cmd_bids(struct context *c, int argc, char **argv, struct err *e)
 	char id[ID_TEXT_SIZE];
 
 	if (context_connect(c, e) < 0 || deployment_find(c, argc > 1 ? argv[1] : NULL, &d, e) < 0 ||
-	    market_get(&c->arena, &c->market,
-		       arena_printf(&c->arena, "/v1/orders/%s/bids", id_text(ID_ORDER, &d.order, id)),
-		       &doc, e) < 0)
+	    market_get(
+		    &c->arena, &c->market,
+		    arena_printf(&c->arena, "/v1/orders/%s/bids", id_text(ID_ORDER, &d.order, id)),
+		    &doc, e) < 0)
 		return -1;
 	if (c->json) {
 		print_json(doc);
@@ -41,9 +42,9 @@ cmd_bids(struct context *c, int argc, char **argv, struct err *e)
 			printf("%-5s %-4s %-42s  sealed\n", text_of(r, "round"), "-",
 			       text_of(r, "provider"));
 		else
-			printf("%-5s %-4s %-42s  floor %s, %s\n", text_of(r, "round"), text_of(r, "rank"),
-			       text_of(r, "provider"), price(c, rate_of(r, "floor")),
-			       text_of(r, "reason"));
+			printf("%-5s %-4s %-42s  floor %s, %s\n", text_of(r, "round"),
+			       text_of(r, "rank"), text_of(r, "provider"),
+			       price(c, rate_of(r, "floor")), text_of(r, "reason"));
 	}
 	return 0;
 }
@@ -68,8 +69,9 @@ cmd_providers(struct context *c, int argc, char **argv, struct err *e)
 		const struct json *online = json_get(r, "online");
 
 		printf("%s  %-7s  %s launches, %s failures  %s\n", text_of(r, "address"),
-		       online != NULL && online->truth ? "online" : "offline", text_of(r, "launches"),
-		       text_of(r, "failures"), text_of(json_get(r, "record"), "url"));
+		       online != NULL && online->truth ? "online" : "offline",
+		       text_of(r, "launches"), text_of(r, "failures"),
+		       text_of(json_get(r, "record"), "url"));
 		attributes = json_get(r, "attributes");
 		for (const struct json *a = attributes->first; a != NULL; a = a->next)
 			printf("    %s: %s\n", text_of(a, "key"), text_of(a, "value"));
@@ -85,8 +87,8 @@ cmd_api(struct context *c, int argc, char **argv, struct err *e)
 	if (argc < 3 || argc > 4 || argv[2][0] != '/')
 		return err_set(e, &TENANT_USAGE, "for example: gavel api GET /v1/orders");
 	if (context_read(c, e) < 0 ||
-	    market_call(&c->arena, &c->market, argv[1], argv[2], argc > 3 ? argv[3] : NULL, NULL, NULL,
-			&doc, e) < 0)
+	    market_call(&c->arena, &c->market, argv[1], argv[2], argc > 3 ? argv[3] : NULL, NULL,
+			NULL, &doc, e) < 0)
 		return -1;
 	print_json(doc);
 	return 0;

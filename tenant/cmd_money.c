@@ -26,7 +26,8 @@ cmd_wallet(struct context *c, int argc, char **argv, struct err *e)
 	if (strcmp(argv[1], "new") == 0) {
 		f = c->password_file != NULL ? fopen(c->password_file, "re") : NULL;
 		if (f == NULL)
-			return err_set(e, &ERR_CONFIG, "set password_file in %s to a file with a password",
+			return err_set(e, &ERR_CONFIG,
+				       "set password_file in %s to a file with a password",
 				       c->path);
 		if (fgets(line, sizeof(line), f) == NULL)
 			line[0] = '\0';
@@ -49,7 +50,8 @@ static int
 amount_argument(struct context *c, int argc, char **argv, struct amount *amount, struct err *e)
 {
 	if (argc != 2)
-		return err_set(e, &TENANT_USAGE, "%s takes an amount of tokens, like 12.50", argv[0]);
+		return err_set(e, &TENANT_USAGE, "%s takes an amount of tokens, like 12.50",
+			       argv[0]);
 	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0 ||
 	    amount_from_human(argv[1], c->decimals, amount, e) < 0)
 		return -1;
@@ -104,9 +106,10 @@ cmd_deposit(struct context *c, int argc, char **argv, struct err *e)
 	struct amount amount;
 
 	if (amount_argument(c, argc, argv, &amount, e) < 0 ||
-	    send(c, &c->token, token_approve(&c->arena, &c->escrow, amount), "approve", &receipt, e) < 0 ||
-	    send(c, &c->escrow, escrow_deposit(&c->arena, &c->key.address, amount), "deposit", &receipt,
-		 e) < 0)
+	    send(c, &c->token, token_approve(&c->arena, &c->escrow, amount), "approve", &receipt,
+		 e) < 0 ||
+	    send(c, &c->escrow, escrow_deposit(&c->arena, &c->key.address, amount), "deposit",
+		 &receipt, e) < 0)
 		return -1;
 	return wait_indexed(c, receipt.block, e);
 }
@@ -132,7 +135,8 @@ cmd_faucet(struct context *c, int argc, char **argv, struct err *e)
 
 	if (amount_argument(c, argc, argv, &amount, e) < 0)
 		return -1;
-	return send(c, &c->token, token_mint(&c->arena, &c->key.address, amount), "mint", &receipt, e);
+	return send(c, &c->token, token_mint(&c->arena, &c->key.address, amount), "mint", &receipt,
+		    e);
 }
 
 /* Straight from the chain, so that no market need be believed. */
@@ -162,14 +166,15 @@ cmd_balance(struct context *c, int argc, char **argv, struct err *e)
 
 	if (context_connect(c, e) < 0)
 		return -1;
-	if (argc > 1 ? address_read(argv[1], &who, e) < 0 : keystore_address(c->key_file, &who, e) < 0)
+	if (argc > 1 ? address_read(argv[1], &who, e) < 0
+		     : keystore_address(c->key_file, &who, e) < 0)
 		return -1;
 	if (chain_balance(c, &c->token, token_balance_of(&c->arena, &who), &wallet, e) < 0 ||
 	    chain_balance(c, &c->escrow, escrow_balance_of(&c->arena, &who), &escrow, e) < 0)
 		return -1;
 	if (!c->json) {
-		printf("%s\n  wallet  %s\n  escrow  %s\n", address_text(&who, text), money(c, wallet),
-		       money(c, escrow));
+		printf("%s\n  wallet  %s\n  escrow  %s\n", address_text(&who, text),
+		       money(c, wallet), money(c, escrow));
 		return 0;
 	}
 	w = jsonw_new(false);

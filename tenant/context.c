@@ -18,14 +18,13 @@ const struct code NO_LEASE = { "no_lease", NOT_FOUND, "the deployment has no lea
 
 #define TOKEN_LIVES_S 600
 
-static const struct json_field fields[] = {
-	JSON_STR(struct context, market_url, 300, 0),
-	JSON_STR(struct context, market_ca, 500, JSON_OPTIONAL),
-	JSON_STR(struct context, rpc_url, 300, 0),
-	JSON_STR(struct context, key_file, 500, 0),
-	JSON_STR(struct context, password_file, 500, JSON_OPTIONAL),
-	JSON_END
-};
+static const struct json_field fields[] = { JSON_STR(struct context, market_url, 300, 0),
+					    JSON_STR(struct context, market_ca, 500, JSON_OPTIONAL),
+					    JSON_STR(struct context, rpc_url, 300, 0),
+					    JSON_STR(struct context, key_file, 500, 0),
+					    JSON_STR(struct context, password_file, 500,
+						     JSON_OPTIONAL),
+					    JSON_END };
 
 static const char *
 home_path(struct context *c, const char *variable, const char *fallback, const char *rest)
@@ -58,7 +57,8 @@ context_connect(struct context *c, struct err *e)
 	const struct json *token, *rules;
 	struct json *doc;
 
-	if (context_read(c, e) < 0 || market_get(&c->arena, &c->market, "/.well-known/gavel", &doc, e) < 0)
+	if (context_read(c, e) < 0 ||
+	    market_get(&c->arena, &c->market, "/.well-known/gavel", &doc, e) < 0)
 		return -1;
 	token = json_get(doc, "token");
 	rules = json_get(doc, "rules");
@@ -102,8 +102,8 @@ context_unlock(struct context *c, struct err *e)
 	if (password == NULL && isatty(STDIN_FILENO))
 		password = getpass("Password of the key store: ");
 	if (password == NULL)
-		return err_set(e, &KEYSTORE_PASSWORD,
-			       "no password: set password_file in %s", c->path);
+		return err_set(e, &KEYSTORE_PASSWORD, "no password: set password_file in %s",
+			       c->path);
 	if (keystore_read(c->key_file, password, &c->key, e) < 0)
 		return -1;
 	explicit_bzero(line, sizeof(line));
@@ -142,7 +142,8 @@ struct deployment_doc {
 	const char *manifest;
 };
 static const struct json_field deployment_fields[] = {
-	JSON_STR(struct deployment_doc, name, 64, 0), JSON_ID(struct deployment_doc, order, ID_ORDER),
+	JSON_STR(struct deployment_doc, name, 64, 0),
+	JSON_ID(struct deployment_doc, order, ID_ORDER),
 	JSON_HASH(struct deployment_doc, order_hash, 0),
 	JSON_STR(struct deployment_doc, manifest, JSON_BYTES_MAX, 0), JSON_END
 };
@@ -208,7 +209,8 @@ deployment_find(struct context *c, const char *name, struct deployment *d, struc
 		d->manifest = NULL;
 		if (name != NULL && id_read(ID_ORDER, name, &d->order, e) == 0)
 			return 0;
-		return err_set(e, &DEPLOYMENT_UNKNOWN, "%s: deploy first, or name one with its order id",
+		return err_set(e, &DEPLOYMENT_UNKNOWN,
+			       "%s: deploy first, or name one with its order id",
 			       name != NULL ? name : "none");
 	}
 	text = arena_alloc(&c->arena, JSON_BYTES_MAX);
@@ -234,8 +236,8 @@ gateway_find(struct context *c, const struct address *provider, struct provider_
 	struct sig sig;
 
 	if (market_get(&c->arena, &c->market,
-		       arena_printf(&c->arena, "/v1/providers/%s", address_text(provider, text)), &doc,
-		       e) < 0)
+		       arena_printf(&c->arena, "/v1/providers/%s", address_text(provider, text)),
+		       &doc, e) < 0)
 		return -1;
 	if (json_get(doc, "record") == NULL ||
 	    json_read(&c->arena, json_get(doc, "record"), provider_terms_fields, &terms, e) < 0 ||
@@ -258,19 +260,21 @@ lease_find(struct context *c, const struct deployment *d, struct lease_ref *l, s
 
 	*l = (struct lease_ref){ .order = NULL };
 	id_text(ID_ORDER, &d->order, text);
-	if (market_get(&c->arena, &c->market, arena_printf(&c->arena, "/v1/orders/%s", text), &l->order,
-		       e) < 0)
+	if (market_get(&c->arena, &c->market, arena_printf(&c->arena, "/v1/orders/%s", text),
+		       &l->order, e) < 0)
 		return -1;
 	lease = json_get(l->order, "lease");
 	if (lease == NULL || lease->type != JSON_OBJECT)
 		return err_set(e, &NO_LEASE, "the order is %s", text_of(l->order, "state"));
 	if (market_get(&c->arena, &c->market,
-		       arena_printf(&c->arena, "/v1/leases/%s", text_of(lease, "id")), &l->lease, e) < 0)
+		       arena_printf(&c->arena, "/v1/leases/%s", text_of(lease, "id")), &l->lease,
+		       e) < 0)
 		return -1;
 	l->state = text_of(l->lease, "state");
 	if (hash_read(text_of(l->lease, "hash"), &l->hash, e) < 0 ||
 	    address_read(text_of(l->lease, "provider"), &l->provider, e) < 0 ||
-	    json_read(&c->arena, json_get(l->lease, "terms"), lease_terms_fields, &l->terms, e) < 0 ||
+	    json_read(&c->arena, json_get(l->lease, "terms"), lease_terms_fields, &l->terms, e) <
+		    0 ||
 	    gateway_find(c, &l->provider, &l->gateway, e) < 0)
 		return -1;
 	if (c->has_key)

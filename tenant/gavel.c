@@ -13,10 +13,12 @@ static const struct command commands[] = {
 	  "      --window MS      time for sealed bids, 50 to 600000 (default 400)\n"
 	  "      --open-within S  seconds in which a lease may be opened (default 300)\n"
 	  "      --no-wait        return when the order is posted\n"
-	  "\nexample: gavel deploy web.yaml --deposit 5\n", cmd_deploy },
+	  "\nexample: gavel deploy web.yaml --deposit 5\n",
+	  cmd_deploy },
 	{ "status", "[NAME]", "what a deployment does and costs", "", cmd_status },
 	{ "logs", "[-f] [--tail N] [NAME]", "what the workload printed",
-	  "  -f, --follow   go on until it ends\n      --tail N   the last N lines only\n", cmd_logs },
+	  "  -f, --follow   go on until it ends\n      --tail N   the last N lines only\n",
+	  cmd_logs },
 	{ "exec", "[NAME] -- COMMAND...", "run a command inside",
 	  "\nexample: gavel exec web -- /bin/sh -c 'ls /'\n", cmd_exec },
 	{ "close", "[NAME]", "stop, settle, get the rest back", "", cmd_close },
@@ -26,7 +28,8 @@ static const struct command commands[] = {
 	{ "providers", "", "providers of this market", "", cmd_providers },
 	{ "agent", "[--once]", "countersign usage while it runs",
 	  "      --once     look once at each lease and return\n"
-	  "      --every S  seconds between looks (default 5)\n", cmd_agent },
+	  "      --every S  seconds between looks (default 5)\n",
+	  cmd_agent },
 	{ "wallet", "new|address", "make a key store, show its address", "", cmd_wallet },
 	{ "deposit", "AMOUNT", "put tokens into escrow", "", cmd_deposit },
 	{ "withdraw", "AMOUNT", "take free tokens out of escrow", "", cmd_withdraw },
@@ -74,7 +77,8 @@ distance(const char *a, const char *b)
 		row[0] = (unsigned)i;
 		for (size_t j = 1; j <= lb; j++) {
 			current = row[j];
-			row[j] = MIN(MIN(row[j] + 1, row[j - 1] + 1), previous + (a[i - 1] != b[j - 1]));
+			row[j] = MIN(MIN(row[j] + 1, row[j - 1] + 1),
+				     previous + (a[i - 1] != b[j - 1]));
 			previous = current;
 		}
 	}
@@ -120,12 +124,11 @@ print_error(const struct context *c, const struct err *e)
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = { { "context", required_argument, NULL, 'C' },
-						 { "json", no_argument, NULL, 'j' },
-						 { "quiet", no_argument, NULL, 'q' },
-						 { "version", no_argument, NULL, 'V' },
-						 { "help", no_argument, NULL, 'h' },
-						 { NULL, 0, NULL, 0 } };
+	static const struct option options[] = {
+		{ "context", required_argument, NULL, 'C' }, { "json", no_argument, NULL, 'j' },
+		{ "quiet", no_argument, NULL, 'q' },	     { "version", no_argument, NULL, 'V' },
+		{ "help", no_argument, NULL, 'h' },	     { NULL, 0, NULL, 0 }
+	};
 	static struct context c;
 	const struct command *command;
 	struct err e = ERR_NONE;

@@ -58,8 +58,8 @@ struct deployment {
 };
 int deployment_save(struct context *c, const struct deployment *d, struct err *e) mustcheck;
 /* By name; an order id is taken too. name NULL: the last one saved. */
-int deployment_find(struct context *c, const char *name, struct deployment *d,
-		    struct err *e) mustcheck;
+int
+deployment_find(struct context *c, const char *name, struct deployment *d, struct err *e) mustcheck;
 
 /* The live lease of a deployment, with its provider ready to be called. */
 struct lease_ref {
@@ -79,8 +79,8 @@ int gateway_find(struct context *c, const struct address *provider, struct provi
 const char *text_of(const struct json *object, const char *name);
 int64_t number_of(const struct json *object, const char *name);
 struct amount amount_of(const struct json *object, const char *name);
-const char *money(struct context *c, struct amount amount);  /* "12.50 TUSD" */
-const char *price(struct context *c, struct rate rate);      /* "0.05 TUSD/h, 36.50/month" */
+const char *money(struct context *c, struct amount amount); /* "12.50 TUSD" */
+const char *price(struct context *c, struct rate rate);	    /* "0.05 TUSD/h, 36.50/month" */
 /* A line on stderr, unless quiet. */
 void say(const struct context *c, const char *fmt, ...) printflike(2, 3);
 /* The result with --json. */

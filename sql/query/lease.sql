@@ -44,6 +44,10 @@ with launched as (
 )
 update gavel.orders o set next_at = $4::timestamptz from launched where o.hash = launched.order_hash returning 1 as launched;
 
+-- name: lease_launch_told
+-- args: hash lease
+update gavel.lease set launch_told = true where hash = $1::bytea;
+
 -- name: lease_launch_failed
 -- args: hash lease, address provider, text error, time now
 -- rows: 0..1

@@ -66,7 +66,7 @@ select o.hash, o.id, o.tenant, o.state, o.round, o.failures, o.ends_at, o.cancel
        (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round) as answered,
        l.hash as lease_hash, l.id as lease_id, l.state as lease_state, l.provider, l.rate, l.accept_by,
        l.terms as lease_terms, l.award_sig, l.lease_sig, l.record, l.refused,
-       l.launched_at, l.launch_error, l.released, l.release_sig,
+       l.launched_at, l.launch_told, l.launch_error, l.released, l.release_sig,
        (select count(*) from gavel.intent i where i.lease = l.hash and i.kind = 'open' and i.state in ('pending', 'sent')) as open_pending,
        (select count(*) from gavel.intent i where i.lease = l.hash and i.kind = 'open' and i.state = 'failed') as open_failed,
        (select count(*) from gavel.intent i where i.lease = l.hash and i.kind = 'void' and i.state in ('pending', 'sent')) as void_pending,

@@ -98,6 +98,7 @@ create table gavel.lease (
 	refused     text,                         -- by the winner, with its reason
 	opened_at   timestamptz,
 	launched_at timestamptz,
+	launch_told boolean not null default false,
 	launch_error text,
 	endpoints   jsonb,                        -- where the workload can be reached
 	released    gavel.amount,                 -- the winner's last word

@@ -60,8 +60,10 @@ apply_open(struct sim *s, const struct tx *tx)
 		return SKIP_SIGNATURE;
 	c->nonce_used[tx->order] = true;
 	c->balance[p->tenant] -= p->terms.deposit.units;
-	*lock = (struct lock){ .state = LOCK_OPEN, .deposit = p->terms.deposit.units,
-			       .start = c->time, .up_to = c->time };
+	*lock = (struct lock){ .state = LOCK_OPEN,
+			       .deposit = p->terms.deposit.units,
+			       .start = c->time,
+			       .up_to = c->time };
 	s->ghosts[tx->lease].ever_opened = true;
 	return SKIP_NONE;
 }
@@ -244,8 +246,8 @@ chain_submit(struct sim *s, const struct tx *tx)
 	struct chain *c = &s->chain;
 
 	if (tx->seq >= 64)
-		sim_violation(s, "transaction kind %d of lease %d was tried %u times", (int)tx->kind,
-			      tx->lease, tx->seq);
+		sim_violation(s, "transaction kind %d of lease %d was tried %u times",
+			      (int)tx->kind, tx->lease, tx->seq);
 	if (sim_faults(s) && sim_chance(s, 40))
 		return; /* a node that forgets */
 	for (size_t i = 0; i < c->pool_count; i++)

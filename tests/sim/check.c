@@ -8,10 +8,10 @@
 /* Time for a provider that was down to see the end and stop its container. */
 #define STOP_GRACE (300 * SECOND_US)
 
-#define MUST(s, condition, ...)                         \
-	do {                                            \
-		if (!(condition))                       \
-			sim_violation((s), __VA_ARGS__); \
+#define MUST(s, condition, ...)                                                                    \
+	do {                                                                                       \
+		if (!(condition))                                                                  \
+			sim_violation((s), __VA_ARGS__);                                           \
 	} while (0)
 
 /* ------------------------------------------------------------------ */
@@ -42,7 +42,8 @@ naive_effective(const struct auction_order *o, const struct auction_bid *b)
 }
 
 static bool
-naive_before(const struct auction_order *o, const struct auction_bid *a, const struct auction_bid *b)
+naive_before(const struct auction_order *o, const struct auction_bid *a,
+	     const struct auction_bid *b)
 {
 	u128 ea = naive_effective(o, a), eb = naive_effective(o, b);
 	uint8_t text[2][69];
@@ -63,8 +64,8 @@ naive_before(const struct auction_order *o, const struct auction_bid *a, const s
 
 /* The best valid bid of a kind, not of the owner `not_owner` (NULL: any). */
 static int
-naive_best(const struct auction_order *o, const struct auction_bid *bids, size_t count, bool established,
-	   const struct address *not_owner)
+naive_best(const struct auction_order *o, const struct auction_bid *bids, size_t count,
+	   bool established, const struct address *not_owner)
 {
 	int best = -1;
 
@@ -79,7 +80,8 @@ naive_best(const struct auction_order *o, const struct auction_bid *bids, size_t
 }
 
 static int
-naive_clear(const struct auction_order *o, const struct auction_bid *bids, size_t count, u128 *price)
+naive_clear(const struct auction_order *o, const struct auction_bid *bids, size_t count,
+	    u128 *price)
 {
 	int w = naive_best(o, bids, count, true, NULL);
 	int r = w < 0 ? -1 : naive_best(o, bids, count, true, &bids[w].owner);
@@ -118,10 +120,12 @@ check_award(struct sim *s, int order, const struct auction_order *o, const struc
 		return;
 	}
 	MUST(s, out->end == AUCTION_AWARDED, "order %d: a good bid was not taken", order);
-	MUST(s, out->winner == (size_t)winner, "order %d: bid %zu won, the best is %d", order, out->winner,
-	     winner);
+	MUST(s, out->winner == (size_t)winner, "order %d: bid %zu won, the best is %d", order,
+	     out->winner, winner);
 	MUST(s, out->price.nano == price, "order %d: the price is not the rule's", order);
-	MUST(s, out->price.nano >= bids[winner].floor.nano && out->price.nano <= bids[winner].list.nano,
+	MUST(s,
+	     out->price.nano >= bids[winner].floor.nano &&
+		     out->price.nano <= bids[winner].list.nano,
 	     "order %d: the price is outside the winner's bid", order);
 	MUST(s, out->price.nano <= o->max.nano, "order %d: the price is above the maximum", order);
 }
@@ -130,9 +134,11 @@ check_award(struct sim *s, int order, const struct auction_order *o, const struc
 /* Prices.                                                              */
 
 void
-check_due(struct sim *s, const struct price_lease *l, const struct meter *m, uint32_t elapsed, u128 due)
+check_due(struct sim *s, const struct price_lease *l, const struct meter *m, uint32_t elapsed,
+	  u128 due)
 {
-	u128 full = l->rate.nano * elapsed / 1000000000u, least = l->base.nano * elapsed / 1000000000u;
+	u128 full = l->rate.nano * elapsed / 1000000000u,
+	     least = l->base.nano * elapsed / 1000000000u;
 	u128 most = MIN(full, l->deposit.units);
 	struct price_part parts[6];
 	u128 sum = 0;
@@ -154,7 +160,8 @@ static void
 check_lock(struct sim *s, int i)
 {
 	const struct chain *c = &s->chain;
-	const struct lock *lock = &c->state.lock[i], *before = &c->after[(c->head + 15) % 16].lock[i];
+	const struct lock *lock = &c->state.lock[i],
+			  *before = &c->after[(c->head + 15) % 16].lock[i];
 	struct ghost *g = &s->ghosts[i];
 	const struct row_lease *l = &s->market.leases[i];
 
@@ -165,7 +172,8 @@ check_lock(struct sim *s, int i)
 	MUST(s, lock->refunds == (lock->state == LOCK_CLOSED || lock->state == LOCK_VOIDED),
 	     "lease %d was refunded %u times", i, lock->refunds);
 	if (lock->refunds != 0)
-		MUST(s, lock->refund + lock->paid == lock->deposit, "lease %d: refund is not the rest", i);
+		MUST(s, lock->refund + lock->paid == lock->deposit,
+		     "lease %d: refund is not the rest", i);
 	if (c->head > 0 && before->state == LOCK_OPEN)
 		MUST(s, lock->paid >= before->paid, "lease %d: what was paid fell", i);
 	if (c->head > 0 && (before->state == LOCK_CLOSED || before->state == LOCK_VOIDED))
@@ -187,7 +195,8 @@ check_chain(struct sim *s)
 	for (int i = 0; i < ACCOUNTS; i++) {
 		wallets += c->wallet[i];
 		inside += c->balance[i];
-		MUST(s, c->wallet[i] <= s->supply && c->balance[i] <= s->supply, "account %d is negative", i);
+		MUST(s, c->wallet[i] <= s->supply && c->balance[i] <= s->supply,
+		     "account %d is negative", i);
 	}
 	for (int i = 0; i < s->market.lease_count; i++) {
 		check_lock(s, i);
@@ -219,8 +228,9 @@ check_order(struct sim *s, int i)
 		if (l->order != i)
 			continue;
 		live += !ended;
-		MUST(s, !order_ended(o->state) || s->chain.state.lock[k].state != LOCK_OPEN ||
-				s->now < s->order_ended_at[i] + STOP_GRACE,
+		MUST(s,
+		     !order_ended(o->state) || s->chain.state.lock[k].state != LOCK_OPEN ||
+			     s->now < s->order_ended_at[i] + STOP_GRACE,
 		     "order %d has ended, and lease %d holds its deposit", i, k);
 		MUST(s, l->state != LEASE_FAILED || s->chain.state.lock[k].paid == 0,
 		     "lease %d failed and was paid", k);
@@ -249,8 +259,9 @@ check_lease(struct sim *s, int i)
 	if (!box->running)
 		return;
 	MUST(s, g->ever_opened, "lease %d runs and was never opened", i);
-	MUST(s, g->not_open_since == 0 || s->now < g->not_open_since + STOP_GRACE ||
-			l->state == LEASE_OPENING,
+	MUST(s,
+	     g->not_open_since == 0 || s->now < g->not_open_since + STOP_GRACE ||
+		     l->state == LEASE_OPENING,
 	     "lease %d runs, and has not been open for minutes", i);
 }
 
@@ -263,16 +274,19 @@ check_provider(struct sim *s, int i)
 	for (int k = 0; k < s->market.lease_count; k++) {
 		bool held = p->held[k].state != HELD_NONE && p->held[k].state != HELD_GONE;
 
-		MUST(s, held || s->market.leases[k].provider != i || !s->containers[k].running ||
-				s->now < s->provider_down_until[i],
+		MUST(s,
+		     held || s->market.leases[k].provider != i || !s->containers[k].running ||
+			     s->now < s->provider_down_until[i],
 		     "lease %d runs, and its provider does not know", k);
 		if (!held)
 			continue;
 		need = group_total(&s->plans[s->market.leases[k].order].group);
 		resources_add(&sum, &need);
 	}
-	MUST(s, memcmp(&sum, &p->reserved, sizeof(sum)) == 0, "provider %d: reserved is not what it holds", i);
-	MUST(s, resources_fit(&p->reserved, &p->capacity), "provider %d reserved more than it has", i);
+	MUST(s, memcmp(&sum, &p->reserved, sizeof(sum)) == 0,
+	     "provider %d: reserved is not what it holds", i);
+	MUST(s, resources_fit(&p->reserved, &p->capacity), "provider %d reserved more than it has",
+	     i);
 }
 
 void

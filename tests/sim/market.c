@@ -213,12 +213,15 @@ lease_facts(const struct sim *s, const struct row_lease *l, struct life_facts *f
 	f->launch_by = opened + launch * 3 / 4;
 	f->void_until = opened + launch;
 	f->launched = l->launched;
+	f->launch_told = l->launch_told;
 	f->launch_failed = l->launch_failed;
 	f->voided = final(m, l->voided_block);
 	f->closed = final(m, l->closed_block);
 	/* Seen but not yet final is still under way. */
-	f->void_pending = under_way(&l->intent[INTENT_VOID]) || (l->voided_block != 0 && !f->voided);
-	f->close_pending = under_way(&l->intent[INTENT_CLOSE]) || (l->closed_block != 0 && !f->closed);
+	f->void_pending =
+		under_way(&l->intent[INTENT_VOID]) || (l->voided_block != 0 && !f->voided);
+	f->close_pending =
+		under_way(&l->intent[INTENT_CLOSE]) || (l->closed_block != 0 && !f->closed);
 	f->released = l->released;
 }
 
@@ -251,8 +254,10 @@ send_round(struct sim *s, int order)
 
 	for (int i = 0; i < PROVIDERS; i++)
 		if ((o->invited >> i & 1u) != 0 && !o->bid[i].given && !o->bid[i].declined)
-			sim_put(s, (struct message){ .kind = MSG_ROUND, .from = MARKET,
-						     .to = TENANTS + i, .order = order,
+			sim_put(s, (struct message){ .kind = MSG_ROUND,
+						     .from = MARKET,
+						     .to = TENANTS + i,
+						     .order = order,
 						     .round = o->round });
 }
 
@@ -274,8 +279,11 @@ send_award(struct sim *s, int lease)
 {
 	const struct row_lease *l = &s->market.leases[lease];
 
-	sim_put(s, (struct message){ .kind = MSG_AWARD, .from = MARKET, .to = TENANTS + l->provider,
-				     .order = l->order, .lease = lease });
+	sim_put(s, (struct message){ .kind = MSG_AWARD,
+				     .from = MARKET,
+				     .to = TENANTS + l->provider,
+				     .order = l->order,
+				     .lease = lease });
 }
 
 static void
@@ -310,7 +318,9 @@ bid_of(const struct sim *s, int provider, const struct row_bid *b)
 	return (struct auction_bid){
 		.provider = sim_address(TENANTS + provider),
 		/* Two keys of one owner, and one that is a tenant's. */
-		.owner = sim_address(provider == 2 ? TENANTS + 1 : provider == 4 ? 0 : TENANTS + provider),
+		.owner = sim_address(provider == 2   ? TENANTS + 1
+				     : provider == 4 ? 0
+						     : TENANTS + provider),
 		.floor = b->floor,
 		.list = b->list,
 		.launches = p->launches,
@@ -325,7 +335,9 @@ clear(struct sim *s, int order)
 	static struct auction_outcome out;
 	struct row_order *o = &s->market.orders[order];
 	const struct plan *p = &s->plans[order];
-	struct auction_order ao = { .order = p->hash, .round = o->round, .max = p->terms.maxRate,
+	struct auction_order ao = { .order = p->hash,
+				    .round = o->round,
+				    .max = p->terms.maxRate,
 				    .care_hours = p->care_hours,
 				    .tenant_owner = sim_address(p->tenant) };
 	struct auction_bid bids[PROVIDERS];
@@ -365,7 +377,8 @@ want(struct sim *s, int lease, enum intent_kind kind)
 	struct intent *in = &s->market.leases[lease].intent[kind];
 
 	if (in->state != INTENT_NONE && in->state != INTENT_FAILED)
-		sim_violation(s, "lease %d: an intent of kind %d was asked for twice", lease, (int)kind);
+		sim_violation(s, "lease %d: an intent of kind %d was asked for twice", lease,
+			      (int)kind);
 	in->attempt++;
 	in->state = INTENT_PENDING;
 	in->block = 0;
@@ -398,7 +411,8 @@ end_order(struct sim *s, int order, enum order_state state)
 	struct row_order *o = &s->market.orders[order];
 
 	if (state == ORDER_CANCELLED && o->lease >= 0)
-		SOMETIMES(s->market.leases[o->lease].accepted ? SOME_CANCEL_OPENING : SOME_CANCEL_AWARDED);
+		SOMETIMES(s->market.leases[o->lease].accepted ? SOME_CANCEL_OPENING
+							      : SOME_CANCEL_AWARDED);
 	if (state == ORDER_UNFILLED)
 		SOMETIMES(SOME_UNFILLED);
 	if (state == ORDER_EXPIRED)
@@ -425,6 +439,11 @@ act(struct sim *s, int order, enum life_action action)
 		move_order(s, order, ORDER_LEASED);
 		if (o->failures > 0)
 			SOMETIMES(SOME_FALL_BACK);
+		return;
+	case LIFE_TELL_LAUNCHED:
+		if (s->market.leases[o->lease].launch_told)
+			sim_violation(s, "lease %d: its launch was told twice", o->lease);
+		s->market.leases[o->lease].launch_told = true;
 		return;
 	case LIFE_SEND_VOID:
 		if (s->market.leases[o->lease].launched)
@@ -473,7 +492,8 @@ broadcast(struct sim *s, int lease, enum intent_kind kind)
 	static const enum tx_kind kinds[] = { TX_OPEN, TX_VOID, TX_CLOSE, TX_SETTLE };
 	struct row_lease *l = &s->market.leases[lease];
 	struct intent *in = &l->intent[kind];
-	bool again = in->state == INTENT_SENT && in->block == 0 && s->now >= in->sent_at + 30 * SECOND_US;
+	bool again = in->state == INTENT_SENT && in->block == 0 &&
+		     s->now >= in->sent_at + 30 * SECOND_US;
 
 	if (in->state != INTENT_PENDING && !again)
 		return;
@@ -483,8 +503,13 @@ broadcast(struct sim *s, int lease, enum intent_kind kind)
 	}
 	in->state = INTENT_SENT;
 	in->sent_at = s->now;
-	sim_put_tx(s, (struct tx){ .kind = kinds[kind], .who = MARKET, .order = l->order, .lease = lease,
-				   .seq = in->attempt, .amount = in->amount, .up_to = in->up_to });
+	sim_put_tx(s, (struct tx){ .kind = kinds[kind],
+				   .who = MARKET,
+				   .order = l->order,
+				   .lease = lease,
+				   .seq = in->attempt,
+				   .amount = in->amount,
+				   .up_to = in->up_to });
 }
 
 static void
@@ -573,7 +598,10 @@ take_release(struct sim *s, const struct message *msg)
 static void
 answer(struct sim *s, const struct message *to, enum message_kind kind)
 {
-	sim_put(s, (struct message){ .kind = kind, .from = MARKET, .to = to->from, .order = to->order,
+	sim_put(s, (struct message){ .kind = kind,
+				     .from = MARKET,
+				     .to = to->from,
+				     .order = to->order,
 				     .lease = to->lease });
 }
 

@@ -23,9 +23,11 @@ plan_order(struct sim *s, int i)
 	p->ends_at = p->posts_at + SECOND_US * (wall_t)(60 + sim_random(s, 300));
 	p->window_us = MILLI_US * (wall_t)(400 + sim_random(s, 8000));
 	p->care_hours = (uint32_t)sim_random(s, 5);
-	p->cancel_at = sim_chance(s, 200) ? p->posts_at + MILLI_US * (wall_t)sim_random(s, 60000) : 0;
+	p->cancel_at =
+		sim_chance(s, 200) ? p->posts_at + MILLI_US * (wall_t)sim_random(s, 60000) : 0;
 	/* Some change their mind while the opening's block is still young. */
-	p->closes_after_us = SECOND_US * (wall_t)(sim_chance(s, 150) ? sim_random(s, 8) : 20 + sim_random(s, 900));
+	p->closes_after_us = SECOND_US * (wall_t)(sim_chance(s, 150) ? sim_random(s, 8)
+								     : 20 + sim_random(s, 900));
 	p->signs_for_us = SECOND_US * (wall_t)(sim_chance(s, 250) ? sim_random(s, 200) : 100000);
 	p->service = (struct group_service){
 		.name = "web",
@@ -35,7 +37,8 @@ plan_order(struct sim *s, int i)
 			       .storage_bytes = GIB * (1 + sim_random(s, 5)),
 			       .endpoints = (uint32_t)sim_random(s, 3) },
 	};
-	p->group = (struct group){ .name = "sim", .billing = metered ? "metered" : "reserved",
+	p->group = (struct group){ .name = "sim",
+				   .billing = metered ? "metered" : "reserved",
 				   .services = { &p->service, 1 } };
 	p->terms = (struct order_terms){
 		.tenant = sim_address(p->tenant),
@@ -55,15 +58,18 @@ plan_order(struct sim *s, int i)
 static void
 plan_provider(struct sim *s, int i)
 {
-	static const enum manners all[] = { HONEST, REFUSES, MUTE, DUD, REPORTS_FAILURE, INFLATES, DESERTS };
+	static const enum manners all[] = { HONEST,	     REFUSES,  MUTE,   DUD,
+					    REPORTS_FAILURE, INFLATES, DESERTS };
 	struct provider *p = &s->providers[i];
 
 	p->manners = i == 0 ? HONEST : all[sim_random(s, NELEMS(all))];
 	p->established = i == 0 || sim_chance(s, 750);
 	p->launches = p->established ? (uint32_t)sim_random(s, 200) : 0;
 	p->failures = (uint32_t)sim_random(s, 8);
-	p->capacity = (struct resources){ .cpu_milli = 12000, .memory_bytes = 16 * GIB,
-					  .storage_bytes = 60 * GIB, .endpoints = 12 };
+	p->capacity = (struct resources){ .cpu_milli = 12000,
+					  .memory_bytes = 16 * GIB,
+					  .storage_bytes = 60 * GIB,
+					  .endpoints = 12 };
 	p->card = (struct rate_card){
 		.fixed = { sim_random(s, 6) * RATE_UNIT },
 		.cpu_milli = { 10000000 + sim_random(s, 20000000) },
@@ -90,7 +96,8 @@ parties_begin(struct sim *s)
 static bool
 behaves(const struct sim *s, int provider, int lease, enum manners bad)
 {
-	return sim_faults(s) && s->providers[provider].manners == bad && (lease * 7 + provider) % 3 != 0;
+	return sim_faults(s) && s->providers[provider].manners == bad &&
+	       (lease * 7 + provider) % 3 != 0;
 }
 
 struct price_lease
@@ -137,11 +144,16 @@ tenant_purse(struct sim *s, int tenant)
 	unsigned withdrawals = (unsigned)__builtin_popcountll(c->mined[TX_WITHDRAW][tenant]);
 
 	if (c->wallet[tenant] > 0 && sim_chance(s, 150))
-		chain_submit(s, &(struct tx){ .kind = TX_DEPOSIT, .who = tenant, .seq = deposits,
+		chain_submit(s, &(struct tx){ .kind = TX_DEPOSIT,
+					      .who = tenant,
+					      .seq = deposits,
 					      .amount = c->wallet[tenant] });
 	if (sim_faults(s) && c->balance[tenant] > 0 && sim_chance(s, 15))
-		chain_submit(s, &(struct tx){ .kind = TX_WITHDRAW, .who = tenant, .seq = withdrawals,
-					      .amount = sim_random(s, (uint64_t)c->balance[tenant] + 1) });
+		chain_submit(s, &(struct tx){ .kind = TX_WITHDRAW,
+					      .who = tenant,
+					      .seq = withdrawals,
+					      .amount = sim_random(s, (uint64_t)c->balance[tenant] +
+									      1) });
 }
 
 /* A lease of the tenant's that is open at the head. */
@@ -158,17 +170,25 @@ tenant_lease(struct sim *s, int order, int lease)
 		close_at = MIN(close_at, s->now);
 	if (s->now < close_at && !idle)
 		return;
-	sim_put(s, (struct message){ .kind = MSG_CLOSE, .from = p->tenant,
+	sim_put(s, (struct message){ .kind = MSG_CLOSE,
+				     .from = p->tenant,
 				     .to = TENANTS + s->market.leases[lease].provider,
-				     .order = order, .lease = lease });
+				     .order = order,
+				     .lease = lease });
 	if (s->now < close_at + 90 * SECOND_US && !idle)
 		return;
 	if (lock->stop_at == 0)
-		sim_put_tx(s, (struct tx){ .kind = TX_STOP, .who = p->tenant, .order = order,
-					   .lease = lease, .seq = (p->stops++ / 8) % 64 });
+		sim_put_tx(s, (struct tx){ .kind = TX_STOP,
+					   .who = p->tenant,
+					   .order = order,
+					   .lease = lease,
+					   .seq = (p->stops++ / 8) % 64 });
 	else if (s->chain.state.time > lock->stop_at + p->terms.window)
-		sim_put_tx(s, (struct tx){ .kind = TX_EXPIRE, .who = p->tenant, .order = order,
-					   .lease = lease, .seq = (p->expires++ / 8) % 64 });
+		sim_put_tx(s, (struct tx){ .kind = TX_EXPIRE,
+					   .who = p->tenant,
+					   .order = order,
+					   .lease = lease,
+					   .seq = (p->expires++ / 8) % 64 });
 }
 
 static void
@@ -181,9 +201,15 @@ tenant_tick(struct sim *s, int tenant)
 		if (s->now < p->posts_at)
 			continue;
 		if (!p->acked)
-			sim_put(s, (struct message){ .kind = MSG_ORDER, .from = tenant, .to = MARKET, .order = i });
+			sim_put(s, (struct message){ .kind = MSG_ORDER,
+						     .from = tenant,
+						     .to = MARKET,
+						     .order = i });
 		if (p->cancel_at != 0 && s->now >= p->cancel_at && !p->cancel_acked)
-			sim_put(s, (struct message){ .kind = MSG_CANCEL, .from = tenant, .to = MARKET, .order = i });
+			sim_put(s, (struct message){ .kind = MSG_CANCEL,
+						     .from = tenant,
+						     .to = MARKET,
+						     .order = i });
 	}
 	for (int k = 0; k < s->market.lease_count; k++)
 		if (s->plans[s->market.leases[k].order].tenant == tenant &&
@@ -204,7 +230,8 @@ tenant_countersign(struct sim *s, const struct message *m)
 		return;
 	if (sim_faults(s) && s->now > (wall_t)lock->start * SECOND_US + p->signs_for_us)
 		return;
-	if (m->amount > rate_due(s->market.leases[m->lease].terms.rate, m->up_to - lock->start).units ||
+	if (m->amount >
+		    rate_due(s->market.leases[m->lease].terms.rate, m->up_to - lock->start).units ||
 	    m->amount > lock->deposit) {
 		SOMETIMES(SOME_INFLATED);
 		return;
@@ -216,8 +243,12 @@ tenant_countersign(struct sim *s, const struct message *m)
 	g->payer_signed = m->amount;
 	if (v->provider)
 		g->both_signed = MAX(g->both_signed, m->amount);
-	sim_put(s, (struct message){ .kind = MSG_VOUCHER, .from = p->tenant, .to = m->from,
-				     .order = m->order, .lease = m->lease, .amount = m->amount,
+	sim_put(s, (struct message){ .kind = MSG_VOUCHER,
+				     .from = p->tenant,
+				     .to = m->from,
+				     .order = m->order,
+				     .lease = m->lease,
+				     .amount = m->amount,
 				     .up_to = m->up_to });
 }
 
@@ -234,7 +265,8 @@ void
 tenant_event(struct sim *s, const struct sim_event *e)
 {
 	if (e->kind == EVENT_TENANT) {
-		sim_at(s, s->now + SECOND_US * (wall_t)(4 + sim_random(s, 4)), EVENT_TENANT, e->who);
+		sim_at(s, s->now + SECOND_US * (wall_t)(4 + sim_random(s, 4)), EVENT_TENANT,
+		       e->who);
 		tenant_tick(s, e->who);
 	} else if (e->msg.kind == MSG_ORDER_ACK) {
 		s->plans[e->msg.order].acked = true;
@@ -275,9 +307,13 @@ provider_bid(struct sim *s, int who, const struct message *m)
 		if (sim_faults(s) && sim_chance(s, 20))
 			b->list.nano = b->floor.nano / 2; /* nonsense */
 	}
-	sim_put(s, (struct message){ .kind = b->declined ? MSG_DECLINE : MSG_BID, .from = TENANTS + who,
-				     .to = MARKET, .order = m->order, .round = m->round,
-				     .floor = b->floor, .list = b->list });
+	sim_put(s, (struct message){ .kind = b->declined ? MSG_DECLINE : MSG_BID,
+				     .from = TENANTS + who,
+				     .to = MARKET,
+				     .order = m->order,
+				     .round = m->round,
+				     .floor = b->floor,
+				     .list = b->list });
 }
 
 static void
@@ -285,9 +321,13 @@ provider_say(struct sim *s, int who, int lease, enum message_kind kind)
 {
 	const struct row_held *h = &s->providers[who].held[lease];
 
-	sim_put(s, (struct message){ .kind = kind, .from = TENANTS + who, .to = MARKET,
-				     .order = s->market.leases[lease].order, .lease = lease,
-				     .amount = h->voucher_amount, .up_to = h->voucher_up_to });
+	sim_put(s, (struct message){ .kind = kind,
+				     .from = TENANTS + who,
+				     .to = MARKET,
+				     .order = s->market.leases[lease].order,
+				     .lease = lease,
+				     .amount = h->voucher_amount,
+				     .up_to = h->voucher_up_to });
 }
 
 static void
@@ -355,8 +395,10 @@ provider_launch(struct sim *s, int who, int lease)
 	if (box->running) /* started before a crash took the record */
 		SOMETIMES(SOME_ADOPTED);
 	else
-		*box = (struct container){ .running = true,
-					   .healthy_at = s->now + SECOND_US * (wall_t)(2 + sim_random(s, 20)) };
+		*box = (struct container){
+			.running = true,
+			.healthy_at = s->now + SECOND_US * (wall_t)(2 + sim_random(s, 20))
+		};
 	h->state = HELD_RUNNING;
 }
 
@@ -364,12 +406,15 @@ static struct meter
 read_meter(const struct sim *s, int lease, const struct price_lease *l)
 {
 	const struct container *box = &s->containers[lease];
-	uint32_t seconds = s->now > box->healthy_at ? (uint32_t)((s->now - box->healthy_at) / SECOND_US) : 0;
+	uint32_t seconds =
+		s->now > box->healthy_at ? (uint32_t)((s->now - box->healthy_at) / SECOND_US) : 0;
 
 	return (struct meter){
 		.seconds = seconds,
-		.cpu_milli_seconds = (uint64_t)seconds * l->reserved.cpu_milli * (unsigned)(lease % 12) / 10,
-		.memory_mib_seconds = (uint64_t)seconds * (l->reserved.memory_bytes / MIB) * (unsigned)(lease % 11) / 10,
+		.cpu_milli_seconds =
+			(uint64_t)seconds * l->reserved.cpu_milli * (unsigned)(lease % 12) / 10,
+		.memory_mib_seconds = (uint64_t)seconds * (l->reserved.memory_bytes / MIB) *
+				      (unsigned)(lease % 11) / 10,
 	};
 }
 
@@ -390,26 +435,34 @@ provider_meter(struct sim *s, int who, int lease)
 	if (behaves(s, who, lease, INFLATES)) {
 		due = due * 3 / 2;
 		if (sim_chance(s, 100))
-			chain_submit(s, &(struct tx){ .kind = TX_GRAB, .who = TENANTS + who, .lease = lease,
-						      .order = s->market.leases[lease].order, .amount = due,
-						      .up_to = up_to, .seq = (unsigned)sim_random(s, 64) });
+			chain_submit(s, &(struct tx){ .kind = TX_GRAB,
+						      .who = TENANTS + who,
+						      .lease = lease,
+						      .order = s->market.leases[lease].order,
+						      .amount = due,
+						      .up_to = up_to,
+						      .seq = (unsigned)sim_random(s, 64) });
 	}
 	if (h->claimed > h->voucher_amount + rate_due(l.rate, 150).units) {
 		SOMETIMES(SOME_UNPAID);
 		provider_release(s, who, lease);
 		return;
 	}
-	if (h->voucher_amount >= l.deposit.units || (h->close_asked && !behaves(s, who, lease, DESERTS))) {
+	if (h->voucher_amount >= l.deposit.units ||
+	    (h->close_asked && !behaves(s, who, lease, DESERTS))) {
 		provider_release(s, who, lease);
 		return;
 	}
 	if (sim_chance(s, 500))
 		return;
 	voucher_entry(s, lease, due, up_to)->provider = true;
-	sim_put(s, (struct message){ .kind = MSG_USAGE, .from = TENANTS + who,
+	sim_put(s, (struct message){ .kind = MSG_USAGE,
+				     .from = TENANTS + who,
 				     .to = s->plans[s->market.leases[lease].order].tenant,
-				     .order = s->market.leases[lease].order, .lease = lease,
-				     .amount = due, .up_to = up_to });
+				     .order = s->market.leases[lease].order,
+				     .lease = lease,
+				     .amount = due,
+				     .up_to = up_to });
 	provider_say(s, who, lease, MSG_VOUCHER);
 }
 
@@ -417,7 +470,8 @@ static void
 provider_lease(struct sim *s, int who, int lease)
 {
 	struct row_held *h = &s->providers[who].held[lease];
-	enum lock_state head = s->chain.state.lock[lease].state, final = chain_final(s)->lock[lease].state;
+	enum lock_state head = s->chain.state.lock[lease].state,
+			final = chain_final(s)->lock[lease].state;
 	uint32_t open_by = s->market.leases[lease].terms.openBy;
 	wall_t too_late = ((wall_t)open_by + 120) * SECOND_US;
 
@@ -436,7 +490,8 @@ provider_lease(struct sim *s, int who, int lease)
 		provider_release(s, who, lease);
 	if (h->state == HELD_ACCEPTED)
 		provider_launch(s, who, lease);
-	if (h->state == HELD_RUNNING && !h->launched_acked && s->now >= s->containers[lease].healthy_at)
+	if (h->state == HELD_RUNNING && !h->launched_acked &&
+	    s->now >= s->containers[lease].healthy_at)
 		provider_say(s, who, lease, MSG_LAUNCHED);
 	if (h->state == HELD_RUNNING)
 		provider_meter(s, who, lease);

@@ -42,9 +42,10 @@ static const char *const some_names[SOME_COUNT] = {
 };
 
 static const char *const message_names[] = {
-	"order",  "order_ack",    "cancel",	   "cancel_ack",    "round",	 "bid",	   "decline",
-	"award",  "accept",	  "refuse",	   "launched",	    "launched_ack", "launch_failed",
-	"lease_ask", "lease_failed", "usage",	   "voucher",	    "close",	 "release",
+	"order",    "order_ack",    "cancel",	     "cancel_ack", "round",
+	"bid",	    "decline",	    "award",	     "accept",	   "refuse",
+	"launched", "launched_ack", "launch_failed", "lease_ask",  "lease_failed",
+	"usage",    "voucher",	    "close",	     "release",
 };
 
 /* ------------------------------------------------------------------ */
@@ -339,7 +340,8 @@ main(int argc, char **argv)
 		if (count >= 100)
 			ok(sometimes[i] > 0, "it happened: %s (%llu times)", some_names[i],
 			   (unsigned long long)sometimes[i]);
-	printf("# %llu events, %llu crashes, %llu reorganisations, %llu messages lost, %llu doubled, "
+	printf("# %llu events, %llu crashes, %llu reorganisations, %llu messages lost, %llu "
+	       "doubled, "
 	       "%.1f simulated days\n",
 	       (unsigned long long)sum.events, (unsigned long long)sum.crashes,
 	       (unsigned long long)sum.reorgs, (unsigned long long)sum.lost,

@@ -22,13 +22,13 @@
 #include "lease/price.h"
 
 enum { TENANTS = 4, PROVIDERS = 5, ORDERS = 24, LEASES = 96, BLOCKS = 8192, BLOCK_TXS = 16 };
-#define MARKET (TENANTS + PROVIDERS) /* its account and its address on the wire */
-#define ACCOUNTS (MARKET + 1)
+#define MARKET	      (TENANTS + PROVIDERS) /* its account and its address on the wire */
+#define ACCOUNTS      (MARKET + 1)
 #define CONFIRMATIONS 4 /* deeper than any reorganisation */
-#define REORG_MAX 3
+#define REORG_MAX     3
 
 #define FAULTS_END (35 * 60 * SECOND_US)
-#define DRAIN_END (150 * 60 * SECOND_US)
+#define DRAIN_END  (150 * 60 * SECOND_US)
 
 /* Wrong on purpose: mutants.sh builds with one of these, and the checks must
  * notice. Nothing here is a feature. */
@@ -85,11 +85,11 @@ enum sometimes {
 /* Messages and events.                                                */
 
 enum message_kind {
-	MSG_ORDER,	   /* tenant to market */
+	MSG_ORDER, /* tenant to market */
 	MSG_ORDER_ACK,
 	MSG_CANCEL,
 	MSG_CANCEL_ACK,
-	MSG_ROUND,	   /* market to provider */
+	MSG_ROUND, /* market to provider */
 	MSG_BID,
 	MSG_DECLINE,
 	MSG_AWARD,
@@ -98,12 +98,12 @@ enum message_kind {
 	MSG_LAUNCHED,
 	MSG_LAUNCHED_ACK,
 	MSG_LAUNCH_FAILED,
-	MSG_LEASE_ASK,	   /* provider: what became of it? */
+	MSG_LEASE_ASK, /* provider: what became of it? */
 	MSG_LEASE_FAILED,
-	MSG_USAGE,	   /* provider to tenant */
-	MSG_VOUCHER,	   /* tenant to provider, provider to market */
-	MSG_CLOSE,	   /* tenant to provider */
-	MSG_RELEASE,	   /* provider to market */
+	MSG_USAGE,   /* provider to tenant */
+	MSG_VOUCHER, /* tenant to provider, provider to market */
+	MSG_CLOSE,   /* tenant to provider */
+	MSG_RELEASE, /* provider to market */
 };
 
 struct message {
@@ -129,9 +129,18 @@ struct sim_event {
 /* ------------------------------------------------------------------ */
 /* The chain.                                                          */
 
-enum tx_kind { TX_DEPOSIT, TX_WITHDRAW, TX_OPEN, TX_VOID, TX_SETTLE, TX_CLOSE, TX_STOP, TX_EXPIRE,
-	       TX_GRAB, /* a provider alone settles what it would like */
-	       TX_KINDS };
+enum tx_kind {
+	TX_DEPOSIT,
+	TX_WITHDRAW,
+	TX_OPEN,
+	TX_VOID,
+	TX_SETTLE,
+	TX_CLOSE,
+	TX_STOP,
+	TX_EXPIRE,
+	TX_GRAB, /* a provider alone settles what it would like */
+	TX_KINDS
+};
 
 /* The same kind, subject and seq is the same transaction: mined once. */
 struct tx {
@@ -142,8 +151,20 @@ struct tx {
 	uint32_t up_to;
 };
 
-enum skip { SKIP_NONE, SKIP_EXPIRED, SKIP_NONCE, SKIP_ALREADY, SKIP_FUNDS, SKIP_SIGNATURE,
-	    SKIP_ENDED, SKIP_MOVED, SKIP_LATE, SKIP_EARLY, SKIP_STALE, SKIP_FUTURE };
+enum skip {
+	SKIP_NONE,
+	SKIP_EXPIRED,
+	SKIP_NONCE,
+	SKIP_ALREADY,
+	SKIP_FUNDS,
+	SKIP_SIGNATURE,
+	SKIP_ENDED,
+	SKIP_MOVED,
+	SKIP_LATE,
+	SKIP_EARLY,
+	SKIP_STALE,
+	SKIP_FUTURE
+};
 
 enum lock_state { LOCK_UNKNOWN, LOCK_OPEN, LOCK_CLOSED, LOCK_VOIDED };
 
@@ -171,8 +192,8 @@ struct block {
 };
 
 struct chain {
-	struct chain_state state;	  /* at the head */
-	struct chain_state after[16];	  /* of block n at n % 16 */
+	struct chain_state state;     /* at the head */
+	struct chain_state after[16]; /* of block n at n % 16 */
 	uint32_t head, highest;
 	uint64_t hashes;
 	struct tx pool[512];
@@ -214,7 +235,7 @@ struct row_lease {
 	struct lease_terms terms;
 	enum lease_state state;
 	wall_t accept_by;
-	bool accepted, refused, launched, launch_failed, released;
+	bool accepted, refused, launched, launch_told, launch_failed, released;
 	u128 release_amount, voucher_amount, settled;
 	uint32_t release_up_to, voucher_up_to;
 	uint32_t opened_block, opened_time, voided_block, closed_block;
@@ -225,7 +246,7 @@ struct market {
 	struct row_order orders[ORDERS];
 	struct row_lease leases[LEASES];
 	int lease_count;
-	uint32_t seen;		/* block that the indexer has applied */
+	uint32_t seen; /* block that the indexer has applied */
 	uint64_t seen_hash[16];
 };
 
@@ -274,7 +295,7 @@ struct plan { /* what a tenant will want, fixed when the run begins */
 	uint32_t care_hours;
 	wall_t window_us, posts_at, cancel_at, ends_at;
 	int64_t closes_after_us;
-	int64_t signs_for_us;	/* then it stops countersigning */
+	int64_t signs_for_us; /* then it stops countersigning */
 	bool acked, cancel_acked;
 	unsigned stops, expires;
 };
@@ -289,12 +310,12 @@ struct voucher_seen {
  * verifier of signatures. */
 struct ghost {
 	bool signed_lease, ever_opened, launched_acked;
-	wall_t not_open_since;	/* 0: open, or never was */
+	wall_t not_open_since; /* 0: open, or never was */
 	struct voucher_seen vouchers[1024];
 	size_t voucher_count;
-	u128 both_signed;	/* highest */
-	u128 payer_signed;	/* the tenant's own memory of its last signature */
-	u128 last_voucher;	/* in the market's rows */
+	u128 both_signed;  /* highest */
+	u128 payer_signed; /* the tenant's own memory of its last signature */
+	u128 last_voucher; /* in the market's rows */
 };
 
 struct sim {
@@ -361,8 +382,8 @@ struct price_lease lease_price(const struct sim *s, int lease);
 
 /* check.c */
 void check_world(struct sim *s);
-void check_award(struct sim *s, int order, const struct auction_order *o, const struct auction_bid *bids,
-		 size_t count, const struct auction_outcome *out);
+void check_award(struct sim *s, int order, const struct auction_order *o,
+		 const struct auction_bid *bids, size_t count, const struct auction_outcome *out);
 void check_due(struct sim *s, const struct price_lease *l, const struct meter *m, uint32_t elapsed,
 	       u128 due);
 void check_end(struct sim *s);

@@ -58,12 +58,13 @@ test_writing(void)
 	abi_bytes32(&abi, &h);
 	abi_sig(&abi, &sig);
 	is_str(hex(abi.b, 3), "0x608040", "code first");
-	is_str(hex(abi.b + 3, 32), "0x00000000000000000000000000000000ffffffffffffffffffffffffffffffff",
-	       "2^128 - 1");
+	is_str(hex(abi.b + 3, 32),
+	       "0x00000000000000000000000000000000ffffffffffffffffffffffffffffffff", "2^128 - 1");
 	is_str(hex(abi.b + 35, 32), "0x" ZEROS_12 "aa000000000000000000000000000000000000bb",
 	       "an address stands right");
 	is_str(hex(abi.b + 67, 32),
-	       "0xcc000000000000000000000000000000000000000000000000000000000000dd", "a hash as it is");
+	       "0xcc000000000000000000000000000000000000000000000000000000000000dd",
+	       "a hash as it is");
 	is_int((long long)abi.len, 3 + 3 * 32 + 64, "a signature is two words");
 	for (size_t i = 0; i < 1000; i++)
 		abi_uint(&abi, i);

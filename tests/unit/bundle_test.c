@@ -96,7 +96,6 @@ test_template(void)
 		{ "linux/resources/pids/limit", "64" },
 		{ "linux/cgroupsPath", "gavel-a/x" },
 		{ "linux/seccomp/defaultAction", "SCMP_ACT_ERRNO" },
-		{ "process/apparmorProfile", "(nothing)" },
 		{ "hooks", "(nothing)" },
 	};
 	static const char *const sets[] = { "bounding", "effective", "inheritable", "permitted",

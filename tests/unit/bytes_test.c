@@ -41,10 +41,10 @@ test_hex(void)
 		const char *text;
 		bool good;
 	} cases[] = {
-		{ "0x0102ff", true },  { "0102FF", true },	 { "0X0102ff", true }, { "", false },
-		{ "0x", false },       { "0x0102f", false },	 { "0x0102ff0", false },
-		{ "0x0102ff00", false },{ "0x0102fg", false },	 { "0x 102ff", false },
-		{ "x0102ff", false },  { "0x0x0102", false },
+		{ "0x0102ff", true },	{ "0102FF", true },	 { "0X0102ff", true },
+		{ "", false },		{ "0x", false },	 { "0x0102f", false },
+		{ "0x0102ff0", false }, { "0x0102ff00", false }, { "0x0102fg", false },
+		{ "0x 102ff", false },	{ "x0102ff", false },	 { "0x0x0102", false },
 	};
 	uint8_t b[3];
 
@@ -97,12 +97,17 @@ test_base64(void)
 	static const struct {
 		const char *plain, *text, *url;
 	} good[] = {
-		{ "", "", "" },		      { "f", "Zg==", "Zg" },	     { "fo", "Zm8=", "Zm8" },
-		{ "foo", "Zm9v", "Zm9v" },    { "foob", "Zm9vYg==", "Zm9vYg" },
-		{ "fooba", "Zm9vYmE=", "Zm9vYmE" }, { "foobar", "Zm9vYmFy", "Zm9vYmFy" },
+		{ "", "", "" },
+		{ "f", "Zg==", "Zg" },
+		{ "fo", "Zm8=", "Zm8" },
+		{ "foo", "Zm9v", "Zm9v" },
+		{ "foob", "Zm9vYg==", "Zm9vYg" },
+		{ "fooba", "Zm9vYmE=", "Zm9vYmE" },
+		{ "foobar", "Zm9vYmFy", "Zm9vYmFy" },
 		{ "\xfb\xff\xfe", "+//+", "-__-" },
 	};
-	static const char *const bad[] = { "Z", "Zm9vY", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", "Zg=a", "*" };
+	static const char *const bad[] = { "Z",	   "Zm9vY",  "Zh==", "Zm9=",
+					   "Zm 9", "Zm9v\n", "Zg=a", "*" };
 	struct arena a;
 	struct err e = ERR_NONE;
 	uint8_t *b;
@@ -114,8 +119,8 @@ test_base64(void)
 
 		is_str(base64_text(&a, good[i].plain, len), good[i].text, "base64");
 		is_str(base64url_text(&a, good[i].plain, len), good[i].url, "base64url");
-		ok(base64_read(&a, good[i].text, strlen(good[i].text), &b, &n, &e) == 0 && n == len &&
-			   memcmp(b, good[i].plain, n) == 0,
+		ok(base64_read(&a, good[i].text, strlen(good[i].text), &b, &n, &e) == 0 &&
+			   n == len && memcmp(b, good[i].plain, n) == 0,
 		   "\"%s\" reads back", good[i].text);
 		ok(base64_read(&a, good[i].url, strlen(good[i].url), &b, &n, &e) == 0 && n == len &&
 			   memcmp(b, good[i].plain, n) == 0,
@@ -123,7 +128,8 @@ test_base64(void)
 	}
 	for (size_t i = 0; i < NELEMS(bad); i++) {
 		e = (struct err)ERR_NONE;
-		ok(base64_read(&a, bad[i], strlen(bad[i]), &b, &n, &e) < 0 && e.code == &ERR_BAD_DATA,
+		ok(base64_read(&a, bad[i], strlen(bad[i]), &b, &n, &e) < 0 &&
+			   e.code == &ERR_BAD_DATA,
 		   "base64 case %zu is refused", i);
 	}
 	arena_release(&a);

@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * chain_test.c - one lease from opening to closing on a real chain: Foundry's
- * anvil as a child, the compiled contract of lease/contracts/out, and nothing but
- * our own code to sign and send. Run from the root; skipped where either is
+ * anvil as a child, the contracts that lease/contracts/build.sh made, and nothing
+ * but our own code to sign and send. Run from the root; skipped where either is
  * missing.
  */
 #include <arpa/inet.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -18,8 +16,12 @@
 #include "lease/evm.h"
 #include "tests/unit/tap.h"
 
+#ifdef __aarch64__
+#define ANVIL "lease/contracts/node_modules/@foundry-rs/anvil-linux-arm64/bin/anvil"
+#else
 #define ANVIL "lease/contracts/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil"
-#define OUT "lease/contracts/out/"
+#endif
+#define CODE_MAX ((size_t)64 * 1024)
 
 static struct arena arena;
 static struct evm evm;
@@ -64,39 +66,32 @@ anvil_start(void)
 	return pid;
 }
 
-/* The creation code in a compiler artifact; data NULL: there is none. */
+/* Creation code, in hex; b NULL: there is none. */
 static struct calldata
-code_of(const char *path)
+code_of(const char *name)
 {
-	static const char start[] = "\"bytecode\":{\"object\":\"0x";
-	size_t max = 4 * 1024 * 1024, len;
-	char *text = arena_alloc(&arena, max), *at, *end;
-	FILE *f = fopen(path, "re");
+	char *text = arena_alloc(&arena, 2 * CODE_MAX + 2);
+	FILE *f = fopen(arena_printf(&arena, "build/contracts/%s.bin", name), "re");
+	uint8_t *bytes = arena_alloc(&arena, CODE_MAX);
 	struct err e = ERR_NONE;
-	uint8_t *bytes;
+	size_t len;
 
 	if (f == NULL)
 		return (struct calldata){ NULL, 0 };
-	len = fread(text, 1, max - 1, f);
+	len = fread(text, 1, 2 * CODE_MAX, f);
 	fclose(f);
 	text[len] = '\0';
-	at = strstr(text, start);
-	end = at != NULL ? strchr(at + strlen(start), '"') : NULL;
-	if (end == NULL)
-		return (struct calldata){ NULL, 0 };
-	at += strlen(start);
-	*end = '\0';
-	len = strlen(at) / 2;
-	bytes = arena_alloc(&arena, len + 1);
-	if (len == 0 || hex_read(at, bytes, len, &e) < 0)
-		return (struct calldata){ NULL, 0 };
+	text[strcspn(text, "\n")] = '\0';
+	len = strlen(text) / 2;
+	if (len == 0 || hex_read(text, bytes, len, &e) < 0)
+		fatal("%s.bin: %s", name, e.text);
 	return (struct calldata){ bytes, len };
 }
 
 /* Sends; NULL `refusal`: must succeed, else must be refused with these words. */
 static struct evm_receipt
 transact(const char *what, const struct key *key, const struct address *to, struct calldata data,
-     const char *refusal)
+	 const char *refusal)
 {
 	struct evm_receipt receipt = { .found = false };
 	struct err e = ERR_NONE;
@@ -227,8 +222,8 @@ test_deploy(struct calldata token_code, struct calldata escrow_code)
 	   "both have the same domain");
 	ok(view_uint(&escrow, escrow_view(&arena, "minWindow")) == 10, "its shortest window");
 	ok(evm_deploy_now(&arena, &evm, &market,
-			  escrow_create(&arena, escrow_code.b, escrow_code.len, &token, 9), &receipt,
-			  &e) < 0 &&
+			  escrow_create(&arena, escrow_code.b, escrow_code.len, &token, 9),
+			  &receipt, &e) < 0 &&
 		   e.code == &EVM_REFUSED && strstr(e.text, "BadTerms") != NULL,
 	   "a window too short: %s", e.text);
 	return true;
@@ -243,29 +238,37 @@ test_money(void)
 
 	transact("mint", &market, &token, token_mint(&arena, &tenant.address, hundred), NULL);
 	transact("deposit before approve", &tenant, &escrow,
-	     escrow_deposit(&arena, &tenant.address, hundred), "BadToken");
+		 escrow_deposit(&arena, &tenant.address, hundred), "BadToken");
 	transact("approve", &tenant, &token, token_approve(&arena, &escrow, hundred), NULL);
 	receipt = transact("deposit", &tenant, &escrow,
-		       escrow_deposit(&arena, &tenant.address, hundred), NULL);
+			   escrow_deposit(&arena, &tenant.address, hundred), NULL);
 	ev = event_in(&receipt, ESCROW_DEPOSITED);
 	ok(address_equal(&ev.account, &tenant.address) && ev.amount.units == hundred.units,
 	   "Deposited");
 	ok(view_uint(&escrow, escrow_balance_of(&arena, &tenant.address)) == hundred.units,
 	   "the balance");
-	ok(view_uint(&token, token_balance_of(&arena, &tenant.address)) == 0, "the tokens are gone");
+	ok(view_uint(&token, token_balance_of(&arena, &tenant.address)) == 0,
+	   "the tokens are gone");
 	transact("withdraw too much", &tenant, &escrow,
-	     escrow_withdraw(&arena, &tenant.address, (struct amount){ hundred.units + 1 }),
-	     "NoFunds");
+		 escrow_withdraw(&arena, &tenant.address, (struct amount){ hundred.units + 1 }),
+		 "NoFunds");
 }
 
 static struct opening
 opening_make(uint64_t nonce)
 {
 	struct opening o = {
-		.order = { .tenant = tenant.address, .group = { { 1 } },
-			   .maxRate = { 5000u * (u128)RATE_UNIT }, .baseBps = 5000,
-			   .deposit = { 50 * 1000000 }, .openBy = chain_time() + 600, .window = 60,
-			   .launch = 30, .auctioneer = market.address, .feeBps = 100, .nonce = nonce },
+		.order = { .tenant = tenant.address,
+			   .group = { { 1 } },
+			   .maxRate = { 5000u * (u128)RATE_UNIT },
+			   .baseBps = 5000,
+			   .deposit = { 50 * 1000000 },
+			   .openBy = chain_time() + 600,
+			   .window = 60,
+			   .launch = 30,
+			   .auctioneer = market.address,
+			   .feeBps = 100,
+			   .nonce = nonce },
 		.record = { { 2 } },
 	};
 	struct award_terms award;
@@ -286,7 +289,8 @@ lease_state(const struct hash *id)
 	const uint8_t *out;
 	size_t len;
 
-	if (evm_call_now(&arena, &evm, &escrow, escrow_lease_state(&arena, id), &out, &len, &e) < 0 ||
+	if (evm_call_now(&arena, &evm, &escrow, escrow_lease_state(&arena, id), &out, &len, &e) <
+		    0 ||
 	    !escrow_lease_read(out, len, &l))
 		fatal("lease state: %s", e.text);
 	return l;
@@ -308,9 +312,10 @@ test_lease(void)
 
 	two[0] = two[1] = o;
 	two[1].tenant_sig.b[5] ^= 1;
-	transact("with a bad signature", &tenant, &escrow, escrow_open(&arena, &two[1]), "BadTenantSig");
+	transact("with a bad signature", &tenant, &escrow, escrow_open(&arena, &two[1]),
+		 "BadTenantSig");
 	receipt = transact("open, and again with a bad signature", &tenant, &escrow,
-		       escrow_open_many(&arena, two, 2), NULL);
+			   escrow_open_many(&arena, two, 2), NULL);
 	ev = event_in(&receipt, ESCROW_OPENED);
 	ok(hash_equal(&ev.lease, &id) && hash_equal(&ev.order, &o.lease.order) &&
 		   ev.rate.nano == o.lease.rate.nano && ev.amount.units == o.order.deposit.units,
@@ -318,8 +323,10 @@ test_lease(void)
 	ev = event_in(&receipt, ESCROW_SKIPPED);
 	is_str(escrow_reason(ev.reason), "NonceUsed", "Skipped");
 	transact("open again", &tenant, &escrow, escrow_open(&arena, &o), "NonceUsed");
-	ok(view_uint(&escrow, escrow_nonce_used(&arena, &tenant.address, 7)) == 1, "nonce 7 is used");
-	ok(view_uint(&escrow, escrow_nonce_used(&arena, &tenant.address, 8)) == 0, "nonce 8 is not");
+	ok(view_uint(&escrow, escrow_nonce_used(&arena, &tenant.address, 7)) == 1,
+	   "nonce 7 is used");
+	ok(view_uint(&escrow, escrow_nonce_used(&arena, &tenant.address, 8)) == 0,
+	   "nonce 8 is not");
 
 	time_passes(100);
 	voucher.upTo = chain_time();
@@ -335,28 +342,33 @@ test_lease(void)
 		   state.stop_at == 0,
 	   "its state");
 
-	transact("stop by the provider", &provider, &escrow, escrow_of_lease(&arena, "stop", &o.lease),
-	     "NotTenant");
-	transact("top up", &tenant, &escrow, escrow_top_up(&arena, &o.lease, (struct amount){ 5 }), NULL);
+	transact("stop by the provider", &provider, &escrow,
+		 escrow_of_lease(&arena, "stop", &o.lease), "NotTenant");
+	transact("top up", &tenant, &escrow, escrow_top_up(&arena, &o.lease, (struct amount){ 5 }),
+		 NULL);
 	time_passes(10);
 	receipt = transact("claim", &provider, &escrow,
-		       escrow_claim(&arena, &o.lease, (struct amount){ AMOUNT_MAX }), NULL);
+			   escrow_claim(&arena, &o.lease, (struct amount){ AMOUNT_MAX }), NULL);
 	ev = event_in(&receipt, ESCROW_CLAIMED);
 	ok(hash_equal(&ev.lease, &id) && address_equal(&ev.provider, &provider.address) &&
 		   ev.payable_at == chain_time() + o.order.window,
 	   "Claimed");
-	receipt = transact("stop", &tenant, &escrow, escrow_of_lease(&arena, "stop", &o.lease), NULL);
+	receipt =
+		transact("stop", &tenant, &escrow, escrow_of_lease(&arena, "stop", &o.lease), NULL);
 	ev = event_in(&receipt, ESCROW_STOPPED);
 	ok(ev.stop_at == chain_time() && lease_state(&id).stop_at == ev.stop_at, "Stopped");
 
-	c = (struct closing){ o.lease, voucher, { { 0 } }, sign(&provider, release_hash(&release)) };
+	c = (struct closing){
+		o.lease, voucher, { { 0 } }, sign(&provider, release_hash(&release))
+	};
 	receipt = transact("close", &market, &escrow, escrow_close_many(&arena, &c, 1), NULL);
 	ev = event_in(&receipt, ESCROW_CLOSED);
-	ok(ev.paid.units == 90000 && ev.refund.units == o.order.deposit.units + 5 - 90000, "Closed");
+	ok(ev.paid.units == 90000 && ev.refund.units == o.order.deposit.units + 5 - 90000,
+	   "Closed");
 	ok(view_uint(&escrow, escrow_balance_of(&arena, &provider.address)) == 89100,
 	   "the provider has it");
 	transact("withdraw", &provider, &escrow,
-	     escrow_withdraw(&arena, &provider.address, (struct amount){ 89100 }), NULL);
+		 escrow_withdraw(&arena, &provider.address, (struct amount){ 89100 }), NULL);
 }
 
 static void
@@ -380,8 +392,9 @@ test_void_and_cancel(void)
 static void
 test_logs(void)
 {
-	static const char want[] = "Deposited Opened Skipped Settled ToppedUp Claimed Stopped Closed "
-				   "Withdrawn Opened Voided Cancelled ";
+	static const char want[] =
+		"Deposited Opened Skipped Settled ToppedUp Claimed Stopped Closed "
+		"Withdrawn Opened Voided Cancelled ";
 	const char *got = "";
 	struct err e = ERR_NONE;
 	struct json *result;
@@ -411,12 +424,14 @@ test_no_gas(void)
 
 	key_new(&poor);
 	ok(evm_send_now(&arena, &evm, &poor, &token,
-			token_mint(&arena, &poor.address, (struct amount){ 1 }), &receipt, &e) < 0 &&
+			token_mint(&arena, &poor.address, (struct amount){ 1 }), &receipt,
+			&e) < 0 &&
 		   e.code == &EVM_UNFUNDED,
 	   "an account without ether: %s", e.text);
 	evm.fee_max = 1;
 	ok(evm_send_now(&arena, &evm, &tenant, &token,
-			token_mint(&arena, &poor.address, (struct amount){ 1 }), &receipt, &e) < 0 &&
+			token_mint(&arena, &poor.address, (struct amount){ 1 }), &receipt,
+			&e) < 0 &&
 		   e.code == &EVM_UNDERPRICED,
 	   "fees above what the settings allow: %s", e.text);
 	key_release(&poor);
@@ -429,8 +444,8 @@ main(void)
 	pid_t anvil;
 
 	arena_init(&arena, 0);
-	token_code = code_of(OUT "TestToken.sol/TestToken.json");
-	escrow_code = code_of(OUT "Escrow.sol/Escrow.json");
+	token_code = code_of("TestToken");
+	escrow_code = code_of("Escrow");
 	if (access(ANVIL, X_OK) != 0 || token_code.b == NULL || escrow_code.b == NULL) {
 		puts("1..0 # SKIP anvil or the compiled contract is missing");
 		arena_release(&arena);

@@ -21,12 +21,13 @@ must_read(const char *text, void *out, size_t len)
 
 /* Settled of amount 5, credited 6, fee 7, up to 8. */
 static struct hash topics[4];
-static uint8_t data[5 * 32];
+static uint8_t data[6 * 32];
 
 static void
 settled(void)
 {
-	topics[0] = abi_topic("Settled(bytes32,address,address,address,uint96,uint96,uint96,uint32)");
+	topics[0] =
+		abi_topic("Settled(bytes32,address,address,address,uint96,uint96,uint96,uint32)");
 	memset(topics + 1, 0, 3 * sizeof(topics[0]));
 	topics[1].b[0] = 1;
 	topics[2].b[31] = 2;
@@ -42,7 +43,7 @@ test_event(void)
 	struct escrow_event ev;
 
 	settled();
-	ok(escrow_event_read(topics, 4, data, sizeof(data), &ev), "an event is read");
+	ok(escrow_event_read(topics, 4, data, 5 * 32, &ev), "an event is read");
 	is_str(escrow_event_name(ev.kind), "Settled", "its name");
 	ok(ev.lease.b[0] == 1 && ev.tenant.b[19] == 2 && ev.provider.b[19] == 3 &&
 		   ev.auctioneer.b[19] == 4,
@@ -57,12 +58,13 @@ test_bad_events(void)
 	static const struct {
 		const char *what;
 		size_t topics, len;
-		int topic, at;	/* byte `at` of that topic, -1: of the data, gets 0xff */
+		int topic, at; /* byte `at` of that topic, -1: of the data, gets 0xff */
 	} cases[] = {
 		{ "a topic missing", 3, 160, 0, -1 },
 		{ "no topic", 0, 160, 0, -1 },
 		{ "a word missing", 4, 128, 0, -1 },
 		{ "half a word missing", 4, 144, 0, -1 },
+		{ "a word more", 4, 192, 0, -1 },
 		{ "another event", 4, 160, 0, 0 },
 		{ "a tenant of more than 20 bytes", 4, 160, 2, 11 },
 		{ "a provider of more than 20 bytes", 4, 160, 3, 0 },
@@ -99,8 +101,10 @@ test_skipped(void)
 	   "a skipped entry names its lease");
 	is_str(escrow_reason(ev.reason), "BadTenantSig", "and its reason");
 	word[4] = 1;
-	ok(!escrow_event_read(skipped, 2, word, sizeof(word), &ev), "more than four bytes are none");
-	ok(escrow_reason((const uint8_t[4]){ 1, 2, 3, 4 }) == NULL, "an unknown reason has no name");
+	ok(!escrow_event_read(skipped, 2, word, sizeof(word), &ev),
+	   "more than four bytes are none");
+	ok(escrow_reason((const uint8_t[4]){ 1, 2, 3, 4 }) == NULL,
+	   "an unknown reason has no name");
 }
 
 static void

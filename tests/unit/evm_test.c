@@ -18,7 +18,7 @@ static struct arena arena;
 /* ------------------------------------------------------------------ */
 /* Pure.                                                               */
 
-#define REPLY(rest) "{\"jsonrpc\":\"2.0\",\"id\":1," rest "}"
+#define REPLY(rest)    "{\"jsonrpc\":\"2.0\",\"id\":1," rest "}"
 #define ERROR(message) REPLY("\"error\":{\"code\":-32000,\"message\":\"" message "\"}")
 
 static void
@@ -52,7 +52,8 @@ test_results(void)
 		  &EVM_REFUSED, "NoFunds" },
 		{ REPLY("\"error\":{\"code\":3,\"message\":\"no\",\"data\":\"0x43f9e1\"}"),
 		  &EVM_REFUSED, "no" },
-		{ REPLY("\"error\":{\"code\":3,\"message\":\"no\",\"data\":{}}"), &EVM_REFUSED, "no" },
+		{ REPLY("\"error\":{\"code\":3,\"message\":\"no\",\"data\":{}}"), &EVM_REFUSED,
+		  "no" },
 		{ REPLY("\"error\":{}"), &EVM_NODE, "?" },
 	};
 
@@ -119,8 +120,8 @@ test_bytes(void)
 	static const struct {
 		const char *text;
 		long long want;
-	} cases[] = { { "\"0x\"", 0 },	   { "\"0xff00\"", 2 }, { "\"0xf\"", -1 }, { "\"\"", -1 },
-		      { "\"ff00\"", -1 }, { "\"0xzz\"", -1 },  { "5", -1 },	   { "null", -1 } };
+	} cases[] = { { "\"0x\"", 0 },	  { "\"0xff00\"", 2 }, { "\"0xf\"", -1 }, { "\"\"", -1 },
+		      { "\"ff00\"", -1 }, { "\"0xzz\"", -1 },  { "5", -1 },	  { "null", -1 } };
 
 	for (size_t i = 0; i < NELEMS(cases); i++) {
 		struct err e = ERR_NONE;
@@ -135,15 +136,17 @@ test_bytes(void)
 
 #define H(digit) "\"0x" digit "00000000000000000000000000000000000000000000000000000000000000\""
 #define LOG                                                                                        \
-	"{\"address\":\"0x1111111111111111111111111111111111111111\",\"topics\":[" H("aa") "],"    \
-	"\"data\":\"0x01\",\"blockNumber\":\"0x5\",\"logIndex\":\"0x2\",\"blockHash\":" H("bb")    \
-	",\"transactionHash\":" H("cc") ",\"removed\":false,\"blockTimestamp\":\"0x1\"}"
+	"{\"address\":\"0x1111111111111111111111111111111111111111\",\"topics\":[" H(              \
+		"aa") "],"                                                                         \
+		      "\"data\":\"0x01\",\"blockNumber\":\"0x5\",\"logIndex\":\"0x2\","            \
+		      "\"blockHash\":" H("bb") ",\"transactionHash\":" H(                          \
+			      "cc") ",\"removed\":false,\"blockTimestamp\":\"0x1\"}"
 #define RECEIPT                                                                                    \
-	"{\"status\":\"0x1\",\"blockNumber\":\"0x5\",\"gasUsed\":\"0x5208\",\"blockHash\":" H("bb") \
-	",\"contractAddress\":null,\"logs\":[" LOG "]}"
+	"{\"status\":\"0x1\",\"blockNumber\":\"0x5\",\"gasUsed\":\"0x5208\",\"blockHash\":" H(     \
+		"bb") ",\"contractAddress\":null,\"logs\":[" LOG "]}"
 #define BLOCK                                                                                      \
-	"{\"number\":\"0x5\",\"timestamp\":\"0x6\",\"hash\":" H("bb") ",\"parentHash\":" H("dd")   \
-	",\"baseFeePerGas\":\"0x7\"}"
+	"{\"number\":\"0x5\",\"timestamp\":\"0x6\",\"hash\":" H("bb") ",\"parentHash\":" H(        \
+		"dd") ",\"baseFeePerGas\":\"0x7\"}"
 
 static const struct json *
 edited(const char *text, const char *from, const char *to)
@@ -152,7 +155,8 @@ edited(const char *text, const char *from, const char *to)
 
 	if (at == NULL)
 		fatal("the case edits nothing: %s", from);
-	return json(arena_printf(&arena, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)));
+	return json(
+		arena_printf(&arena, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)));
 }
 
 static void
@@ -207,8 +211,9 @@ test_bad_objects(void)
 	for (size_t i = 0; i < NELEMS(logs); i++) {
 		struct err e = ERR_NONE;
 
-		ok(rpc_logs_read(&arena, edited("[" LOG "]", logs[i].from, logs[i].to), &out, &count,
-				 &e) < 0 && e.code == &EVM_BAD_REPLY,
+		ok(rpc_logs_read(&arena, edited("[" LOG "]", logs[i].from, logs[i].to), &out,
+				 &count, &e) < 0 &&
+			   e.code == &EVM_BAD_REPLY,
 		   "log with %s: %s", logs[i].to, e.text);
 	}
 	for (size_t i = 0; i < NELEMS(blocks); i++) {
@@ -227,9 +232,10 @@ test_fees(void)
 		const char *text;
 		uint64_t tip, max_fee; /* 0: refused */
 	} cases[] = {
-		{ "{\"baseFeePerGas\":[\"0x1\",\"0x64\"],\"reward\":[[\"0x3b9aca00\"]]}", 1000000000,
-		  1000000200 },
-		{ "{\"baseFeePerGas\":[\"0x64\"],\"reward\":[[\"0x0\"],[\"0x0\"]]}", 1000000, 1000200 },
+		{ "{\"baseFeePerGas\":[\"0x1\",\"0x64\"],\"reward\":[[\"0x3b9aca00\"]]}",
+		  1000000000, 1000000200 },
+		{ "{\"baseFeePerGas\":[\"0x64\"],\"reward\":[[\"0x0\"],[\"0x0\"]]}", 1000000,
+		  1000200 },
 		{ "{\"baseFeePerGas\":[\"0x64\"]}", 1000000, 1000200 },
 		/* the middle of the blocks that had any */
 		{ "{\"baseFeePerGas\":[\"0x0\"],\"reward\":[[\"0x5f5e100\"],[\"0x0\"],[\"0x1\"],"
@@ -277,7 +283,8 @@ test_requests(void)
 	   "a call");
 	ok(strstr(rpc_gas(&arena, NULL, NULL, data), "[{\"data\":\"0x0102\"}]") != NULL,
 	   "an estimate of a creation");
-	ok(strstr(rpc_logs(&arena, &a, 1, 16), "\"fromBlock\":\"0x1\",\"toBlock\":\"0x10\"") != NULL,
+	ok(strstr(rpc_logs(&arena, &a, 1, 16), "\"fromBlock\":\"0x1\",\"toBlock\":\"0x10\"") !=
+		   NULL,
 	   "logs");
 	ok(strstr(rpc_fee_history(&arena), "[\"0x14\",\"latest\",[50]]") != NULL, "fee history");
 }
@@ -309,16 +316,14 @@ node_serve(int listening, const char *reply)
 static struct node
 node_start(int status, const char *body)
 {
-	struct sockaddr_in in = { .sin_family = AF_INET,
-				  .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
 	socklen_t len = sizeof(in);
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
-	const char *reply = body == NULL
-				    ? NULL
-				    : arena_printf(&arena,
-						   "HTTP/1.1 %d X\r\ncontent-length: %zu\r\n"
-						   "connection: close\r\n\r\n%s",
-						   status, strlen(body), body);
+	const char *reply = body == NULL ? NULL
+					 : arena_printf(&arena,
+							"HTTP/1.1 %d X\r\ncontent-length: %zu\r\n"
+							"connection: close\r\n\r\n%s",
+							status, strlen(body), body);
 	struct node node;
 
 	if (bind(fd, (struct sockaddr *)&in, sizeof(in)) < 0 || listen(fd, 16) < 0 ||
@@ -350,12 +355,30 @@ static const struct endpoints {
 } endpoint_cases[] = {
 	{ "the first answers", { { 200, REPLY("\"result\":\"0x7\"") }, { 200, "" } }, NULL, 0 },
 	{ "the first hangs up", { { 200, NULL }, { 200, REPLY("\"result\":\"0x7\"") } }, NULL, 1 },
-	{ "the first is overloaded", { { 503, "" }, { 200, REPLY("\"result\":\"0x7\"") } }, NULL, 1 },
-	{ "the first limits us", { { 429, REPLY("\"result\":\"0x8\"") }, { 200, REPLY("\"result\":\"0x7\"") } }, NULL, 1 },
-	{ "the first is no node", { { 404, "<html>" }, { 200, REPLY("\"result\":\"0x7\"") } }, NULL, 1 },
-	{ "the first is confused", { { 200, ERROR("internal error") }, { 200, REPLY("\"result\":\"0x7\"") } }, NULL, 1 },
-	{ "a refusal is final", { { 200, ERROR("execution reverted") }, { 200, REPLY("\"result\":\"0x7\"") } }, &EVM_REFUSED, 0 },
-	{ "a refusal with status 400", { { 400, ERROR("execution reverted") }, { 200, "" } }, &EVM_REFUSED, 0 },
+	{ "the first is overloaded",
+	  { { 503, "" }, { 200, REPLY("\"result\":\"0x7\"") } },
+	  NULL,
+	  1 },
+	{ "the first limits us",
+	  { { 429, REPLY("\"result\":\"0x8\"") }, { 200, REPLY("\"result\":\"0x7\"") } },
+	  NULL,
+	  1 },
+	{ "the first is no node",
+	  { { 404, "<html>" }, { 200, REPLY("\"result\":\"0x7\"") } },
+	  NULL,
+	  1 },
+	{ "the first is confused",
+	  { { 200, ERROR("internal error") }, { 200, REPLY("\"result\":\"0x7\"") } },
+	  NULL,
+	  1 },
+	{ "a refusal is final",
+	  { { 200, ERROR("execution reverted") }, { 200, REPLY("\"result\":\"0x7\"") } },
+	  &EVM_REFUSED,
+	  0 },
+	{ "a refusal with status 400",
+	  { { 400, ERROR("execution reverted") }, { 200, "" } },
+	  &EVM_REFUSED,
+	  0 },
 	{ "both hang up", { { 200, NULL }, { 200, NULL } }, &ERR_UNREACHABLE, 0 },
 	{ "both are no nodes", { { 200, "x" }, { 200, "y" } }, &EVM_BAD_REPLY, 0 },
 };
@@ -387,8 +410,8 @@ test_chain(void)
 	struct evm none = { .chain_id = 8 };
 	struct err e = ERR_NONE;
 
-	ok(evm_check_chain(&arena, &evm, &e) < 0 && e.code == &EVM_WRONG_CHAIN,
-	   "another chain: %s", e.text);
+	ok(evm_check_chain(&arena, &evm, &e) < 0 && e.code == &EVM_WRONG_CHAIN, "another chain: %s",
+	   e.text);
 	ok(evm_check_chain(&arena, &none, &e) < 0 && e.code == &ERR_CONFIG, "no node: %s", e.text);
 	node_stop(&node);
 }

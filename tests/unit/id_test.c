@@ -7,7 +7,9 @@
 static void
 test_text(void)
 {
-	static const uint8_t ones[10] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	static const uint8_t ones[10] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
+	};
 	static const uint8_t zeros[10];
 	/* The ULID specification: the largest is 7ZZZ..., time 2^48-1 ms. */
 	static const struct {
@@ -54,15 +56,17 @@ test_refusals(void)
 	for (size_t i = 0; i < NELEMS(bad); i++) {
 		struct err e = ERR_NONE;
 
-		ok(id_read(ID_ORDER, bad[i], &id, &e) < 0 && e.code == &ERR_BAD_DATA, "\"%s\" is refused",
-		   bad[i]);
+		ok(id_read(ID_ORDER, bad[i], &id, &e) < 0 && e.code == &ERR_BAD_DATA,
+		   "\"%s\" is refused", bad[i]);
 	}
 }
 
 static void
 test_order(void)
 {
-	static const uint8_t ones[10] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff };
+	static const uint8_t ones[10] = {
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff
+	};
 	static const uint8_t zeros[10];
 	char a[ID_TEXT_SIZE], b[ID_TEXT_SIZE];
 	struct id first, second;
@@ -71,7 +75,8 @@ test_order(void)
 	for (wall_t t = 0; t < 2000000000000; t += 7654321000) {
 		first = id_make(t, ones);
 		second = id_make(t + 1000, zeros);
-		sorted = sorted && strcmp(id_text("lea", &first, a), id_text("lea", &second, b)) < 0;
+		sorted =
+			sorted && strcmp(id_text("lea", &first, a), id_text("lea", &second, b)) < 0;
 	}
 	ok(sorted, "text sorts by time");
 	first = id_new();

@@ -146,8 +146,9 @@ test_bad_secrets(void)
 		struct key key;
 
 		must_read(cases[i].secret, secret, 32);
-		ok((key_from_secret(secret, &key, &e) == 0) == cases[i].good, "secret %.10s...%s is %s",
-		   cases[i].secret, cases[i].secret + 56, cases[i].good ? "taken" : "refused");
+		ok((key_from_secret(secret, &key, &e) == 0) == cases[i].good,
+		   "secret %.10s...%s is %s", cases[i].secret, cases[i].secret + 56,
+		   cases[i].good ? "taken" : "refused");
 	}
 }
 
@@ -176,8 +177,9 @@ test_bounds_of_s(void)
 		must_read(vectors[2].sig, sig.b, 64);
 		must_read(vectors[2].digest, digest.b, 32);
 		must_read(cases[i].s, sig.b + 32, 32);
-		ok((sig_recover(&sig, &digest, &who, &e) == 0) == cases[i].good, "s = %.6s...%s is %s",
-		   cases[i].s, cases[i].s + 56, cases[i].good ? "taken" : "refused");
+		ok((sig_recover(&sig, &digest, &who, &e) == 0) == cases[i].good,
+		   "s = %.6s...%s is %s", cases[i].s, cases[i].s + 56,
+		   cases[i].good ? "taken" : "refused");
 		ok(cases[i].good || e.code == &SIGNATURE_BAD, "with the right code");
 	}
 }
@@ -188,8 +190,11 @@ test_bad_signatures(void)
 	static const struct {
 		const char *what;
 		size_t at; /* 64: the digest; 65: all zero */
-	} cases[] = { { "another r", 5 }, { "another s", 40 }, { "the other parity", 32 },
-		      { "another digest", 64 }, { "nothing but zeros", 65 } };
+	} cases[] = { { "another r", 5 },
+		      { "another s", 40 },
+		      { "the other parity", 32 },
+		      { "another digest", 64 },
+		      { "nothing but zeros", 65 } };
 
 	for (size_t i = 0; i < NELEMS(cases); i++) {
 		struct err e = ERR_NONE;

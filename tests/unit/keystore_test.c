@@ -44,14 +44,15 @@ test_published(void)
 		struct err e = ERR_NONE;
 		char text[HASH_TEXT_SIZE], address[ADDRESS_TEXT_SIZE];
 		struct key key;
-		int result = keystore_open(&arena, texts[i], strlen(texts[i]), "testpassword", &key,
-					   &e);
+		int result =
+			keystore_open(&arena, texts[i], strlen(texts[i]), "testpassword", &key, &e);
 
 		is_str(result == 0 ? hex_text(key.secret, 32, text) : e.text, SECRET,
 		       i == 0 ? "the pbkdf2 vector" : "the scrypt vector");
 		is_str(address_text(&key.address, address),
 		       "0x008AeEda4D805471dF9b2A5B0f38A0C3bCBA786b", "its address");
-		result = keystore_open(&arena, texts[i], strlen(texts[i]), "testpasswore", &key, &e);
+		result =
+			keystore_open(&arena, texts[i], strlen(texts[i]), "testpasswore", &key, &e);
 		ok(result < 0 && e.code == &KEYSTORE_PASSWORD, "a wrong password is told");
 	}
 }
@@ -82,6 +83,7 @@ test_wrong(void)
 		{ "hmac-sha256", "hmac-sha512", &KEYSTORE_BAD },
 		{ "\"dklen\":32", "\"dklen\":16", &KEYSTORE_BAD },
 		{ "\"c\":262144", "\"c\":0", &KEYSTORE_BAD },
+		{ "\"c\":262144", "\"c\":10000001", &KEYSTORE_BAD },
 		{ "\"c\":262144", "\"c\":4294967295", &KEYSTORE_BAD },
 		{ "\"c\":262144", "\"c\":99999999999999999999", &KEYSTORE_BAD },
 		{ "6087dab2", "6087da", &KEYSTORE_BAD },

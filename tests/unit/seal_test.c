@@ -85,7 +85,8 @@ test_scrypt(void)
 		uint32_t r, p;
 		const char *out; /* NULL: refused */
 	} cases[] = {
-		{ "", "", 16, 1, 1, "0x77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442" },
+		{ "", "", 16, 1, 1,
+		  "0x77d6576238657b203b19ca42c18a0497f16b4844e3074ae8dfdffa3fede21442" },
 		{ "password", "NaCl", 1024, 8, 16,
 		  "0xfdbabe1c9d3472007856e7190d01e9fe7c6ad7cbc8237830e77376634b373162" },
 		{ "pleaseletmein", "SodiumChloride", 16384, 8, 1,
@@ -110,7 +111,8 @@ test_scrypt(void)
 					 out.b, &e);
 
 		if (cases[i].out != NULL)
-			is_str(result == 0 ? hash_text(&out, text) : e.text, cases[i].out, "scrypt");
+			is_str(result == 0 ? hash_text(&out, text) : e.text, cases[i].out,
+			       "scrypt");
 		else
 			ok(result < 0 && e.code == &SEAL_BROKEN, "scrypt refused: %s", e.text);
 	}

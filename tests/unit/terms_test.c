@@ -95,18 +95,18 @@ test_hashes(void)
 
 /* Every byte of the struct that means something changes the hash: a field that
  * was forgotten would be free to change after signing. Padding means nothing. */
-#define EACH_BIT(type, hash_fn, first)                                                          \
-	do {                                                                                    \
-		struct type changed = first;                                                    \
-		struct hash before = hash_fn(&changed), after;                                  \
-		unsigned deaf = 0;                                                              \
-		for (size_t f = 0; type##_fields[f].name != NULL; f++) {                        \
-			((uint8_t *)&changed)[type##_fields[f].offset] ^= 1;                    \
-			after = hash_fn(&changed);                                              \
-			deaf += hash_equal(&before, &after);                                    \
-			((uint8_t *)&changed)[type##_fields[f].offset] ^= 1;                    \
-		}                                                                               \
-		is_int(deaf, 0, #type ": every field is hashed");                               \
+#define EACH_BIT(type, hash_fn, first)                                                             \
+	do {                                                                                       \
+		struct type changed = first;                                                       \
+		struct hash before = hash_fn(&changed), after;                                     \
+		unsigned deaf = 0;                                                                 \
+		for (size_t f = 0; type##_fields[f].name != NULL; f++) {                           \
+			((uint8_t *)&changed)[type##_fields[f].offset] ^= 1;                       \
+			after = hash_fn(&changed);                                                 \
+			deaf += hash_equal(&before, &after);                                       \
+			((uint8_t *)&changed)[type##_fields[f].offset] ^= 1;                       \
+		}                                                                                  \
+		is_int(deaf, 0, #type ": every field is hashed");                                  \
 	} while (0)
 
 static void
@@ -143,8 +143,8 @@ test_base(void)
 {
 	static const struct {
 		uint64_t rate, bps, base;
-	} cases[] = { { 100, 10000, 100 }, { 100, 0, 0 },     { 100, 1, 1 },  { 10000, 1, 1 },
-		      { 10001, 1, 2 },	   { 3, 3333, 1 },    { 3, 3334, 2 }, { 1, 9999, 1 },
+	} cases[] = { { 100, 10000, 100 }, { 100, 0, 0 },  { 100, 1, 1 },  { 10000, 1, 1 },
+		      { 10001, 1, 2 },	   { 3, 3333, 1 }, { 3, 3334, 2 }, { 1, 9999, 1 },
 		      { 0, 10000, 0 },	   { 7, 5000, 4 } };
 
 	for (size_t i = 0; i < NELEMS(cases); i++) {

@@ -17,23 +17,37 @@ static const struct {
 	struct tx tx;
 	const char *raw;
 } cases[] = {
-	{ { .chain_id = 31337, .tip = 1, .max_fee = 2, .gas = 21000,
+	{ { .chain_id = 31337,
+	    .tip = 1,
+	    .max_fee = 2,
+	    .gas = 21000,
 	    .to = { { 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11,
 		      0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11, 0x11 } } },
 	  "0x02f864827a69800102825208941111111111111111111111111111111111111111"
 	  "8080c001a0a7977bd1e7050c2dee4f859c49ffe6524b0f0152a7674d3178e894546adbef4e"
 	  "a007ab56824c45d0e633e4ef46fa412f4fbcdaf3ca591ad2c79ddeff716a5c45ce" },
-	{ { .chain_id = 1, .nonce = 127, .tip = 1000000000, .max_fee = ((u128)1 << 80) + 1,
-	    .gas = 16777216, .value = (u128)1 << 100, .data = &low, .data_len = 1 },
+	{ { .chain_id = 1,
+	    .nonce = 127,
+	    .tip = 1000000000,
+	    .max_fee = ((u128)1 << 80) + 1,
+	    .gas = 16777216,
+	    .value = (u128)1 << 100,
+	    .data = &low,
+	    .data_len = 1 },
 	  "0x02f880017f843b9aca008b010000000000000000000184010000009400000000000000000000"
 	  "000000000000000000008d100000000000000000000000007fc080a0c8dab8ff2de1907a6956e57"
 	  "59729f5dc0cf34d87f1a1577c3b2b1e6184e180a7a0072102363e9658aa6da0142c9e9fac89f903"
 	  "c4b1c0282daddb7b3e573662eb19" },
 	/* 55 bytes of data: the longest short string */
-	{ { .chain_id = 11155111, .nonce = 65536, .tip = 5, .max_fee = 5, .gas = 99999,
+	{ { .chain_id = 11155111,
+	    .nonce = 65536,
+	    .tip = 5,
+	    .max_fee = 5,
+	    .gas = 99999,
 	    .to = { { 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22,
 		      0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22, 0x22 } },
-	    .data = zeros, .data_len = sizeof(zeros) },
+	    .data = zeros,
+	    .data_len = sizeof(zeros) },
 	  "0x02f8a083aa36a78301000005058301869f9422222222222222222222222222222222222222"
 	  "2280b70000000000000000000000000000000000000000000000000000000000000000000000"
 	  "0000000000000000000000000000000000000000c001a017e51455f8a7c4e1e9a106123e7994"

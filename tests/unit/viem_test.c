@@ -133,8 +133,10 @@ statement(const char *name, struct hash struct_hash)
 	struct sig sig;
 
 	key_sign(&key, &digest, &sig);
-	is_str(hex(struct_hash.b, 32), vector("hash", name), arena_printf(&arena, "hash of %s", name));
-	is_str(hex(digest.b, 32), vector("digest", name), arena_printf(&arena, "digest of %s", name));
+	is_str(hex(struct_hash.b, 32), vector("hash", name),
+	       arena_printf(&arena, "hash of %s", name));
+	is_str(hex(digest.b, 32), vector("digest", name),
+	       arena_printf(&arena, "digest of %s", name));
 	is_str(hex(sig.b, 64), vector("sig", name), arena_printf(&arena, "signature of %s", name));
 }
 
@@ -146,8 +148,8 @@ test_statements(void)
 	struct voucher_terms voucher = { lease_id, { 987654321 }, 1799999999 };
 	struct release_terms release = { lease_id, { 987654321 } };
 	struct bid_terms bid = { lease.order, provider, { 7 }, { 9 }, 3, hash_of(0x77) };
-	struct usage_terms usage = { lease_id, 1, hash_of(0), 1799999999, 2, 3,
-				     4,	       5, UINT64_MAX, { 6 } };
+	struct usage_terms usage = { lease_id, 1, hash_of(0), 1799999999, 2,
+				     3,	       4, 5,	      UINT64_MAX, { 6 } };
 	struct provider_terms who = { provider, "https://p.example:8443", hash_of(0x88),
 				      hash_of(0x99), 4 };
 	struct round_terms round = { lease.order, 3, hash_of(0xaa), hash_of(0xbb) };
@@ -170,12 +172,29 @@ test_transactions(void)
 	static const uint8_t low = 0x7f;
 	struct tx txs[4] = {
 		{ .chain_id = 31337, .tip = 1, .max_fee = 2, .gas = 21000, .to = address_of(0x11) },
-		{ .chain_id = 1, .nonce = 127, .tip = 1000000000, .max_fee = ((u128)1 << 80) + 1,
-		  .gas = 16777216, .value = (u128)1 << 100, .data = &low, .data_len = 1 },
-		{ .chain_id = 8453, .nonce = 128, .max_fee = 255, .gas = 256, .creates = true,
-		  .data = fe, .data_len = sizeof(fe) },
-		{ .chain_id = 11155111, .nonce = 65536, .tip = 5, .max_fee = 5, .gas = 99999,
-		  .to = address_of(0x22), .data = zeros, .data_len = sizeof(zeros) },
+		{ .chain_id = 1,
+		  .nonce = 127,
+		  .tip = 1000000000,
+		  .max_fee = ((u128)1 << 80) + 1,
+		  .gas = 16777216,
+		  .value = (u128)1 << 100,
+		  .data = &low,
+		  .data_len = 1 },
+		{ .chain_id = 8453,
+		  .nonce = 128,
+		  .max_fee = 255,
+		  .gas = 256,
+		  .creates = true,
+		  .data = fe,
+		  .data_len = sizeof(fe) },
+		{ .chain_id = 11155111,
+		  .nonce = 65536,
+		  .tip = 5,
+		  .max_fee = 5,
+		  .gas = 99999,
+		  .to = address_of(0x22),
+		  .data = zeros,
+		  .data_len = sizeof(zeros) },
 	};
 	unsigned same = 0, shorter = 0;
 	struct hash hash;
@@ -212,22 +231,24 @@ test_created(void)
 		struct address a = tx_created(&key.address, cases[i].nonce);
 		char text[ADDRESS_TEXT_SIZE];
 
-		is_str(address_text(&a, text), vector("created", cases[i].name), "contract address");
+		is_str(address_text(&a, text), vector("created", cases[i].name),
+		       "contract address");
 	}
 }
 
 static void
 call(const char *name, struct calldata data)
 {
-	is_str(hex(data.b, data.len), vector("call", name), arena_printf(&arena, "call of %s", name));
+	is_str(hex(data.b, data.len), vector("call", name),
+	       arena_printf(&arena, "call of %s", name));
 }
 
 static void
 test_calls(void)
 {
 	struct voucher_terms voucher = { lease_id, { 987654321 }, 1799999999 };
-	struct opening opening = { order, lease, sig_of(1, 2), sig_of(3, 4), sig_of(5, 6),
-				   hash_of(0x66) };
+	struct opening opening = { order,	 lease,	       sig_of(1, 2),
+				   sig_of(3, 4), sig_of(5, 6), hash_of(0x66) };
 	struct opening two[2] = { opening, opening };
 	struct settlement settlement = { lease, voucher, sig_of(1, 2), sig_of(3, 4) };
 	struct settlement three[3] = { settlement, settlement, settlement };
@@ -286,29 +307,54 @@ static const struct escrow_event *
 event_want(const char *name)
 {
 	struct hash h1 = hash_of(1), h2 = hash_of(2);
-	struct address a1 = address_of(1), a2 = address_of(2), a3 = address_of(3), a4 = address_of(4);
+	struct address a1 = address_of(1), a2 = address_of(2), a3 = address_of(3),
+		       a4 = address_of(4);
 	static struct escrow_event wants[11];
 
-	wants[0] = (struct escrow_event){ .kind = ESCROW_DEPOSITED, .account = a1, .amount = { 3 } };
-	wants[1] = (struct escrow_event){ .kind = ESCROW_WITHDRAWN, .account = a1, .amount = { 3 } };
-	wants[2] = (struct escrow_event){ .kind = ESCROW_OPENED, .lease = h1, .order = h2,
-					  .tenant = a3, .provider = a4, .rate = { 5 },
+	wants[0] =
+		(struct escrow_event){ .kind = ESCROW_DEPOSITED, .account = a1, .amount = { 3 } };
+	wants[1] =
+		(struct escrow_event){ .kind = ESCROW_WITHDRAWN, .account = a1, .amount = { 3 } };
+	wants[2] = (struct escrow_event){ .kind = ESCROW_OPENED,
+					  .lease = h1,
+					  .order = h2,
+					  .tenant = a3,
+					  .provider = a4,
+					  .rate = { 5 },
 					  .amount = { 6 } };
-	wants[3] = (struct escrow_event){ .kind = ESCROW_SETTLED, .lease = h1, .tenant = a2,
-					  .provider = a3, .auctioneer = a4, .amount = { 5 },
-					  .credited = { 6 }, .fee = { 7 }, .up_to = 8 };
-	wants[4] = (struct escrow_event){ .kind = ESCROW_CLOSED, .lease = h1, .tenant = a2,
-					  .provider = a3, .paid = { 4 }, .refund = { 5 } };
-	wants[5] = (struct escrow_event){ .kind = ESCROW_VOIDED, .lease = h1, .order = h2,
-					  .tenant = a3, .refund = { 4 } };
-	wants[6] = (struct escrow_event){ .kind = ESCROW_TOPPED_UP, .lease = h1, .account = a2,
-					  .amount = { 3 } };
-	wants[7] = (struct escrow_event){ .kind = ESCROW_SKIPPED, .lease = h1,
+	wants[3] = (struct escrow_event){ .kind = ESCROW_SETTLED,
+					  .lease = h1,
+					  .tenant = a2,
+					  .provider = a3,
+					  .auctioneer = a4,
+					  .amount = { 5 },
+					  .credited = { 6 },
+					  .fee = { 7 },
+					  .up_to = 8 };
+	wants[4] = (struct escrow_event){ .kind = ESCROW_CLOSED,
+					  .lease = h1,
+					  .tenant = a2,
+					  .provider = a3,
+					  .paid = { 4 },
+					  .refund = { 5 } };
+	wants[5] = (struct escrow_event){
+		.kind = ESCROW_VOIDED, .lease = h1, .order = h2, .tenant = a3, .refund = { 4 }
+	};
+	wants[6] = (struct escrow_event){
+		.kind = ESCROW_TOPPED_UP, .lease = h1, .account = a2, .amount = { 3 }
+	};
+	wants[7] = (struct escrow_event){ .kind = ESCROW_SKIPPED,
+					  .lease = h1,
 					  .reason = { 2, 2, 2, 2 } };
-	wants[8] = (struct escrow_event){ .kind = ESCROW_CLAIMED, .lease = h1, .provider = a2,
-					  .amount = { 3 }, .up_to = 4, .payable_at = 5 };
-	wants[9] = (struct escrow_event){ .kind = ESCROW_STOPPED, .lease = h1, .tenant = a2,
-					  .stop_at = 3 };
+	wants[8] = (struct escrow_event){ .kind = ESCROW_CLAIMED,
+					  .lease = h1,
+					  .provider = a2,
+					  .amount = { 3 },
+					  .up_to = 4,
+					  .payable_at = 5 };
+	wants[9] = (struct escrow_event){
+		.kind = ESCROW_STOPPED, .lease = h1, .tenant = a2, .stop_at = 3
+	};
 	wants[10] = (struct escrow_event){ .kind = ESCROW_CANCELLED, .tenant = a1, .nonce = 2 };
 	for (size_t i = 0; i < NELEMS(wants); i++)
 		if (strcmp(escrow_event_name(wants[i].kind), name) == 0)
@@ -326,9 +372,9 @@ event_equal(const struct escrow_event *a, const struct escrow_event *b)
 	       address_equal(&a->auctioneer, &b->auctioneer) && a->rate.nano == b->rate.nano &&
 	       a->amount.units == b->amount.units && a->credited.units == b->credited.units &&
 	       a->fee.units == b->fee.units && a->paid.units == b->paid.units &&
-	       a->refund.units == b->refund.units && a->nonce == b->nonce &&
-	       a->up_to == b->up_to && a->payable_at == b->payable_at &&
-	       a->stop_at == b->stop_at && memcmp(a->reason, b->reason, 4) == 0;
+	       a->refund.units == b->refund.units && a->nonce == b->nonce && a->up_to == b->up_to &&
+	       a->payable_at == b->payable_at && a->stop_at == b->stop_at &&
+	       memcmp(a->reason, b->reason, 4) == 0;
 }
 
 /* All that the contract has: a new event or error there fails here. */

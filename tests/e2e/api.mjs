@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+// api.mjs MARKET RPC - the REST API as a stranger's client sees it: viem signs,
+// nothing of ours is used. Wrong, huge, replayed and late requests each get
+// their own answer; an order whose tenant has gone gives its deposit back. TAP.
+import { createRequire } from "node:module";
+const require = createRequire(new URL("../../lease/contracts/package.json", import.meta.url));
+const { createWalletClient, createPublicClient, http, keccak256, toBytes, toHex, parseAbi,
+	signatureToCompactSignature, parseSignature } = require("viem");
+const { privateKeyToAccount, generatePrivateKey } = require("viem/accounts");
+
+const [market, rpc] = process.argv.slice(2);
+let n = 0, bad = 0;
+const ok = (pass, what, detail) => {
+	console.log(`${pass ? "" : "not "}ok ${++n} - ${what}`);
+	if (!pass) { bad++; console.log(`# ${JSON.stringify(detail)}`); }
+};
+const sleep = (ms) => new Promise((r) => setTimeout(r, ms));
+
+const info = await (await fetch(`${market}/.well-known/gavel`)).json();
+const chain = { id: info.chain_id, name: "devnet", nativeCurrency: { name: "x", symbol: "x", decimals: 18 },
+	rpcUrls: { default: { http: [rpc] } } };
+const pub = createPublicClient({ chain, transport: http(rpc) });
+const types = { Order: [["tenant", "address"], ["group", "bytes32"], ["maxRate", "uint128"], ["baseBps", "uint16"],
+	["deposit", "uint96"], ["openBy", "uint32"], ["window", "uint32"], ["launch", "uint32"],
+	["auctioneer", "address"], ["cosigner", "address"], ["feeBps", "uint16"], ["nonce", "uint64"]],
+	Provider: [["provider", "address"], ["url", "string"], ["tlsKey", "bytes32"], ["attributes", "bytes32"],
+		["seq", "uint64"]] };
+for (const t in types) types[t] = types[t].map(([name, type]) => ({ name, type }));
+const domain = { name: "Gavel", version: "1", chainId: info.chain_id, verifyingContract: info.escrow };
+const compact = (sig) => {
+	const c = signatureToCompactSignature(parseSignature(sig));
+	return c.r + c.yParityAndS.slice(2);
+};
+
+async function account(deposit) {
+	const who = privateKeyToAccount(generatePrivateKey());
+	await pub.request({ method: "anvil_setBalance", params: [who.address, toHex(10n ** 20n)] });
+	if (deposit) {
+		const wallet = createWalletClient({ account: who, chain, transport: http(rpc) });
+		const call = async (address, abi, functionName, args) => pub.waitForTransactionReceipt({
+			hash: await wallet.writeContract({ address, abi: parseAbi(abi), functionName, args }) });
+		await call(info.token.address, ["function mint(address,uint256)"], "mint", [who.address, deposit]);
+		await call(info.token.address, ["function approve(address,uint256) returns (bool)"], "approve",
+			[info.escrow, deposit]);
+		await call(info.escrow, ["function deposit(address,uint96)"], "deposit", [who.address, deposit]);
+		for (let i = 0; i < 100; i++) {
+			const a = await (await fetch(`${market}/v1/accounts/${who.address}`)).json();
+			if (BigInt(a.free) >= deposit) break;
+			await sleep(50);
+		}
+	}
+	return who;
+}
+
+const letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+function id(prefix) {
+	let ms = Date.now(), head = "";
+	for (let i = 0; i < 10; i++) { head = letters[ms % 32] + head; ms = Math.floor(ms / 32); }
+	let tail = "";
+	for (let i = 0; i < 16; i++) tail += letters[Math.floor(Math.random() * 32)];
+	return `${prefix}_${head}${tail}`;
+}
+
+const group = (manifest = "0x" + "11".repeat(32)) => ({ name: "x", billing: "metered",
+	services: [{ name: "web", count: 1, resources: { cpu_milli: 100, memory_bytes: 33554432,
+		storage_bytes: 33554432, gpus: 0, endpoints: 1 } }],
+	attributes: [{ key: "region", value: "eu-west" }], signed_by: [], manifest });
+async function order(who, change = {}, opts = {}) {
+	const g = opts.group ?? group();
+	const terms = { tenant: who.address, group: keccak256(toBytes(JSON.stringify(g))), maxRate: 10n ** 12n,
+		baseBps: 5000, deposit: 1000000n, openBy: Math.floor(Date.now() / 1000) + 120,
+		window: info.rules.window_min_s, launch: info.rules.launch_s * 2, auctioneer: info.market,
+		cosigner: "0x" + "00".repeat(20), feeBps: info.rules.fee_bps,
+		nonce: BigInt(Math.floor(Math.random() * 2 ** 50)), ...change };
+	const sig = await who.signTypedData({ domain: { ...domain, ...opts.domain }, types, primaryType: "Order",
+		message: terms });
+	const text = { ...terms, maxRate: `${terms.maxRate}`, deposit: `${terms.deposit}`, nonce: Number(terms.nonce) };
+	return { id: id("ord"), terms: text, sig: compact(sig), group: g, ...opts.extra };
+}
+async function post(path, body, headers = {}) {
+	const r = await fetch(market + path, { method: "POST", body: typeof body === "string" ? body : JSON.stringify(body),
+		headers: { "Content-Type": "application/json", ...headers } });
+	const text = await r.text();
+	let doc = {};
+	try { doc = JSON.parse(text); } catch { /* not a document of ours */ }
+	return { status: r.status, code: doc.code, doc, headers: r.headers, pointer: doc.errors?.[0]?.pointer };
+}
+const place = (body, key) => post("/v1/orders", body, { "Idempotency-Key": key ?? body.id ?? "k" });
+const refused = async (what, body, status, code, pointer) => {
+	const r = await place(body);
+	ok(r.status === status && r.code === code && (!pointer || r.pointer === pointer), `${what}: ${status} ${code}`,
+		[r.status, r.doc]);
+};
+
+const rich = await account(5000000n), poor = await account(0n);
+
+// --- orders that are wrong ---------------------------------------------------
+const good = await order(rich);
+await refused("another's signature", { ...good, sig: (await order(poor)).sig }, 403, "signature_bad");
+await refused("a signature for another chain", await order(rich, {}, { domain: { chainId: 1 } }), 403, "signature_bad");
+await refused("a signature for another contract",
+	await order(rich, {}, { domain: { verifyingContract: info.token.address } }), 403, "signature_bad");
+await refused("an order changed after signing", { ...good, terms: { ...good.terms, deposit: "999999" } }, 403,
+	"signature_bad");
+await refused("expired", await order(rich, { openBy: Math.floor(Date.now() / 1000) - 5 }), 422, "order_expired",
+	"/terms/openBy");
+await refused("above its funds", await order(rich, { deposit: 6000000n }), 402, "funds_short", "/terms/deposit");
+await refused("no funds at all", await order(poor), 402, "funds_short");
+await refused("another group than signed", { ...good, group: group("0x" + "22".repeat(32)) }, 422, "group_mismatch");
+await refused("another market", await order(rich, { auctioneer: rich.address }), 422, "order_terms", "/terms/auctioneer");
+await refused("another fee", await order(rich, { feeBps: 7 }), 422, "order_terms", "/terms/feeBps");
+await refused("maximum of zero", await order(rich, { maxRate: 0n }), 422, "order_terms", "/terms/maxRate");
+await refused("a window of a second", await order(rich, { window: 1 }), 422, "order_terms", "/terms/window");
+await refused("unknown field", { ...good, colour: "red" }, 400, "field_unknown", "/colour");
+await refused("unknown field inside", { ...good, terms: { ...good.terms, x: 1 } }, 400, "field_unknown", "/terms/x");
+await refused("missing field", { ...good, sig: undefined }, 422, "field_missing", "/sig");
+await refused("number as a string", { ...good, care_hours: "1" }, 422, "field_type", "/care_hours");
+await refused("deposit as a float", { ...good, terms: { ...good.terms, deposit: "1.5" } }, 422, "field_type");
+await refused("deposit beyond 96 bits", { ...good, terms: { ...good.terms, deposit: "9".repeat(40) } }, 422, "field_type");
+await refused("address with a wrong checksum", { ...good, terms: { ...good.terms, auctioneer:
+	"0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359".replace("f", "F") } }, 422, "field_type", "/terms/auctioneer");
+{
+	let r = await place(JSON.stringify(good).replace('"sig"', '"sig":"0x00","sig"'), "dup");
+	ok(r.status === 400 && r.code === "field_duplicate", "the same field twice: 400 field_duplicate", r.doc);
+	r = await place("{", "half");
+	ok(r.status === 400 && r.code === "json_syntax", "half a document: 400 json_syntax", r.doc);
+	r = await place("[".repeat(5000), "deep");
+	ok(r.code === "too_big", "five thousand brackets: too_big", r.doc);
+	r = await place(JSON.stringify({ ...good, pad: "x".repeat(400000) }), "big").catch(() => ({ status: 413 }));
+	ok(r.status === 413, "400 kB: 413", r.status);
+	r = await post("/v1/orders", good);
+	ok(r.status === 422 && r.code === "idempotency_key_missing", "no Idempotency-Key: 422", r.doc);
+}
+{
+	const r = await fetch(`${market}/v1/nothing`), d = await r.json();
+	ok(r.status === 404 && d.code === "no_such_path", "an unknown path: 404 no_such_path", d);
+	const m = await fetch(`${market}/v1/orders`, { method: "PUT" });
+	ok(m.status === 405, "a wrong method: 405", m.status);
+	const o = await fetch(`${market}/v1/orders/ord_x`);
+	ok(o.status === 404, "a malformed id: 404", o.status);
+	ok(/^req_/.test(r.headers.get("request-id")), "every answer has a Request-Id", r.headers.get("request-id"));
+}
+
+// --- an order that is right, again and again ----------------------------------
+{
+	const slow = await order(rich, {}, { extra: { window_ms: 1500 } });
+	let r = await place(slow, "first-key");
+	ok(r.status === 201, "a good order: 201", r.doc);
+	r = await place(slow, "first-key");
+	ok(r.status === 201 && r.headers.get("idempotency-replayed") === "true", "the same again: the same answer", r.doc);
+	const twin = await order(rich, { nonce: BigInt(slow.terms.nonce), deposit: 1000001n });
+	r = await place(twin);
+	ok(r.status === 409 && r.code === "nonce_used", "another order with its nonce: 409 nonce_used", r.doc);
+	r = await place(await order(rich), "first-key");
+	ok(r.status === 409 && r.code === "exists_different", "another order with its key: 409 exists_different", r.doc);
+	const parallel = await Promise.all(Array.from({ length: 8 }, () => place(slow, "first-key")));
+	ok(parallel.every((p) => p.status === 201), "eight at once: one order", parallel.map((p) => p.status));
+
+	// --- bids of a provider made here -------------------------------------
+	const dc = await account(0n);
+	const attributes = [{ key: "region", value: "eu-west" }];
+	const bid = { id: id("bid"), order: slow.id, round: 1, provider: dc.address, envelope: "AAAA" };
+	r = await post("/v1/bids", bid);
+	ok(r.status === 403 && r.code === "provider_unknown", "a bid before registering: 403 provider_unknown", r.doc);
+	const record = { provider: dc.address, url: "https://127.0.0.1:1", tlsKey: "0x" + "33".repeat(32),
+		attributes: keccak256(toBytes(JSON.stringify({ attributes }))), seq: 1n };
+	const signed = { terms: { ...record, seq: 1 }, attributes, sig: compact(await dc.signTypedData({ domain, types,
+		primaryType: "Provider", message: record })) };
+	r = await post("/v1/providers", { ...signed, attributes: [{ key: "region", value: "mars" }] });
+	ok(r.code === "attributes_mismatch", "attributes other than signed: attributes_mismatch", r.doc);
+	r = await post("/v1/providers", { ...signed, sig: slow.sig });
+	ok(r.code === "signature_bad", "a record signed by another: signature_bad", r.doc);
+	r = await post("/v1/providers", signed);
+	ok(r.status === 200, "a provider registers", r.doc);
+	r = await post("/v1/bids", { ...bid, order: id("ord") });
+	ok(r.status === 404, "a bid for no order: 404", r.doc);
+	const late = await order(rich, {}, { extra: { window_ms: 1500 } });
+	await place(late);
+	for (let i = 0; i < 50; i++) {
+		const o = await (await fetch(`${market}/v1/orders/${late.id}`)).json();
+		if (o.state === "bidding") break;
+		await sleep(10);
+	}
+	const mine = { ...bid, id: id("bid"), order: late.id, envelope: "AAAABBBBCCCC" };
+	r = await post("/v1/bids", { ...mine, round: 7 });
+	ok(r.code === "round_other", "a bid for another round: round_other", r.doc);
+	r = await post("/v1/declines", { id: id("bid"), order: late.id, round: 1, provider: dc.address, reason: "mood" });
+	ok(r.code === "decline_unknown", "a decline without a known reason: decline_unknown", r.doc);
+	r = await post("/v1/bids", mine);
+	ok(r.status === 201, "a box that will not open is taken unread", r.doc);
+	const shown = await (await fetch(`${market}/v1/orders/${late.id}/bids`)).json();
+	ok(shown.data.every((b) => b.floor === undefined), "no price is shown before the round's key is out", shown);
+	r = await post("/v1/bids", mine);
+	ok(r.status === 201, "the same bid again: the same answer", r.doc);
+	r = await post("/v1/bids", { ...mine, envelope: "DDDD" });
+	ok(r.status === 409 && r.code === "bid_twice", "sealed twice: 409 bid_twice", r.doc);
+	for (let i = 0; i < 100; i++) {
+		const o = await (await fetch(`${market}/v1/orders/${late.id}`)).json();
+		if (o.state !== "bidding") break;
+		await sleep(50);
+	}
+	r = await post("/v1/bids", { ...mine, id: id("bid"), provider: dc.address, envelope: "EEEE", round: 1 });
+	ok(r.status === 409, "a bid after the end: 409", r.doc);
+	const script = await (await fetch(`${market}/v1/orders/${late.id}/rounds/1`)).json();
+	const entry = script.transcript?.entries.find((x) => x.provider === dc.address);
+	ok(entry?.void === "does not open", "the transcript says that the box did not open", entry);
+	ok(script.transcript?.root_sig && script.transcript?.secret_key, "root, signature and key are published", script);
+	ok(script.transcript?.price_by === "runner_up", "the price is the runner-up's floor", script.transcript?.price);
+}
+
+// --- the tenant has gone: winners that never launch, one after the other -------
+{
+	const before = BigInt((await (await fetch(`${market}/v1/accounts/${rich.address}`)).json()).balance);
+	const orphan = await order(rich);
+	await place(orphan);
+	let o = {}, providers = new Set();
+	const until = Date.now() + 60000;
+	while (Date.now() < until) {
+		o = await (await fetch(`${market}/v1/orders/${orphan.id}`)).json();
+		if (o.lease?.provider) providers.add(o.lease.provider);
+		if (["expired", "unfilled", "closed"].includes(o.state)) break;
+		await sleep(100);
+	}
+	ok(["expired", "unfilled"].includes(o.state), "an order that nobody can launch ends by itself", o);
+	ok(providers.size >= 2, "the next bidder was tried without being asked", [...providers]);
+	await sleep(300);
+	const after = BigInt((await (await fetch(`${market}/v1/accounts/${rich.address}`)).json()).balance);
+	ok(after === before || after > before, "its deposit is back, to the last unit", [`${before}`, `${after}`]);
+}
+console.log(`1..${n}`);
+process.exit(bad ? 1 : 0);
