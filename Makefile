@@ -110,10 +110,19 @@ $(B)/tests/e2e/jail_test: $(B)/tests/e2e/jail_test.o $(PROVIDER) $(LEASE) $(DEPL
 # A unit test that is listed nowhere would never run.
 unlisted := $(filter-out $(UNIT),$(patsubst tests/unit/%.c,$(B)/tests/unit/%,$(wildcard tests/unit/*_test.c)))
 
-.PHONY: check check-contracts check-db check-e2e
+$(call unit,chain viem): | contracts
+.PHONY: contracts
+contracts:
+	$(Q)lease/contracts/build.sh $(B)/contracts
+
+.PHONY: check check-unit check-fuzz check-contracts check-db check-e2e
 check: $(PROGRAMS) $(UNIT) $(SIM)
 	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
 	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/tidy.sh tests/openapi.sh
+
+# The same without the programs and the house rules: for SAN=1.
+check-unit: $(UNIT) $(SIM)
+	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM)
 
 check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
@@ -129,10 +138,10 @@ $(B)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.c) $(wildcard deploy/*.c)
 	@mkdir -p $(@D)
 	$(Q)clang -g -O1 -std=gnu11 -D_GNU_SOURCE -I. -I/usr/include/postgresql -fsanitize=fuzzer,address,undefined \
 		-o $@ $^ $(LIBS_lib)
+# Each target for a while; a crash leaves its input in the build directory.
 .PHONY: fuzz
-fuzz: $(FUZZERS)
-	$(Q)for f in $(FUZZERS); do $$f -max_total_time=$(or $(FUZZ_SECONDS),20) -timeout=5 -rss_limit_mb=2048 \
-		-artifact_prefix=$(B)/fuzz/ -verbosity=0 -print_final_stats=0 || exit 1; done
+fuzz check-fuzz: $(FUZZERS)
+	$(Q)FUZZ_SECONDS=$(or $(FUZZ_SECONDS),15) tests/run.sh tests/fuzz/run.sh
 
 .PHONY: lint
 lint:

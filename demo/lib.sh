@@ -44,10 +44,10 @@ wait_for() {
 	seconds=$1
 	what=$2
 	shift 2
-	n=$((seconds * 20))
+	tries=$((seconds * 20))
 	while ! "$@" >/dev/null 2>&1; do
-		n=$((n - 1))
-		[ $n -gt 0 ] || die "$what did not come up in $seconds s; see $dir/log"
+		tries=$((tries - 1))
+		[ $tries -gt 0 ] || die "$what did not come up in $seconds s; see $dir/log"
 		sleep 0.05
 	done
 }
@@ -58,9 +58,9 @@ end() {
 	pid=$(cat "$dir/pid/$1")
 	if $SUDO kill -0 "$pid" 2>/dev/null; then
 		$SUDO kill -TERM "$pid" 2>/dev/null || true
-		n=200
-		while $SUDO kill -0 "$pid" 2>/dev/null && [ $n -gt 0 ]; do
-			n=$((n - 1))
+		tries=200
+		while $SUDO kill -0 "$pid" 2>/dev/null && [ $tries -gt 0 ]; do
+			tries=$((tries - 1))
 			sleep 0.05
 		done
 		$SUDO kill -KILL "$pid" 2>/dev/null || true

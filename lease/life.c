@@ -24,7 +24,9 @@ static const unsigned lease_moves[] = {
 	[LEASE_OPENING] = BIT(LEASE_ACTIVE) | BIT(LEASE_FAILED),
 	[LEASE_ACTIVE] =
 		BIT(LEASE_CLOSING) | BIT(LEASE_FAILED) | BIT(LEASE_CLOSED) | BIT(LEASE_OPENING),
-	[LEASE_CLOSING] = BIT(LEASE_CLOSED) | BIT(LEASE_ACTIVE),
+	/* A void may be mined after the last word, or the opening be reorganised away. */
+	[LEASE_CLOSING] =
+		BIT(LEASE_CLOSED) | BIT(LEASE_ACTIVE) | BIT(LEASE_FAILED) | BIT(LEASE_OPENING),
 	[LEASE_FAILED] = 0,
 };
 

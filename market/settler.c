@@ -78,7 +78,7 @@ look(struct task *t)
 		c->settled_at = now;
 		q_settle_due(s->due, 500, clock_wall());
 	} else {
-		q_event_last(s->due, 1);
+		q_void_strays(s->due, clock_wall());
 	}
 	q_tx_open(s->due, 0);
 	q_intents_pending(s->due, BATCH_MAX);

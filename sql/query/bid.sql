@@ -81,7 +81,7 @@ where order_hash = $1::bytea and number = $2::int and root is null returning 1 a
 
 -- name: round_outcome
 -- args: hash order, int round, text outcome, text transcript
-update gavel.round set outcome = $3::text, transcript = $4::jsonb where order_hash = $1::bytea and number = $2::int;
+update gavel.round set outcome = $3::text, transcript = $4::text where order_hash = $1::bytea and number = $2::int;
 
 -- name: round_get
 -- args: id order, int round

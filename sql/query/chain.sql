@@ -64,9 +64,12 @@ update gavel.orders o set state = 'awarded', next_at = to_timestamp(0) from lost
 
 -- name: intent_add
 -- args: text kind, hash lease, amount amount, time now
--- rows: none; twice is once
+-- rows: none; twice is once, and what has just failed waits a while
 insert into gavel.intent (kind, lease, amount, created_at)
-values ($1::text, $2::bytea, $3::numeric, $4::timestamptz) on conflict do nothing;
+select $1::text, $2::bytea, $3::numeric, $4::timestamptz
+where not exists (select 1 from gavel.intent i where i.lease = $2::bytea and i.kind = $1::text
+                    and i.state = 'failed' and i.created_at > $4::timestamptz - interval '5 seconds')
+on conflict do nothing;
 
 -- name: intents_pending
 -- args: int most
@@ -137,4 +140,17 @@ select 'settle', v.lease, v.amount, $2::timestamptz from gavel.voucher v join ga
 where l.state = 'active' and v.amount > l.paid
   and not exists (select 1 from gavel.intent i where i.lease = v.lease and i.state in ('pending', 'sent'))
 order by v.updated_at limit $1::bigint
+on conflict do nothing;
+
+-- name: void_strays
+-- args: time now
+-- rows: none; a winner that was passed over opened its lease all the same: the
+-- deposit goes back while the contract still takes a void
+insert into gavel.intent (kind, lease, created_at)
+select 'void', l.hash, $1::timestamptz from gavel.lease l
+where l.state = 'failed' and l.ended_at > $1::timestamptz - interval '2 hours'
+  and exists (select 1 from gavel.chain_event c where c.lease = l.hash and c.canonical and c.kind = 'Opened')
+  and not exists (select 1 from gavel.chain_event c where c.lease = l.hash and c.canonical and c.kind in ('Voided', 'Closed'))
+  and not exists (select 1 from gavel.intent i where i.lease = l.hash and i.kind = 'void'
+                    and i.created_at > $1::timestamptz - interval '5 seconds')
 on conflict do nothing;

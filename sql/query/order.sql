@@ -62,7 +62,7 @@ update gavel.orders set next_at = $2::timestamptz where hash = $1::bytea;
 -- rows: everything life_next() asks about, for the orders whose time has come
 select o.hash, o.id, o.tenant, o.state, o.round, o.failures, o.ends_at, o.cancel_at, o.terms, o.grp, o.sig,
        o.care_hours, o.window_us,
-       r.ends_at as round_ends, r.invited, r.pubkey,
+       r.ends_at as round_ends, r.invited, r.pubkey, (r.outcome = 'no_bid') as deserted,
        (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round) as answered,
        l.hash as lease_hash, l.id as lease_id, l.state as lease_state, l.provider, l.rate, l.accept_by,
        l.terms as lease_terms, l.award_sig, l.lease_sig, l.record, l.refused,
@@ -110,7 +110,7 @@ from moved returning invited;
 -- rows: 0..1
 with failed as (
 	update gavel.lease set state = 'failed', reason = $4::text, ended_at = $5::timestamptz
-	where hash = $3::bytea and state in ('awarded', 'opening', 'active') returning provider
+	where hash = $3::bytea and state in ('awarded', 'opening', 'active', 'closing') returning provider
 ), counted as (
 	update gavel.provider p set failures = failures + 1 from failed where p.address = failed.provider
 )

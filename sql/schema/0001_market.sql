@@ -58,7 +58,7 @@ create table gavel.round (
 	sig         gavel.sig,
 	seckey      gavel.hash,                   -- published after the root: opens every bid
 	outcome     text,
-	transcript  jsonb,
+	transcript  text,                         -- its Keccak-256 is what the award names
 	primary key (order_hash, number)
 );
 

@@ -4,16 +4,8 @@ pragma solidity 0.8.37;
 import {Escrow, IToken} from "../src/Escrow.sol";
 import {vm, Vm} from "./Vm.sol";
 import {Base} from "./Base.sol";
+import {Probe} from "./Probe.sol";
 import {OddToken, FeeToken, SilentToken, FalseToken, HookToken, Thief} from "./Tokens.sol";
-
-/// Shows what is recovered.
-contract Probe is Escrow {
-    constructor(IToken t) Escrow(t, 60) {}
-
-    function recover(bytes32 hash, Sig calldata sig) external pure returns (address) {
-        return _recover(hash, sig);
-    }
-}
 
 /// Known ways to rob an escrow, one test each.
 contract AttacksTest is Base {

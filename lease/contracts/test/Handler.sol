@@ -37,6 +37,7 @@ contract Handler is Signers {
 
     string public broken; // empty: nothing is
     mapping(string => uint256) public count;
+    uint256 public actions;
     uint256 public into;
     uint256 public outOf;
 
@@ -57,6 +58,7 @@ contract Handler is Signers {
         vm.recordLogs();
         touched = 0;
         honest = false;
+        actions++;
         _;
         bookkeep(vm.getRecordedLogs());
         look();
@@ -185,8 +187,8 @@ contract Handler is Signers {
         Escrow.Order memory o = Escrow.Order({
             tenant: vm.addr(TENANT + seed % 3),
             group: bytes32(seed),
-            maxRate: uint128(1 + (seed >> 8) % 3_000_000_000),
-            baseBps: uint16(1 + (seed >> 40) % 10000),
+            maxRate: uint128(100_000_000 + (seed >> 8) % 3_000_000_000),
+            baseBps: uint16(1000 + (seed >> 40) % 9001),
             deposit: uint96(1 + (seed >> 56) % 2000),
             openBy: uint32(vm.getBlockTimestamp()) + 1000,
             window: uint32(WINDOW),
@@ -323,22 +325,23 @@ contract Handler is Signers {
     }
 
     function finish(uint256 seed, uint256 step) external watched(step) {
-        bytes32 id = pick(seed);
-        Known storage k = known[id];
+        bytes32 id = seed % 3 == 0 ? begin(seed) : pick(seed);
         (uint96 claimed, uint32 upTo, uint32 at) = escrow.claimOf(id);
-        if (upTo <= k.upTo) {
+        if (upTo <= known[id].upTo) {
             vm.warp(vm.getBlockTimestamp() + 201 + (seed >> 16) % 1000); // past any launch
-            vm.prank(vm.addr(k.providerKey));
-            try escrow.claim(k.lease, type(uint96).max) {} catch {}
+            vm.prank(vm.addr(known[id].providerKey));
+            try escrow.claim(known[id].lease, type(uint96).max) {} catch {}
             (claimed, upTo, at) = escrow.claimOf(id);
         }
-        if (seed % 4 != 0 && vm.getBlockTimestamp() < at) vm.warp(at);
+        Known storage k = known[id];
+        if (seed % 4 != 1 && vm.getBlockTimestamp() < at) vm.warp(at);
         honestly();
         try escrow.finish(k.lease) {
             (, uint96 paid,,) = escrow.leaseState(id);
             if (vm.getBlockTimestamp() < at) flag("claim paid before its window");
             if (paid > k.paid && paid > claimed) flag("more than claimed");
-            if (paid - k.paid > uint256(k.lease.base) * (upTo - k.upTo) / 1e9) flag("above base x time");
+            uint256 time = upTo - (k.upTo == 0 ? k.start : k.upTo);
+            if (paid - k.paid > uint256(k.lease.base) * time / 1e9) flag("above base x time");
             saw("finish");
         } catch {}
     }
@@ -347,7 +350,7 @@ contract Handler is Signers {
         bytes32 id = pick(seed);
         Known storage k = known[id];
         if (k.stopAt == 0) {
-            if (seed % 2 == 0) return;
+            if (seed % 8 == 1) return;
             vm.prank(k.order.tenant);
             escrow.stop(k.lease);
         }

@@ -62,8 +62,10 @@ contract InvariantsTest {
         }
     }
 
-    /// A run in which some kind of call never had an effect proves nothing about it.
+    /// A run in which some kind of call never had an effect proves nothing about it. (Short runs are those that forge
+    /// makes while it looks for the shortest sequence that breaks something.)
     function afterInvariant() external view {
+        if (handler.actions() < 150) return;
         string[13] memory kinds = [
             "deposit", "withdraw", "open", "settle", "close", "topUp", "stop", "claim", "finish", "expire", "void",
             "cancel", "skip"
