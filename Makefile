@@ -162,6 +162,12 @@ install: all
 	install -m 755 $(B)/gavel $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(B)/gavel-market $(B)/gavel-provider $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 sql/schema/*.sql $(DESTDIR)$(PREFIX)/share/gavel/sql/
+	install -m 644 docs/openapi.yaml $(DESTDIR)$(PREFIX)/share/gavel/
+	for page in docs/man/*.scd; do \
+		section=$$(echo $$page | sed 's/.*\.\([0-9]\)\.scd/\1/'); \
+		install -d $(DESTDIR)$(PREFIX)/share/man/man$$section; \
+		scdoc <$$page >$(DESTDIR)$(PREFIX)/share/man/man$$section/$$(basename $$page .scd); \
+	done
 
 .PHONY: clean help
 clean:

@@ -71,6 +71,9 @@ next_open(const struct life_facts *f, wall_t now)
 		return act(LIFE_CANCEL);
 	if (f->failures >= LIFE_FAILURES_MAX)
 		return act(LIFE_EXPIRE);
+	/* Those who could have run it have failed, and nobody else wants it. */
+	if (f->failures > 0 && f->deserted)
+		return act(LIFE_EXPIRE);
 	if (now >= f->order_ends)
 		return act(f->failures > 0 ? LIFE_EXPIRE : LIFE_UNFILLED);
 	return act(LIFE_ANNOUNCE);

@@ -52,6 +52,7 @@ struct life_facts {
 	uint32_t round;		    /* rounds announced so far */
 	uint32_t invited, answered; /* in this round: bids and declines */
 	uint32_t failures;	    /* winners that failed so far */
+	bool deserted;		    /* nobody bid in the last round */
 	wall_t order_ends;	    /* no award later than this */
 	wall_t round_ends;	    /* while bidding */
 	wall_t accept_by;	    /* while awarded */

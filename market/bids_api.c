@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sealed bids and declines: one answer per provider and round. */
 #include "lease/documents.h"
+#include "lease/jwt.h"
 #include "lib/clock.h"
 #include "market/web.h"
 #include "query.h"
@@ -11,6 +12,8 @@ static const struct code ROUND_OVER = { "round_over", CONFLICT, "the round's tim
 static const struct code ROUND_OTHER = { "round_other", CONFLICT, "the order is in another round" };
 static const struct code BID_TWICE = { "bid_twice", CONFLICT,
 				       "this provider has answered this round already" };
+static const struct code NOT_THE_PROVIDER = { "provider_other", DENIED,
+					      "only a provider answers for itself" };
 static const struct code NOT_REGISTERED = { "provider_unknown", DENIED,
 					    "register as a provider first" };
 static const struct code DECLINE_UNKNOWN = { "decline_unknown", INVALID,
@@ -25,7 +28,7 @@ struct answer {
 	struct decline_post no;
 	struct id id, order;
 	uint32_t round;
-	struct address provider;
+	struct address provider, signer; /* claimed, and of the token */
 	wall_t now;
 	struct batch *b;
 };
@@ -67,6 +70,10 @@ answer_store(struct task *t)
 	struct answer *a = t->state;
 	struct web *w = task_request(t)->ctx;
 
+	if (!address_equal(&a->provider, &a->signer)) {
+		err_field(&t->err, &NOT_THE_PROVIDER, "/provider", "the token is another's");
+		return TASK_FAIL;
+	}
 	a->b = batch_new(t);
 	if (a->decline)
 		q_bid_decline(a->b, &a->id, &a->order, a->round, &a->provider, a->no.reason,
@@ -141,16 +148,33 @@ static const struct step answer_steps[] = {
 	{ "parse", answer_parse }, { "store", answer_store }, { "answer", answer_answer }, STEP_END
 };
 
+/* A junk answer in another's name would use up its one answer. */
+static void
+answer_begin(struct request *r, bool decline)
+{
+	struct web *w = r->ctx;
+	struct jwt_claims claims;
+	struct err e = ERR_NONE;
+	struct answer *a;
+
+	if (jwt_check(&r->arena, request_bearer(r), clock_wall(), &w->market, "provider", &claims,
+		      &e) < 0) {
+		request_fail(r, &e);
+		return;
+	}
+	a = request_task(r, "answer", answer_steps, sizeof(*a))->state;
+	a->decline = decline;
+	a->signer = claims.iss;
+}
+
 void
 bid_create(struct request *r)
 {
-	request_task(r, "bid_create", answer_steps, sizeof(struct answer));
+	answer_begin(r, false);
 }
 
 void
 decline_create(struct request *r)
 {
-	struct task *t = request_task(r, "decline_create", answer_steps, sizeof(struct answer));
-
-	((struct answer *)t->state)->decline = true;
+	answer_begin(r, true);
 }

@@ -158,6 +158,7 @@ read_facts(const struct clerk *c, const struct batch *b, size_t row, struct desk
 	f->round = (uint32_t)row_int(b, 0, row, "round");
 	f->invited = (uint32_t)row_int(b, 0, row, "invited");
 	f->answered = (uint32_t)row_int(b, 0, row, "answered");
+	f->deserted = row_bool(b, 0, row, "deserted");
 	f->failures = (uint32_t)row_int(b, 0, row, "failures");
 	f->order_ends = row_time(b, 0, row, "ends_at");
 	f->round_ends = row_time(b, 0, row, "round_ends");

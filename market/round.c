@@ -20,7 +20,9 @@
 #include "market/clerk.h"
 #include "query.h"
 
-#define RETRY_US (250 * MILLI_US) /* the next round of an order without a bid */
+/* The next round of an order without a bid: soon at first, then more rarely. */
+#define RETRY_US     (250 * MILLI_US)
+#define RETRY_MAX_US (10 * SECOND_US)
 
 /* One announced bid or decline on its way through the round. */
 struct entry {
@@ -465,6 +467,15 @@ store_award(struct task *t, struct batch *b)
 	clerk_event(b, "order.awarded", ID_ORDER, &r->order.id, r->now, award_event(t));
 }
 
+static int64_t
+retry_after(const struct life_facts *f)
+{
+	/* After a failure the tenant waits for one who can: ask at once. */
+	if (f->failures > 0)
+		return 0;
+	return MIN(RETRY_US << MIN(f->round / 4, 6u), RETRY_MAX_US);
+}
+
 static enum next
 award_store(struct task *t)
 {
@@ -481,7 +492,8 @@ award_store(struct task *t)
 	if (awarded)
 		store_award(t, r->b);
 	else
-		q_order_move(r->b, &r->order.hash, "bidding", "open", "", r->now + RETRY_US);
+		q_order_move(r->b, &r->order.hash, "bidding", "open", "",
+			     r->now + retry_after(&r->order.facts));
 	return db_run(t, clerk_of(t)->db, r->b);
 }
 

@@ -56,6 +56,9 @@ why_not(struct agent *g, struct arena *a, const struct round_doc *round, struct 
 		return "resources";
 	if (runner_reserved(g, a, reserved, &e) < 0)
 		return "capacity";
+	/* Less than is sold already, after a change of the settings. */
+	if (!resources_fit(reserved, &left))
+		return "capacity";
 	resources_sub(&left, reserved);
 	return resources_fit(&total, &left) ? NULL : "capacity";
 }

@@ -620,7 +620,7 @@ sweep_ask(struct task *t)
 
 static enum next sweep_units(struct task *t);
 
-/* Keep it while the lease lives; a market that is away changes nothing. */
+/* Keep it while the lease lives. */
 static enum next
 sweep_decide(struct task *t)
 {
@@ -629,11 +629,11 @@ sweep_decide(struct task *t)
 	struct json *doc;
 	bool ended;
 
+	/* A market that is away, or does not know the lease (restored from an old
+	 * copy, or another one), changes nothing. */
 	if (fetch_check(&t->arena, &s->f, &t->err) < 0 ||
 	    json_parse(&t->arena, s->f.reply, s->f.reply_len, &doc, &t->err) < 0) {
-		ended = t->err.code->kind == NOT_FOUND;
-		if (!ended)
-			return TASK_FAIL;
+		ended = false;
 		t->err = (struct err)ERR_NONE;
 	} else {
 		state = json_get(doc, "state");
@@ -732,6 +732,13 @@ begin(struct agent *g, const struct work *w, const char *name, const struct step
 	copy->id = w->id;
 }
 
+/* The last reading found a container that does not run: a crash, or a reboot. */
+static bool
+has_stopped(const struct work *w)
+{
+	return w->meter.last.at != 0 && !w->meter.last.running && !w->paused;
+}
+
 static void
 look_at(struct agent *g, const struct work *w)
 {
@@ -741,7 +748,8 @@ look_at(struct agent *g, const struct work *w)
 		begin(g, w, "failure", failure_steps, sizeof(struct launch), work_done);
 	else if (w->state == WORK_ACCEPTED && w->failure == NULL && w->manifest != NULL)
 		begin(g, w, "launch", launch_steps, sizeof(struct launch), launch_done);
-	else if (w->state == WORK_RUNNING && !plan_ports_open(g, w))
+	else if (w->state == WORK_RUNNING && !w->released && w->failure == NULL &&
+		 (!plan_ports_open(g, w) || has_stopped(w)))
 		begin(g, w, "adopt", launch_steps, sizeof(struct launch), launch_done);
 	else if (w->state != WORK_ACCEPTED || w->failure != NULL || !waiting)
 		begin(g, w, "sweep", sweep_steps, sizeof(struct sweep), work_done);

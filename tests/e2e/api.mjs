@@ -4,7 +4,7 @@
 // their own answer; an order whose tenant has gone gives its deposit back. TAP.
 import { createRequire } from "node:module";
 const require = createRequire(new URL("../../lease/contracts/package.json", import.meta.url));
-const { createWalletClient, createPublicClient, http, keccak256, toBytes, toHex, parseAbi,
+const { createWalletClient, createPublicClient, http, keccak256, sha256, toBytes, toHex, parseAbi,
 	signatureToCompactSignature, parseSignature } = require("viem");
 const { privateKeyToAccount, generatePrivateKey } = require("viem/accounts");
 
@@ -85,6 +85,14 @@ async function post(path, body, headers = {}) {
 	try { doc = JSON.parse(text); } catch { /* not a document of ours */ }
 	return { status: r.status, code: doc.code, doc, headers: r.headers, pointer: doc.errors?.[0]?.pointer };
 }
+const b64 = (x) => Buffer.from(x).toString("base64url");
+async function token(who) {
+	const now = Math.floor(Date.now() / 1000);
+	const input = `${b64(JSON.stringify({ alg: "ES256K", typ: "JWT" }))}.${b64(JSON.stringify({ iss: who.address,
+		aud: info.market, nbf: now - 10, exp: now + 600, scope: ["provider"] }))}`;
+	const sig = await who.sign({ hash: sha256(toBytes(input)) });
+	return { Authorization: `Bearer ${input}.${b64(Buffer.from(sig.slice(2, 130), "hex"))}` };
+}
 const place = (body, key) => post("/v1/orders", body, { "Idempotency-Key": key ?? body.id ?? "k" });
 const refused = async (what, body, status, code, pointer) => {
 	const r = await place(body);
@@ -160,7 +168,12 @@ await refused("address with a wrong checksum", { ...good, terms: { ...good.terms
 	const dc = await account(0n);
 	const attributes = [{ key: "region", value: "eu-west" }];
 	const bid = { id: id("bid"), order: slow.id, round: 1, provider: dc.address, envelope: "AAAA" };
+	const auth = await token(dc);
 	r = await post("/v1/bids", bid);
+	ok(r.status === 403 && r.code === "token_missing", "a bid without a token: 403 token_missing", r.doc);
+	r = await post("/v1/bids", bid, await token(poor));
+	ok(r.status === 403 && r.code === "provider_other", "a bid in another's name: 403 provider_other", r.doc);
+	r = await post("/v1/bids", bid, auth);
 	ok(r.status === 403 && r.code === "provider_unknown", "a bid before registering: 403 provider_unknown", r.doc);
 	const record = { provider: dc.address, url: "https://127.0.0.1:1", tlsKey: "0x" + "33".repeat(32),
 		attributes: keccak256(toBytes(JSON.stringify({ attributes }))), seq: 1n };
@@ -172,7 +185,7 @@ await refused("address with a wrong checksum", { ...good, terms: { ...good.terms
 	ok(r.code === "signature_bad", "a record signed by another: signature_bad", r.doc);
 	r = await post("/v1/providers", signed);
 	ok(r.status === 200, "a provider registers", r.doc);
-	r = await post("/v1/bids", { ...bid, order: id("ord") });
+	r = await post("/v1/bids", { ...bid, order: id("ord") }, auth);
 	ok(r.status === 404, "a bid for no order: 404", r.doc);
 	const late = await order(rich, {}, { extra: { window_ms: 1500 } });
 	await place(late);
@@ -182,29 +195,33 @@ await refused("address with a wrong checksum", { ...good, terms: { ...good.terms
 		await sleep(10);
 	}
 	const mine = { ...bid, id: id("bid"), order: late.id, envelope: "AAAABBBBCCCC" };
-	r = await post("/v1/bids", { ...mine, round: 7 });
+	r = await post("/v1/bids", { ...mine, round: 7 }, auth);
 	ok(r.code === "round_other", "a bid for another round: round_other", r.doc);
-	r = await post("/v1/declines", { id: id("bid"), order: late.id, round: 1, provider: dc.address, reason: "mood" });
+	r = await post("/v1/declines", { id: id("bid"), order: late.id, round: 1, provider: dc.address, reason: "mood" }, auth);
 	ok(r.code === "decline_unknown", "a decline without a known reason: decline_unknown", r.doc);
-	r = await post("/v1/bids", mine);
+	r = await post("/v1/bids", mine, auth);
 	ok(r.status === 201, "a box that will not open is taken unread", r.doc);
 	const shown = await (await fetch(`${market}/v1/orders/${late.id}/bids`)).json();
 	ok(shown.data.every((b) => b.floor === undefined), "no price is shown before the round's key is out", shown);
-	r = await post("/v1/bids", mine);
+	r = await post("/v1/bids", mine, auth);
 	ok(r.status === 201, "the same bid again: the same answer", r.doc);
-	r = await post("/v1/bids", { ...mine, envelope: "DDDD" });
+	r = await post("/v1/bids", { ...mine, envelope: "DDDD" }, auth);
 	ok(r.status === 409 && r.code === "bid_twice", "sealed twice: 409 bid_twice", r.doc);
 	for (let i = 0; i < 100; i++) {
 		const o = await (await fetch(`${market}/v1/orders/${late.id}`)).json();
 		if (o.state !== "bidding") break;
 		await sleep(50);
 	}
-	r = await post("/v1/bids", { ...mine, id: id("bid"), provider: dc.address, envelope: "EEEE", round: 1 });
+	r = await post("/v1/bids", { ...mine, id: id("bid"), provider: dc.address, envelope: "EEEE", round: 1 }, auth);
 	ok(r.status === 409, "a bid after the end: 409", r.doc);
 	const script = await (await fetch(`${market}/v1/orders/${late.id}/rounds/1`)).json();
 	const entry = script.transcript?.entries.find((x) => x.provider === dc.address);
 	ok(entry?.void === "does not open", "the transcript says that the box did not open", entry);
 	ok(script.transcript?.root_sig && script.transcript?.secret_key, "root, signature and key are published", script);
+	const won = await (await fetch(`${market}/v1/orders/${late.id}`)).json();
+	const lease = await (await fetch(`${market}/v1/leases/${won.lease.id}`)).json();
+	ok(keccak256(toBytes(JSON.stringify(script.transcript))) === lease.record,
+		"the award names the hash of the transcript as published", lease.record);
 	ok(script.transcript?.price_by === "runner_up", "the price is the runner-up's floor", script.transcript?.price);
 }
 

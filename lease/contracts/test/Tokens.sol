@@ -92,6 +92,7 @@ contract Thief {
     uint256 public entered;
     uint256 public refused;
     uint256 public seen;
+    bool private inside;
 
     constructor(Escrow e, uint96 a) {
         escrow = e;
@@ -99,17 +100,20 @@ contract Thief {
     }
 
     function hook() external {
+        if (inside) return; // else a way in would never end
+        inside = true;
         seen = escrow.balanceOf(address(this));
         try escrow.withdraw(address(this), 1) {
             entered++;
         } catch {
             refused++;
         }
-        try escrow.deposit(address(this), amount) {
+        try escrow.deposit(address(this), 1) {
             entered++;
         } catch {
             refused++;
         }
+        inside = false;
     }
 
     function put() external {
