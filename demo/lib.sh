@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034,SC1091
 # SPDX-License-Identifier: Apache-2.0
 # lib.sh - what the demo's scripts share: places, roots, starting and ending.
 # Everything the demo makes is under build/demo and ends with demo/stop.sh.

@@ -39,10 +39,11 @@ rlp_head(uint8_t out[static 9], uint8_t base, size_t len)
 void
 rlp_bytes(struct rlp *r, const void *bytes, size_t len)
 {
-	uint8_t head[9];
+	uint8_t head[9] = { 0 };
+	size_t head_len = rlp_head(head, 0x80, len);
 
 	if (len != 1 || *(const uint8_t *)bytes >= 0x80)
-		rlp_put(r, head, rlp_head(head, 0x80, len));
+		rlp_put(r, head, head_len);
 	rlp_put(r, bytes, len);
 }
 
@@ -78,9 +79,10 @@ void
 rlp_wrap_list(struct rlp *r)
 {
 	struct rlp outer = { .arena = r->arena };
-	uint8_t head[9];
+	uint8_t head[9] = { 0 };
+	size_t head_len = rlp_head(head, 0xc0, r->len);
 
-	rlp_put(&outer, head, rlp_head(head, 0xc0, r->len));
+	rlp_put(&outer, head, head_len);
 	rlp_put(&outer, r->b, r->len);
 	*r = outer;
 }

@@ -51,10 +51,9 @@ daemon_become(const char *user)
 	if (user == NULL || geteuid() != 0)
 		return;
 	pw = getpwnam(user);
-	if (pw == NULL)
-		fatal("user \"%s\" does not exist; create it or change the setting", user);
-	if (pw->pw_uid == 0)
-		fatal("user \"%s\" is root; this part must not run as root", user);
+	if (pw == NULL || pw->pw_uid == 0)
+		fatal("user \"%s\" does not exist or is root; this part must not run as root",
+		      user);
 	if (initgroups(user, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 ||
 	    setuid(pw->pw_uid) != 0 || setuid(0) == 0)
 		fatal("become %s: %s", user, strerror(errno));

@@ -737,8 +737,8 @@ db_migrate(const char *conninfo, const char *dir, struct err *e)
 				      " applied_at timestamptz not null default now())";
 	PGconn *pg = connect_blocking(conninfo);
 	struct arena a;
-	const char **names;
-	size_t count;
+	const char **names = NULL;
+	size_t count = 0;
 	int result = 0;
 
 	arena_init(&a, 0);
