@@ -181,3 +181,8 @@ help:
 	@echo 'SAN=1          with AddressSanitizer and UBSan;  V=1 shows commands'
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# --- figures: on a quiet machine, as root --------------------------------------
+.PHONY: bench
+bench: $(PROGRAMS)
+	$(Q)tests/bench/order_to_running.sh

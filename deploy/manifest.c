@@ -282,3 +282,34 @@ manifest_hash(const struct manifest *m)
 	arena_release(&a);
 	return hash;
 }
+
+static bool
+resources_equal(const struct resources *a, const struct resources *b)
+{
+	return a->cpu_milli == b->cpu_milli && a->memory_bytes == b->memory_bytes &&
+	       a->storage_bytes == b->storage_bytes && a->gpus == b->gpus &&
+	       a->endpoints == b->endpoints;
+}
+
+int
+manifest_matches(const struct manifest *m, const struct group *g, struct err *e)
+{
+	if (m->services.count != g->services.count)
+		return err_set(e, &MANIFEST_BAD, "%zu services, but %zu were auctioned",
+			       m->services.count, g->services.count);
+	for (size_t i = 0; i < m->services.count; i++) {
+		const struct service *s = (const struct service *)m->services.items + i;
+		const struct group_service *bought =
+			(const struct group_service *)g->services.items + i;
+
+		if (strcmp(s->name, bought->name) != 0)
+			return err_set(e, &MANIFEST_BAD, "service %s, but %s was auctioned",
+				       s->name, bought->name);
+		if (s->count != bought->count ||
+		    !resources_equal(&s->resources, &bought->resources))
+			return err_set(e, &MANIFEST_BAD,
+				       "service %s asks for other resources than were auctioned",
+				       s->name);
+	}
+	return 0;
+}

@@ -9,7 +9,7 @@
 #ifndef GAVEL_MANIFEST_H
 #define GAVEL_MANIFEST_H
 
-#include "deploy/resource.h"
+#include "deploy/group.h"
 
 struct expose {
 	uint32_t port;	   /* inside the container */
@@ -51,5 +51,8 @@ extern const struct code MANIFEST_BAD;
 
 int manifest_check(const struct manifest *m, struct err *e) mustcheck;
 struct hash manifest_hash(const struct manifest *m);
+/* What runs is what was auctioned: the same services, copies and resources, in
+ * the same order. */
+int manifest_matches(const struct manifest *m, const struct group *g, struct err *e) mustcheck;
 
 #endif

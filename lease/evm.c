@@ -633,7 +633,7 @@ send_now(struct arena *a, const struct evm *evm, const struct key *key, const st
 	 struct evm_receipt *receipt, struct err *e)
 {
 	struct err refused = ERR_NONE;
-	struct json *result;
+	struct json *result = NULL;
 	const uint8_t *raw;
 	struct hash hash;
 	size_t len;

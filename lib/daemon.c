@@ -54,6 +54,7 @@ daemon_become(const char *user)
 	if (pw == NULL || pw->pw_uid == 0)
 		fatal("user \"%s\" does not exist or is root; this part must not run as root",
 		      user);
+	/* cppcheck-suppress nullPointerRedundantCheck ; fatal() does not return */
 	if (initgroups(user, pw->pw_gid) != 0 || setgid(pw->pw_gid) != 0 ||
 	    setuid(pw->pw_uid) != 0 || setuid(0) == 0)
 		fatal("become %s: %s", user, strerror(errno));

@@ -398,7 +398,7 @@ sse_reader_event(struct sse_reader *r, char *text)
 		} else if (strcmp(line, "data") == 0 && ev.data == NULL) {
 			ev.data = value;
 			data_end = value + strlen(value);
-		} else if (strcmp(line, "data") == 0) {
+		} else if (strcmp(line, "data") == 0 && data_end != NULL) {
 			*data_end++ = '\n';
 			memmove(data_end, value, strlen(value) + 1);
 			data_end += strlen(data_end);

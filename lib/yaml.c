@@ -5,7 +5,9 @@
  * Events and not libfyaml's own documents: so every limit is checked before
  * memory is spent, and an alias costs no more than the nodes it stands for.
  */
-#include "yaml.h"
+#include "lib/yaml.h"
+
+#include <assert.h>
 
 #include <libfyaml.h>
 
@@ -419,6 +421,7 @@ on_end(struct loader *l)
 {
 	struct frame *f = &l->stack[--l->depth];
 
+	assert(f->node != NULL);
 	if (f->node->type == JSON_OBJECT && (l->flags & YAML_ALIASES) != 0 &&
 	    merge_keys(l, f->node) < 0)
 		return -1;

@@ -89,6 +89,8 @@ manifest_take(struct agent *g, struct arena *a, struct work *w, const struct jso
 	h = manifest_hash(&m);
 	if (!hash_equal(&h, &w->award.group.manifest))
 		return err_set(e, &MANIFEST_OTHER, "its hash is not the one in the order's group");
+	if (manifest_matches(&m, &w->award.group, e) < 0)
+		return err_wrap(e, "manifest");
 	text = json_encode(a, manifest_fields, &m);
 	if (w->manifest != NULL)
 		return strcmp(w->manifest, text) == 0

@@ -168,7 +168,7 @@ ingress_close(struct ingress *in)
 	if (in == NULL)
 		return;
 	while (in->pairs != NULL)
-		pair_free(in->pairs);
+		pair_free(in->pairs); /* NOLINT: it takes itself off the list */
 	evconnlistener_free(in->listener);
 	free(in);
 }

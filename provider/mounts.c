@@ -128,7 +128,6 @@ loop_attach(int file, char name[static 24], struct err *e)
 			return loop;
 		}
 		close(loop);
-		loop = -1;
 		if (errno != EBUSY) /* another provider was quicker */
 			break;
 	}

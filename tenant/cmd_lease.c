@@ -53,8 +53,8 @@ int
 cmd_status(struct context *c, int argc, char **argv, struct err *e)
 {
 	struct json *status = NULL;
-	struct deployment d;
-	struct lease_ref l;
+	struct deployment d = { .name = NULL };
+	struct lease_ref l = { .order = NULL };
 	struct jsonw *w;
 	char text[ADDRESS_TEXT_SIZE];
 
@@ -124,8 +124,8 @@ cmd_logs(struct context *c, int argc, char **argv, struct err *e)
 						 { NULL, 0, NULL, 0 } };
 	const char *tail = NULL;
 	bool follow = false;
-	struct deployment d;
-	struct lease_ref l;
+	struct deployment d = { .name = NULL };
+	struct lease_ref l = { .order = NULL };
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "f", options, NULL)) != -1)
@@ -222,8 +222,8 @@ int
 cmd_exec(struct context *c, int argc, char **argv, struct err *e)
 {
 	static struct exec_out x;
-	struct deployment d;
-	struct lease_ref l;
+	struct deployment d = { .name = NULL };
+	struct lease_ref l = { .order = NULL };
 	struct jsonw *w;
 	int split = 1;
 
@@ -305,8 +305,8 @@ settle_close(struct context *c, const struct lease_ref *l, struct err *e)
 int
 cmd_close(struct context *c, int argc, char **argv, struct err *e)
 {
-	struct deployment d;
-	struct lease_ref l;
+	struct deployment d = { .name = NULL };
+	struct lease_ref l = { .order = NULL };
 
 	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
 		return e->code == &NO_LEASE ? cancel_order(c, &d, e) : -1;
@@ -347,8 +347,8 @@ cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
 {
 	struct json *status = NULL;
 	const struct json *voucher, *usage;
-	struct deployment d;
-	struct lease_ref l;
+	struct deployment d = { .name = NULL };
+	struct lease_ref l = { .order = NULL };
 	wall_t from = 0;
 
 	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)

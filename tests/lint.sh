@@ -24,18 +24,30 @@ formatted() { clang-format --dry-run -Werror $sources 2>&1 | grep -E 'error:' | 
 check 'clang-format' formatted
 check 'cppcheck' cppcheck --quiet --std=c11 --enable=warning,performance,portability --inline-suppr \
 	--suppress=missingIncludeSystem --suppress=nullPointerOutOfMemory \
-	--library=tests/cppcheck.cfg --error-exitcode=1 -j2 -I. -Ibuild/gen -D_GNU_SOURCE -DGAVEL_VERSION='"0"' -DGAVEL_DATADIR='""' \
+	--error-exitcode=1 -j2 -I. -Ibuild/gen -D_GNU_SOURCE -DGAVEL_VERSION='"0"' -DGAVEL_DATADIR='""' \
 	lib deploy lease market provider tenant
 # shellcheck disable=SC2046
 check 'shellcheck' shellcheck -x -S warning -e SC2154,SC2034,SC1091 $(git ls-files '*.sh' .ci/run)
 if [ "${LINT:-}" != quick ]; then
-	# shellcheck disable=SC2046
+	export TIDY_CHECKS='-*,bugprone-*,clang-analyzer-*'
+	# Off: what is taste and settled here otherwise, and what cries wolf in this
+	# version (va_list, texts over several lines, hashed tags).
+	for off in bugprone-easily-swappable-parameters bugprone-reserved-identifier \
+		bugprone-macro-parentheses bugprone-assignment-in-if-condition \
+		bugprone-narrowing-conversions bugprone-implicit-widening-of-multiplication-result \
+		clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling \
+		clang-analyzer-security.insecureAPI.strcpy bugprone-branch-clone \
+		clang-analyzer-valist.Uninitialized clang-analyzer-optin.performance.Padding \
+		bugprone-suspicious-missing-comma bugprone-not-null-terminated-result; do
+		TIDY_CHECKS=$TIDY_CHECKS,-$off
+	done
+	# shellcheck disable=SC2016
 	tidy() {
 		git ls-files 'lib/*.c' 'deploy/*.c' 'lease/*.c' 'market/*.c' 'provider/*.c' 'tenant/*.c' |
-			xargs -P2 -n6 clang-tidy --quiet --warnings-as-errors='*' \
-				--checks='-*,bugprone-*,cert-err34-c,clang-analyzer-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-macro-parentheses,-bugprone-assignment-in-if-condition,-bugprone-narrowing-conversions,-bugprone-implicit-widening-of-multiplication-result,-clang-analyzer-security.insecureAPI.*,-bugprone-suspicious-include,-bugprone-branch-clone' \
-				2>/dev/null -- -std=gnu11 -D_GNU_SOURCE -I. -Ibuild/gen -I/usr/include/postgresql \
-				-DGAVEL_VERSION='"0"' -DGAVEL_DATADIR='""' | grep -E 'warning:|error:'
+			grep -v '^lib/err.c$' | xargs -P2 -n4 sh -c 'clang-tidy --quiet --checks="$TIDY_CHECKS" "$@" -- -std=gnu11 \
+				-include tests/tidy.h -D_GNU_SOURCE -I. -Ibuild/gen -I/usr/include/postgresql \
+				-DGAVEL_VERSION=\"0\" -DGAVEL_DATADIR=\"x\" 2>/dev/null' tidy |
+			grep -E 'warning:|error:'
 		return 0
 	}
 	check 'clang-tidy' tidy

@@ -19,6 +19,10 @@ for program in "$@"; do
 		printf 'skip  %-44s %s\n' "$program" "$(grep -m1 -i skip "$out")"
 		continue
 	fi
+	# A program with a runner of its own says the totals in its last line.
+	if [ "$ok" = 0 ] && [ "$bad" = 0 ] && tail -n 1 "$out" | grep -qE '^[0-9]+ passed, [0-9]+ failed'; then
+		read -r ok _ bad _ < <(tail -n 1 "$out")
+	fi
 	# A program that says nothing but fails, or stops half way, is one failure.
 	if [ $status != 0 ] && [ "$bad" = 0 ]; then
 		bad=1

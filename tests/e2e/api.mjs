@@ -8,6 +8,11 @@ const { createWalletClient, createPublicClient, http, keccak256, sha256, toBytes
 	signatureToCompactSignature, parseSignature } = require("viem");
 const { privateKeyToAccount, generatePrivateKey } = require("viem/accounts");
 
+const { hsalsa, secretbox } = require("@noble/ciphers/salsa");
+const { x25519 } = require("@noble/curves/ed25519");
+const { blake2b } = require("@noble/hashes/blake2");
+process.env.NODE_TLS_REJECT_UNAUTHORIZED = "0"; // gateways are known by their key, not by a name
+
 const [market, rpc] = process.argv.slice(2);
 let n = 0, bad = 0;
 const ok = (pass, what, detail) => {
@@ -86,12 +91,30 @@ async function post(path, body, headers = {}) {
 	return { status: r.status, code: doc.code, doc, headers: r.headers, pointer: doc.errors?.[0]?.pointer };
 }
 const b64 = (x) => Buffer.from(x).toString("base64url");
-async function token(who) {
+async function token(who, aud = info.market, scope = "provider") {
 	const now = Math.floor(Date.now() / 1000);
 	const input = `${b64(JSON.stringify({ alg: "ES256K", typ: "JWT" }))}.${b64(JSON.stringify({ iss: who.address,
-		aud: info.market, nbf: now - 10, exp: now + 600, scope: ["provider"] }))}`;
+		aud, nbf: now - 10, exp: now + 600, scope: [scope] }))}`;
 	const sig = await who.sign({ hash: sha256(toBytes(input)) });
 	return { Authorization: `Bearer ${input}.${b64(Buffer.from(sig.slice(2, 130), "hex"))}` };
+}
+// libsodium's crypto_box_seal: ephemeral X25519, nonce of both keys, XSalsa20-Poly1305.
+function sealed(key, text) {
+	const secret = x25519.utils.randomPrivateKey(), mine = x25519.getPublicKey(secret);
+	const theirs = Buffer.from(key.slice(2), "hex");
+	const words = (b) => new Uint32Array(new Uint8Array(b).buffer);
+	const sigma = words(Buffer.from("expand 32-byte k")), out = new Uint32Array(8);
+	hsalsa(sigma, words(x25519.getSharedSecret(secret, theirs)), words(new Uint8Array(16)), out);
+	const nonce = blake2b(Buffer.concat([mine, theirs]), { dkLen: 24 });
+	const box = secretbox(new Uint8Array(out.buffer), nonce).seal(Buffer.from(text));
+	return Buffer.concat([mine, box]).toString("base64");
+}
+async function bidText(who, terms, signer = who) {
+	const sig = await signer.signTypedData({ domain, types: { Bid: [["order", "bytes32"], ["provider", "address"],
+		["floor", "uint128"], ["list", "uint128"], ["round", "uint64"], ["salt", "bytes32"]]
+		.map(([name, type]) => ({ name, type })) }, primaryType: "Bid", message: terms });
+	return JSON.stringify({ terms: { ...terms, floor: `${terms.floor}`, list: `${terms.list}`,
+		round: Number(terms.round) }, sig: compact(sig) });
 }
 const place = (body, key) => post("/v1/orders", body, { "Idempotency-Key": key ?? body.id ?? "k" });
 const refused = async (what, body, status, code, pointer) => {
@@ -187,7 +210,15 @@ await refused("address with a wrong checksum", { ...good, terms: { ...good.terms
 	ok(r.status === 200, "a provider registers", r.doc);
 	r = await post("/v1/bids", { ...bid, order: id("ord") }, auth);
 	ok(r.status === 404, "a bid for no order: 404", r.doc);
-	const late = await order(rich, {}, { extra: { window_ms: 1500 } });
+	// Three more of ours, to be invited: for another order's bid, another's signature, and a good one.
+	const others = [];
+	for (let i = 0; i < 3; i++) {
+		const p = await account(0n), rec = { ...record, provider: p.address };
+		await post("/v1/providers", { terms: { ...rec, seq: 1 }, attributes, sig: compact(await p.signTypedData({ domain,
+			types, primaryType: "Provider", message: rec })) });
+		others.push(p);
+	}
+	const late = await order(rich, {}, { extra: { window_ms: 4000 } });
 	await place(late);
 	for (let i = 0; i < 50; i++) {
 		const o = await (await fetch(`${market}/v1/orders/${late.id}`)).json();
@@ -207,6 +238,20 @@ await refused("address with a wrong checksum", { ...good, terms: { ...good.terms
 	ok(r.status === 201, "the same bid again: the same answer", r.doc);
 	r = await post("/v1/bids", { ...mine, envelope: "DDDD" }, auth);
 	ok(r.status === 409 && r.code === "bid_twice", "sealed twice: 409 bid_twice", r.doc);
+	const round = await (await fetch(`${market}/v1/orders/${late.id}/rounds/1`)).json();
+	const shownOrder = await (await fetch(`${market}/v1/orders/${late.id}`)).json();
+	const more = [];
+	for (const [how, why] of [["order", "names another order or round"], ["signer", "is not signed by its provider"],
+		["good", undefined]]) {
+		const p = others.shift();
+		const terms = { order: how === "order" ? "0x" + "55".repeat(32) : shownOrder.hash, provider: p.address,
+			floor: 10n ** 12n - 1n, list: 10n ** 12n, round: 1n, salt: "0x" + "77".repeat(32) };
+		const text = await bidText(p, terms, how === "signer" ? dc : p);
+		const sent = await post("/v1/bids", { ...bid, id: id("bid"), order: late.id, provider: p.address,
+			envelope: sealed(round.key, text) }, await token(p));
+		more.push({ p, how, why, status: sent.status });
+	}
+	ok(more.every((m) => m.status === 201), "sealed boxes made by another library are taken", more.map((m) => m.status));
 	for (let i = 0; i < 100; i++) {
 		const o = await (await fetch(`${market}/v1/orders/${late.id}`)).json();
 		if (o.state !== "bidding") break;
@@ -217,6 +262,10 @@ await refused("address with a wrong checksum", { ...good, terms: { ...good.terms
 	const script = await (await fetch(`${market}/v1/orders/${late.id}/rounds/1`)).json();
 	const entry = script.transcript?.entries.find((x) => x.provider === dc.address);
 	ok(entry?.void === "does not open", "the transcript says that the box did not open", entry);
+	for (const m of more) {
+		const en = script.transcript?.entries.find((x) => x.provider === m.p.address);
+		ok(en?.void === m.why && (m.why || en?.reason === "dearer"), `a bid of kind "${m.how}": ${m.why ?? "opened, dearer"}`, en);
+	}
 	ok(script.transcript?.root_sig && script.transcript?.secret_key, "root, signature and key are published", script);
 	const won = await (await fetch(`${market}/v1/orders/${late.id}`)).json();
 	const lease = await (await fetch(`${market}/v1/leases/${won.lease.id}`)).json();
@@ -231,6 +280,30 @@ await refused("address with a wrong checksum", { ...good, terms: { ...good.terms
 	const orphan = await order(rich);
 	await place(orphan);
 	let o = {}, providers = new Set();
+	for (let i = 0; i < 100 && !o.lease?.hash; i++) {
+		o = await (await fetch(`${market}/v1/orders/${orphan.id}`)).json();
+		await sleep(20);
+	}
+	const gateway = (await (await fetch(`${market}/v1/providers/${o.lease.provider}`)).json()).record.url;
+	const hand = async (body, auth) => {
+		const r = await fetch(`${gateway}/v1/manifests`, { method: "POST", body: JSON.stringify(body), headers: auth });
+		return { status: r.status, doc: await r.json() };
+	};
+	const manifest = { group: "x", services: [{ name: "web", image: "127.0.0.1:1/x:1", command: [], args: [], env: [],
+		count: 1, resources: group().services[0].resources, readonly: false, exposes: [{ port: 80, as: 80, proto: "tcp", global: true }], mounts: [] }] };
+	let m = await hand({ lease: o.lease.hash, manifest });
+	ok(m.status === 403 && m.doc.code === "token_missing", "a manifest without a token: 403", m.doc);
+	const tenantToken = await token(rich, o.lease.provider, "manifest");
+	for (let i = 0; i < 20; i++) {
+		m = await hand({ lease: o.lease.hash, manifest }, tenantToken);
+		if (m.doc.code !== "lease_not_found") break;
+		await sleep(50);
+	}
+	ok(m.status === 422 && m.doc.code === "manifest_mismatch", "a manifest with another hash: manifest_mismatch", m.doc);
+	m = await hand({ lease: o.lease.hash, manifest }, await token(poor, o.lease.provider, "manifest"));
+	ok(m.status === 404 && m.doc.code === "lease_not_found", "another tenant sees no such lease: 404", m.doc);
+	m = await hand({ lease: o.lease.hash, manifest }, await token(rich, info.market, "manifest"));
+	ok(m.doc.code === "token_bad", "a token for another audience: token_bad", m.doc);
 	const until = Date.now() + 60000;
 	while (Date.now() < until) {
 		o = await (await fetch(`${market}/v1/orders/${orphan.id}`)).json();

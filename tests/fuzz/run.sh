@@ -5,6 +5,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 n=0 bad=0
 for target in build/fuzz/*_fuzz; do
+	[ -f "$target" ] || continue
 	n=$((n + 1))
 	corpus=build/fuzz/corpus-$(basename "$target")
 	mkdir -p "$corpus"

@@ -159,6 +159,33 @@ test_hash(void)
 	ok(!hash_equal(&before, &after), "another hash");
 }
 
+/* The group that belongs to `good`, then one thing of it changed. */
+static void
+test_matches(void)
+{
+	struct group_service services[2] = {
+		{ "db", 1, { 250, 67108864, 67108864, 0, 0 } },
+		{ "web", 2, { 250, 67108864, 67108864, 0, 1 } },
+	};
+	struct group g = { .services = { services, 2 } };
+	struct err e = ERR_NONE;
+	struct manifest m;
+
+	ok(check(good, &m, &e) == 0 && manifest_matches(&m, &g, &e) == 0,
+	   "what was auctioned runs");
+	services[1].count = 1;
+	ok(manifest_matches(&m, &g, &e) < 0 && e.code == &MANIFEST_BAD, "one copy more does not");
+	services[1].count = 2;
+	services[0].resources.memory_bytes--;
+	ok(manifest_matches(&m, &g, &e) < 0, "nor a byte more");
+	services[0].resources.memory_bytes++;
+	services[0].name = "web";
+	ok(manifest_matches(&m, &g, &e) < 0, "nor another service");
+	services[0].name = "db";
+	g.services.count = 1;
+	ok(manifest_matches(&m, &g, &e) < 0, "nor one more of them");
+}
+
 int
 main(void)
 {
@@ -166,6 +193,7 @@ main(void)
 	test_rules();
 	test_images();
 	test_hash();
+	test_matches();
 	arena_release(&arena);
 	return tap_done();
 }
