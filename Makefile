@@ -102,6 +102,9 @@ $(call unit,$(FLOOR_provider)): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(PROVIDE
 SIM := $(B)/tests/sim/sim
 $(SIM): $(call objs,$(wildcard tests/sim/*.c)) $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
+REPLAY := $(B)/tests/replay/replay
+$(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
+
 $(B)/tests/e2e/jail_test: $(B)/tests/e2e/jail_test.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
@@ -116,13 +119,13 @@ contracts:
 	$(Q)lease/contracts/build.sh $(B)/contracts
 
 .PHONY: check check-unit check-fuzz check-contracts check-db check-e2e
-check: $(PROGRAMS) $(UNIT) $(SIM)
+check: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY)
 	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
-	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/tidy.sh tests/openapi.sh
+	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/tidy.sh tests/openapi.sh
 
 # The same without the programs and the house rules: for SAN=1.
-check-unit: $(UNIT) $(SIM)
-	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM)
+check-unit: $(UNIT) $(SIM) $(REPLAY)
+	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh
 
 check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
