@@ -329,7 +329,7 @@ cmd_close(struct context *c, int argc, char **argv, struct err *e)
 /* ------------------------------------------------------------------ */
 
 static void
-receipt_line(const struct json *lease, const char *name, wall_t from)
+receipt_line(const struct json *lease, const char *name, const char *label, wall_t from)
 {
 	struct err ignored = ERR_NONE;
 	const char *text = text_of(lease, name);
@@ -338,7 +338,7 @@ receipt_line(const struct json *lease, const char *name, wall_t from)
 	if (text[0] == '\0' || time_read(text, &at, &ignored) < 0)
 		return;
 	/* The chain counts whole seconds: its times may seem to come first. */
-	printf("  %-12s %s  +%lld ms\n", name, text,
+	printf("  %-12s %s  +%lld ms\n", label, text,
 	       (long long)(MAX(at - from, (wall_t)0) / MILLI_US));
 }
 
@@ -361,10 +361,10 @@ cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
 		return -1;
 	printf("receipt for %s, lease %s\n", text_of(l.order, "id"), text_of(l.lease, "id"));
 	printf("  %-12s %s\n", "ordered", text_of(l.order, "created_at"));
-	receipt_line(l.lease, "created_at", from);
-	receipt_line(l.lease, "opened_at", from);
-	receipt_line(l.lease, "launched_at", from);
-	receipt_line(l.lease, "ended_at", from);
+	receipt_line(l.lease, "created_at", "awarded", from);
+	receipt_line(l.lease, "opened_at", "opened", from);
+	receipt_line(l.lease, "launched_at", "launched", from);
+	receipt_line(l.lease, "ended_at", "closed", from);
 	printf("  price        %s\n", price(c, l.terms.rate));
 	voucher = json_get(l.lease, "voucher");
 	usage = json_get(voucher, "usage");
