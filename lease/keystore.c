@@ -196,6 +196,33 @@ keystore_read(const char *path, const char *password, struct key *key, struct er
 }
 
 int
+password_read(const char *path, char out[static PASSWORD_SIZE], struct err *e)
+{
+	FILE *f = fopen(path, "re");
+
+	if (f == NULL)
+		return err_errno(e, "open %s", path);
+	if (fgets(out, PASSWORD_SIZE, f) == NULL)
+		out[0] = '\0';
+	fclose(f);
+	out[strcspn(out, "\r\n")] = '\0';
+	return 0;
+}
+
+int
+keystore_load(const char *path, const char *password_file, struct key *key, struct err *e)
+{
+	char password[PASSWORD_SIZE];
+	int result;
+
+	if (password_read(password_file, password, e) < 0)
+		return -1;
+	result = keystore_read(path, password, key, e);
+	explicit_bzero(password, sizeof(password));
+	return result;
+}
+
+int
 keystore_address(const char *path, struct address *out, struct err *e)
 {
 	struct json *doc;

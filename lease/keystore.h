@@ -19,6 +19,12 @@ extern const struct code KEYSTORE_BAD;
 int keystore_write(const char *path, const struct key *key, const char *password, unsigned log2_n,
 		   struct err *e) mustcheck;
 int keystore_read(const char *path, const char *password, struct key *key, struct err *e) mustcheck;
+/* The same with the password in the first line of a file, as daemons have it. */
+int keystore_load(const char *path, const char *password_file, struct key *key,
+		  struct err *e) mustcheck;
+/* That first line. The caller wipes it. */
+#define PASSWORD_SIZE 256
+int password_read(const char *path, char out[static PASSWORD_SIZE], struct err *e) mustcheck;
 /* Only the address, without the password. */
 int keystore_address(const char *path, struct address *out, struct err *e) mustcheck;
 /* The same from text. */

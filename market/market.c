@@ -44,7 +44,7 @@ sign_run(void *ctx, const int *fds)
 	struct signer signer = { .token = s->token };
 	struct err e = ERR_NONE;
 
-	if (tool_load_key(s->key_file, s->password_file, &signer.key, &e) < 0)
+	if (keystore_load(s->key_file, s->password_file, &signer.key, &e) < 0)
 		fatal("%s", e.text);
 	domain_init(&signer.domain, s->chain_id, &s->escrow);
 	chan_serve(fds[0], signer_market_verbs, &signer);

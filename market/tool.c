@@ -19,39 +19,12 @@ static const char usage[] =
 	"JSON with the addresses, the chain id and the block to index from.\n";
 
 static int
-read_password(const char *path, char out[static 256], struct err *e)
-{
-	FILE *f = fopen(path, "re");
-
-	if (f == NULL)
-		return err_errno(e, "open %s", path);
-	if (fgets(out, 256, f) == NULL)
-		out[0] = '\0';
-	fclose(f);
-	out[strcspn(out, "\r\n")] = '\0';
-	return 0;
-}
-
-int
-tool_load_key(const char *key_file, const char *password_file, struct key *key, struct err *e)
-{
-	char password[256];
-	int result;
-
-	if (read_password(password_file, password, e) < 0)
-		return -1;
-	result = keystore_read(key_file, password, key, e);
-	explicit_bzero(password, sizeof(password));
-	return result;
-}
-
-static int
 key_new_file(const char *path, const char *password_file, struct err *e)
 {
-	char password[256], text[ADDRESS_TEXT_SIZE];
+	char password[PASSWORD_SIZE], text[ADDRESS_TEXT_SIZE];
 	struct key key;
 
-	if (read_password(password_file, password, e) < 0)
+	if (password_read(password_file, password, e) < 0)
 		return -1;
 	key_new(&key);
 	if (keystore_write(path, &key, password, SCRYPT_LOG2_N, e) < 0)
@@ -129,7 +102,7 @@ contract_deploy(struct arena *a, const struct deploy *d, struct err *e)
 	struct jsonw *w;
 	struct key key;
 
-	if (tool_load_key(d->key_file, d->password_file, &key, e) < 0 ||
+	if (keystore_load(d->key_file, d->password_file, &key, e) < 0 ||
 	    evm_check_chain(a, &evm, e) < 0)
 		return -1;
 	if (d->token != NULL && address_read(d->token, &token, e) < 0)

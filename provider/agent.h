@@ -42,6 +42,8 @@ struct agent {
 	const char *token; /* for the market; renewed with the registration */
 	char token_text[1024];
 	bool registered;
+	bool sweep_due;		    /* an event may have ended a lease */
+	mono_t swept_at;	    /* when the market was last asked of all leases */
 	struct busy *busy;	    /* leases that a task works on */
 	struct route_in *ingresses; /* open endpoints */
 	bool meter_busy;

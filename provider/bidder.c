@@ -308,8 +308,10 @@ on_event(void *ctx, const struct sse_event *ev)
 		on_bidding(g, ev->data);
 	else if (strcmp(ev->type, "order.awarded") == 0)
 		on_awarded(g, ev->data);
-	else
+	else {
+		g->sweep_due = true;
 		runner_look(g);
+	}
 	if (ev->id != NULL && book_note(g->book, RESTART_NOTE, ev->id, &e) < 0)
 		log_warn("book.failed", "error=\"%s\"", e.text);
 }

@@ -64,7 +64,7 @@ struct work_doc {
 	struct json_list units, ports;
 	struct usage_terms usage, paid;
 	struct sig usage_sig, voucher_sig, payer_sig, release_sig;
-	bool released, paused, reported;
+	bool released, reported;
 };
 
 struct unit_doc {
@@ -98,7 +98,6 @@ static const struct json_field work_fields[] = {
 	JSON_SIG(T, payer_sig, 0),
 	JSON_SIG(T, release_sig, 0),
 	JSON_BOOLEAN(T, released, 0),
-	JSON_BOOLEAN(T, paused, 0),
 	JSON_BOOLEAN(T, reported, 0),
 	JSON_END
 };
@@ -124,7 +123,6 @@ work_encode(struct arena *a, const struct work *w)
 		.payer_sig = w->payer_sig,
 		.release_sig = w->release_sig,
 		.released = w->released,
-		.paused = w->paused,
 		.reported = w->reported,
 	};
 
@@ -155,7 +153,6 @@ work_decode(struct arena *a, const char *text, size_t len, struct work *w, struc
 	w->payer_sig = doc.payer_sig;
 	w->release_sig = doc.release_sig;
 	w->released = doc.released;
-	w->paused = doc.paused;
 	w->reported = doc.reported;
 	w->unit_count = (uint32_t)doc.units.count;
 	w->port_count = (uint32_t)doc.ports.count;

@@ -53,7 +53,7 @@ struct work {
 	struct usage_terms paid; /* the last one the payer signed; seq 0: none */
 	struct sig payer_sig;
 	struct sig release_sig;
-	bool released, paused, reported;
+	bool released, reported;
 	const char *failure; /* why it could not run, or NULL */
 	wall_t created;
 };

@@ -134,7 +134,7 @@ phase(const struct work *w)
 		return "waiting_for_manifest";
 	if (w->failure != NULL && w->state != WORK_ENDED)
 		return "failed";
-	return w->paused ? "paused" : names[w->state];
+	return names[w->state];
 }
 
 static void

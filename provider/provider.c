@@ -38,21 +38,6 @@ static const char usage[] =
 	"  sudo gavel-provider -c provider.yaml check\n"
 	"  sudo gavel-provider -c provider.yaml\n";
 
-static int
-load_key(const struct provider_settings *s, struct key *key, struct err *e)
-{
-	char password[256] = "";
-	FILE *f = fopen(s->password_file, "re");
-
-	if (f == NULL)
-		return err_errno(e, "open %s", s->password_file);
-	if (fgets(password, sizeof(password), f) == NULL)
-		password[0] = '\0';
-	fclose(f);
-	password[strcspn(password, "\r\n")] = '\0';
-	return keystore_read(s->key_file, password, key, e);
-}
-
 /* The key is read here and nowhere else. */
 static void
 sign_run(void *ctx, const int *fds)
@@ -61,7 +46,7 @@ sign_run(void *ctx, const int *fds)
 	struct signer signer = { .token = s->token };
 	struct err e = ERR_NONE;
 
-	if (load_key(s, &signer.key, &e) < 0)
+	if (keystore_load(s->key_file, s->password_file, &signer.key, &e) < 0)
 		fatal("%s", e.text);
 	domain_init(&signer.domain, s->chain_id, &s->escrow);
 	chan_serve(fds[0], signer_provider_verbs, &signer);
@@ -198,7 +183,8 @@ check(const struct provider_settings *s)
 		good &= line(has_program(programs[i]), programs[i],
 			     "apt-get install runc skopeo umoci nftables iproute2");
 	good &= line(getpwnam(s->user) != NULL, "unprivileged user", "useradd --system gavel");
-	good &= line(load_key(s, &key, &e) == 0, "key store opens", e.text);
+	good &= line(keystore_load(s->key_file, s->password_file, &key, &e) == 0, "key store opens",
+		     e.text);
 	good &= line(geteuid() == 0, "runs as root", "sudo gavel-provider check");
 	if (geteuid() == 0 && getpwnam(s->user) != NULL) {
 		jail_config_make(s, &config);

@@ -27,6 +27,7 @@
 #define POLL_US		(5 * MILLI_US)
 #define READY_POLL_US	(10 * MILLI_US)
 #define LAUNCH_LIMIT_US (900 * SECOND_US)
+#define SWEEP_EVERY_US	(10 * SECOND_US)  /* should an event have been lost */
 #define OPEN_LIMIT_US	(120 * SECOND_US) /* accepted, but never opened */
 
 /* ------------------------------------------------------------------ */
@@ -736,14 +737,12 @@ begin(struct agent *g, const struct work *w, const char *name, const struct step
 static bool
 has_stopped(const struct work *w)
 {
-	return w->meter.last.at != 0 && !w->meter.last.running && !w->paused;
+	return w->meter.last.at != 0 && !w->meter.last.running;
 }
 
 static void
-look_at(struct agent *g, const struct work *w)
+look_at(struct agent *g, const struct work *w, bool sweep)
 {
-	bool waiting = clock_wall() - w->created < OPEN_LIMIT_US;
-
 	if (w->state == WORK_ACCEPTED && w->failure != NULL && !w->reported)
 		begin(g, w, "failure", failure_steps, sizeof(struct launch), work_done);
 	else if (w->state == WORK_ACCEPTED && w->failure == NULL && w->manifest != NULL)
@@ -751,7 +750,7 @@ look_at(struct agent *g, const struct work *w)
 	else if (w->state == WORK_RUNNING && !w->released && w->failure == NULL &&
 		 (!plan_ports_open(g, w) || has_stopped(w)))
 		begin(g, w, "adopt", launch_steps, sizeof(struct launch), launch_done);
-	else if (w->state != WORK_ACCEPTED || w->failure != NULL || !waiting)
+	else if (w->state == WORK_CLOSING || w->failure != NULL || sweep)
 		begin(g, w, "sweep", sweep_steps, sizeof(struct sweep), work_done);
 }
 
@@ -763,13 +762,17 @@ runner_look(void *arg)
 	struct work *works;
 	struct arena a;
 	size_t count = 0;
+	bool sweep = g->sweep_due || clock_mono() - g->swept_at > SWEEP_EVERY_US;
 
 	if (!g->registered)
 		return;
+	if (sweep)
+		g->swept_at = clock_mono();
+	g->sweep_due = false;
 	arena_init(&a, 0);
 	if (book_live(g->book, &a, &works, &count, &e) < 0)
 		log_warn("book.failed", "error=\"%s\"", e.text);
 	for (size_t i = 0; i < count; i++)
-		look_at(g, &works[i]);
+		look_at(g, &works[i], sweep);
 	arena_release(&a);
 }

@@ -30,7 +30,6 @@ struct provider_settings {
 	uint32_t list_bp;      /* list price = floor * list_bp / 10000 */
 	uint32_t curve_bp;     /* load curve */
 	uint32_t meter_every_ms;
-	uint32_t unpaid_max_s; /* a metered workload is paused after this long unsigned */
 	bool accept_old_runc;
 };
 

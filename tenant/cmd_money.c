@@ -14,25 +14,21 @@
 int
 cmd_wallet(struct context *c, int argc, char **argv, struct err *e)
 {
-	char text[ADDRESS_TEXT_SIZE], line[256] = "";
+	char text[ADDRESS_TEXT_SIZE], line[PASSWORD_SIZE] = "";
 	struct address address;
 	struct key key;
-	FILE *f;
 
 	if (argc != 2 || (strcmp(argv[1], "new") != 0 && strcmp(argv[1], "address") != 0))
 		return err_set(e, &TENANT_USAGE, "wallet new, or wallet address");
 	if (context_read(c, e) < 0)
 		return -1;
 	if (strcmp(argv[1], "new") == 0) {
-		f = c->password_file != NULL ? fopen(c->password_file, "re") : NULL;
-		if (f == NULL)
+		if (c->password_file == NULL)
 			return err_set(e, &ERR_CONFIG,
 				       "set password_file in %s to a file with a password",
 				       c->path);
-		if (fgets(line, sizeof(line), f) == NULL)
-			line[0] = '\0';
-		fclose(f);
-		line[strcspn(line, "\r\n")] = '\0';
+		if (password_read(c->password_file, line, e) < 0)
+			return -1;
 		key_new(&key);
 		if (keystore_write(c->key_file, &key, line, SCRYPT_LOG2_N, e) < 0)
 			return -1;

@@ -84,19 +84,13 @@ int
 context_unlock(struct context *c, struct err *e)
 {
 	const char *password = getenv("GAVEL_PASSWORD");
-	char line[256] = "";
-	FILE *f;
+	char line[PASSWORD_SIZE] = "";
 
 	if (c->has_key)
 		return 0;
 	if (c->password_file != NULL) {
-		f = fopen(c->password_file, "re");
-		if (f == NULL)
-			return err_errno(e, "open %s", c->password_file);
-		if (fgets(line, sizeof(line), f) == NULL)
-			line[0] = '\0';
-		fclose(f);
-		line[strcspn(line, "\r\n")] = '\0';
+		if (password_read(c->password_file, line, e) < 0)
+			return -1;
 		password = line;
 	}
 	if (password == NULL && isatty(STDIN_FILENO))
