@@ -5,7 +5,23 @@
  */
 #include "lib/err.h"
 
-#define err_set(...) ({ (err_set)(__VA_ARGS__); -1; })
-#define err_errno(...) ({ (err_errno)(__VA_ARGS__); -1; })
-#define err_field(...) ({ (err_field)(__VA_ARGS__); -1; })
-#define err_wrap(...) ({ (err_wrap)(__VA_ARGS__); -1; })
+#define err_set(...)                                                                               \
+	({                                                                                         \
+		(err_set)(__VA_ARGS__);                                                            \
+		-1;                                                                                \
+	})
+#define err_errno(...)                                                                             \
+	({                                                                                         \
+		(err_errno)(__VA_ARGS__);                                                          \
+		-1;                                                                                \
+	})
+#define err_field(...)                                                                             \
+	({                                                                                         \
+		(err_field)(__VA_ARGS__);                                                          \
+		-1;                                                                                \
+	})
+#define err_wrap(...)                                                                              \
+	({                                                                                         \
+		(err_wrap)(__VA_ARGS__);                                                           \
+		-1;                                                                                \
+	})
