@@ -29,6 +29,20 @@ printf '%s\n' "$api" | grep -vE '^1\.\.'
 printf '%s\n' "$api" | grep -qE '^not ok|Error' && bad=1
 ok 'the stranger saw it all' test "$n" -ge 50
 
+# What a proxy in front may read differently, and a client that stops half way.
+raw() {
+	exec 3<>"/dev/tcp/127.0.0.1/$market_port"
+	printf '%b' "$1" >&3
+	timeout 2 head -1 <&3
+	exec 3>&-
+}
+ok 'Content-Length twice: 400' grep -q ' 400 ' <<<"$(raw 'GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n')"
+together=$(raw 'POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n')
+# Refused and cut: the answer may be lost with the connection.
+ok 'a length and chunks together: refused' grep -qE '^$| 400 ' <<<"$together"
+ok 'half a request is not answered' test -z "$(raw 'POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{')"
+ok 'and holds nobody up' curl -sf -m 2 -o /dev/null "$url/healthz"
+
 sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.yaml"
 sed 's/web:1/nothing:1/' "$dir/web.yaml" >"$dir/nothing.yaml"
 tenant -q deploy "$dir/nothing.yaml" --deposit 1 --name nothing >"$dir/nothing.out" 2>&1
