@@ -54,7 +54,7 @@ struct signer_tx {
 };
 
 struct signer_provider {
-	struct provider_terms terms; /* url: points nowhere; see text */
+	struct provider_terms terms; /* its url is a pointer: the text below counts */
 	char url[256];
 };
 

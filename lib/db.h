@@ -39,7 +39,7 @@ void db_close(struct db *db);
 
 struct batch *batch_new(struct task *t) mustcheck;
 enum next db_run(struct task *t, struct db *db, struct batch *b);
-/* Like db_run(), for background work without a task to wait: fn is called. */
+/* After the batch: whether it failed, and why. */
 bool batch_failed(const struct batch *b, struct err *e);
 size_t batch_length(const struct batch *b);
 

@@ -105,10 +105,10 @@ copy_group(struct arena *a, const struct group *from, struct group *to)
 }
 
 struct task *
-clerk_task(struct clerk *c, const char *name, const struct step *steps, const struct desk_order *o)
+clerk_task(struct clerk *c, const char *name, const struct step *steps, size_t size,
+	   const struct desk_order *o)
 {
-	struct task *t = task_new(&c->loop, name, steps, sizeof(*o) + 4096, 20 * SECOND_US,
-				  clerk_task_done, c);
+	struct task *t = task_new(&c->loop, name, steps, size, 20 * SECOND_US, clerk_task_done, c);
 	struct desk_order *copy = t->state;
 	struct at_work *w = xcalloc(1, sizeof(*w));
 
@@ -244,21 +244,26 @@ event_data(struct arena *a, const struct desk_order *o, const char *reason)
 	return copy;
 }
 
+struct desk_task {
+	struct desk_order order; /* first: clerk_order() */
+	struct batch *b;
+};
+
 static enum next
 finish(struct task *t)
 {
-	struct batch **b = (struct batch **)((char *)t->state + sizeof(struct desk_order));
+	struct desk_task *d = t->state;
 
-	return batch_failed(*b, &t->err) ? TASK_FAIL : TASK_DONE;
+	return batch_failed(d->b, &t->err) ? TASK_FAIL : TASK_DONE;
 }
 
 static struct batch *
 begin(struct task *t)
 {
-	struct batch **b = (struct batch **)((char *)t->state + sizeof(struct desk_order));
+	struct desk_task *d = t->state;
 
-	*b = batch_new(t);
-	return *b;
+	d->b = batch_new(t);
+	return d->b;
 }
 
 static const char *
@@ -435,7 +440,7 @@ desk_act(struct clerk *c, const struct desk_order *o, enum life_action action)
 	else if (action == LIFE_CLEAR)
 		round_clear(c, o);
 	else
-		clerk_task(c, life_action_name(action), steps[action], o);
+		clerk_task(c, life_action_name(action), steps[action], sizeof(struct desk_task), o);
 }
 
 /* Orders that wait are put to sleep in one batch; those with an action get a

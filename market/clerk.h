@@ -62,7 +62,7 @@ struct desk_order {
 	const char *refused, *launch_error;
 };
 
-/* Steps for one action; the task's state is a struct desk_order. */
+/* Begin and end a sealed round: round.c. */
 void round_announce(struct clerk *c, const struct desk_order *o);
 void round_clear(struct clerk *c, const struct desk_order *o);
 
@@ -70,10 +70,10 @@ void round_clear(struct clerk *c, const struct desk_order *o);
 void clerk_tell_webs(struct clerk *c);
 /* Look at the desk at the next turn. */
 void clerk_look(struct clerk *c);
-/* A task of the clerk's on a copy of the order; errors are logged, and the
- * order is looked at again by its timer. */
-struct task *
-clerk_task(struct clerk *c, const char *name, const struct step *steps, const struct desk_order *o);
+/* A task of the clerk's whose state, of `size` bytes, begins with a copy of the
+ * order; errors are logged, and the order is looked at again by its timer. */
+struct task *clerk_task(struct clerk *c, const char *name, const struct step *steps, size_t size,
+			const struct desk_order *o);
 struct clerk *clerk_of(struct task *t);
 struct desk_order *clerk_order(struct task *t);
 void clerk_event(struct batch *b, const char *type, const char *prefix, const struct id *id,

@@ -60,15 +60,6 @@ struct round {
 	size_t excluded_count;
 };
 
-static struct round *
-round_task(struct clerk *c, const char *name, const struct step *steps, const struct desk_order *o)
-{
-	_Static_assert(sizeof(struct round) <= sizeof(struct desk_order) + 4096,
-		       "clerk_task's room");
-
-	return clerk_task(c, name, steps, o)->state;
-}
-
 /* ------------------------------------------------------------------ */
 /* Announce.                                                           */
 
@@ -153,7 +144,7 @@ static const struct step announce_steps[] = { { "key", announce_key },
 void
 round_announce(struct clerk *c, const struct desk_order *o)
 {
-	round_task(c, "announce", announce_steps, o);
+	clerk_task(c, "announce", announce_steps, sizeof(struct round), o);
 }
 
 /* ------------------------------------------------------------------ */
@@ -219,7 +210,7 @@ close_sign(struct task *t)
 			    sizeof(r->ask));
 }
 
-/* After this commit no envelope is taken: bids_place looks at the root. A bid
+/* After this commit no envelope is taken: bid_place looks at the root. A bid
  * that slipped in between the reading and the root is caught by reading again. */
 static enum next
 close_store(struct task *t)
@@ -540,5 +531,5 @@ static const struct step clear_steps[] = { { "read", close_read },   { "sign", c
 void
 round_clear(struct clerk *c, const struct desk_order *o)
 {
-	round_task(c, "clear", clear_steps, o);
+	clerk_task(c, "clear", clear_steps, sizeof(struct round), o);
 }

@@ -211,7 +211,7 @@ unit_decide(struct task *t)
 	return jail_start(t, t->owner, &l->call, JAIL_DESTROY, ask, sizeof(*ask));
 }
 
-static int
+static void
 links_of(struct launch *l, struct jail_create *c, struct jail_host *hosts, size_t *host_count)
 {
 	/* Every copy of every service finds the others by name; who may connect
@@ -238,7 +238,6 @@ links_of(struct launch *l, struct jail_create *c, struct jail_host *hosts, size_
 				}
 		}
 	}
-	return 0;
 }
 
 static enum next
