@@ -12,40 +12,72 @@
 struct route_in {
 	struct route_in *next;
 	struct hash lease;
+	struct work_port port;
 	struct ingress *ingress;
 };
 
 static bool
-port_is_open(const struct agent *g, unsigned port)
+port_equal(const struct work_port *a, const struct work_port *b)
+{
+	return a->outside == b->outside &&
+	       (strcmp(a->proto, "udp") == 0) == (strcmp(b->proto, "udp") == 0);
+}
+
+static bool
+port_is_open(const struct agent *g, const struct work_port *port)
 {
 	for (const struct route_in *r = g->ingresses; r != NULL; r = r->next)
-		if (ingress_port(r->ingress) == port)
+		if (port_equal(&r->port, port))
 			return true;
 	return false;
+}
+
+/* All copies of the service behind it. */
+static size_t
+targets_of(const struct agent *g, const struct work *w, const struct work_port *p,
+	   struct ingress_target targets[static WORK_UNITS_MAX])
+{
+	size_t count = 0;
+
+	for (uint32_t u = 0; u < w->unit_count; u++) {
+		if (w->units[u].service != w->units[p->unit].service)
+			continue;
+		net_address(&g->jail_config.net, (uint16_t)w->units[u].slot, 2,
+			    targets[count].address);
+		targets[count++].port = p->inside;
+	}
+	return count;
+}
+
+static int
+port_open(struct agent *g, const struct work *w, const struct work_port *p, struct err *e)
+{
+	struct ingress_target targets[WORK_UNITS_MAX];
+	size_t count = targets_of(g, w, p, targets);
+	struct route_in *r;
+	struct ingress *in;
+
+	in = strcmp(p->proto, "udp") == 0
+		     ? ingress_open_udp(&g->loop, g->settings->listen, p->outside, targets, count,
+					e)
+		     : ingress_open(&g->loop, g->settings->listen, p->outside, targets, count, e);
+	if (in == NULL)
+		return -1;
+	r = xcalloc(1, sizeof(*r));
+	r->lease = w->hash;
+	r->port = *p;
+	r->ingress = in;
+	r->next = g->ingresses;
+	g->ingresses = r;
+	return 0;
 }
 
 int
 plan_open_ports(struct agent *g, const struct work *w, struct err *e)
 {
-	char inside[NET_ADDRESS_SIZE];
-
-	for (uint32_t i = 0; i < w->port_count; i++) {
-		const struct work_port *p = &w->ports[i];
-		struct route_in *r;
-		struct ingress *in;
-
-		if (port_is_open(g, p->outside))
-			continue;
-		net_address(&g->jail_config.net, (uint16_t)w->units[p->unit].slot, 2, inside);
-		in = ingress_open(&g->loop, g->settings->listen, p->outside, inside, p->inside, e);
-		if (in == NULL)
+	for (uint32_t i = 0; i < w->port_count; i++)
+		if (!port_is_open(g, &w->ports[i]) && port_open(g, w, &w->ports[i], e) < 0)
 			return -1;
-		r = xcalloc(1, sizeof(*r));
-		r->lease = w->hash;
-		r->ingress = in;
-		r->next = g->ingresses;
-		g->ingresses = r;
-	}
 	return 0;
 }
 
@@ -84,7 +116,8 @@ slot_taken(const struct work *works, size_t count, const struct work *self, uint
 }
 
 static bool
-port_taken(const struct work *works, size_t count, const struct work *self, uint32_t port)
+port_taken(const struct work *works, size_t count, const struct work *self,
+	   const struct work_port *port)
 {
 	for (size_t i = 0; i <= count; i++) {
 		const struct work *w = i < count ? &works[i] : self;
@@ -92,7 +125,7 @@ port_taken(const struct work *works, size_t count, const struct work *self, uint
 		if (i < count && hash_equal(&w->hash, &self->hash))
 			continue;
 		for (uint32_t u = 0; u < w->port_count; u++)
-			if (w->ports[u].outside == port)
+			if (port_equal(&w->ports[u], port))
 				return true;
 	}
 	return false;
@@ -114,25 +147,48 @@ plan_unit(const struct agent *g, const struct work *works, size_t count, struct 
 	return 0;
 }
 
+static const char *
+port_proto(const struct expose *x)
+{
+	if (strcmp(x->proto, "udp") == 0)
+		return "udp";
+	if (strcmp(x->proto, "http") == 0 || x->as == 80 || (x->as == 0 && x->port == 80))
+		return "http";
+	return "tcp";
+}
+
+/* The port that the tenant wishes for, if it is of the range and free; the
+ * lowest that is free otherwise. */
+static int
+plan_outside(const struct agent *g, const struct work *works, size_t count, const struct work *w,
+	     const struct expose *x, struct work_port *p, struct err *e)
+{
+	uint32_t first = g->settings->endpoint_port_first,
+		 end = first + g->settings->endpoint_port_count;
+
+	p->outside = x->as;
+	if (x->as >= first && x->as < end && !port_taken(works, count, w, p) && !port_is_open(g, p))
+		return 0;
+	for (p->outside = first; p->outside < end; p->outside++)
+		if (!port_taken(works, count, w, p) && !port_is_open(g, p))
+			return 0;
+	return err_set(e, &RESOURCES_SHORT, "no port is free");
+}
+
 static int
 plan_port(const struct agent *g, const struct work *works, size_t count, struct work *w,
 	  uint32_t unit, const struct expose *x, struct err *e)
 {
-	uint32_t port = g->settings->endpoint_port_first,
-		 end = port + g->settings->endpoint_port_count;
+	struct work_port p = { .unit = unit, .inside = x->port };
 
-	if (!x->global || w->port_count == WORK_UNITS_MAX)
+	if (!x->global)
 		return 0;
-	while (port < end && (port_taken(works, count, w, port) || port_is_open(g, port)))
-		port++;
-	if (port == end)
-		return err_set(e, &RESOURCES_SHORT, "no port is free");
-	w->ports[w->port_count] = (struct work_port){ unit, x->port, port, "" };
-	snprintf(w->ports[w->port_count++].proto, sizeof(w->ports[0].proto), "%s",
-		 strcmp(x->proto, "udp") == 0 ? "udp"
-		 : strcmp(x->proto, "http") == 0 || x->as == 80 || (x->as == 0 && x->port == 80)
-			 ? "http"
-			 : "tcp");
+	if (w->port_count == WORK_UNITS_MAX)
+		return err_set(e, &ERR_TOO_BIG, "more than %d ports", WORK_UNITS_MAX);
+	snprintf(p.proto, sizeof(p.proto), "%s", port_proto(x));
+	if (plan_outside(g, works, count, w, x, &p, e) < 0)
+		return -1;
+	w->ports[w->port_count++] = p;
 	return 0;
 }
 
@@ -167,7 +223,7 @@ bool
 plan_ports_open(const struct agent *g, const struct work *w)
 {
 	for (uint32_t i = 0; i < w->port_count; i++)
-		if (!port_is_open(g, w->ports[i].outside))
+		if (!port_is_open(g, &w->ports[i]))
 			return false;
 	return true;
 }

@@ -390,14 +390,15 @@ ready(struct task *t)
 }
 
 static bool
-port_answers(const struct agent *g, const struct work *w, const struct work_port *p)
+port_answers(const struct agent *g, const struct work *w, uint32_t unit,
+	     const struct work_port *p)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)p->inside) };
 	char text[NET_ADDRESS_SIZE];
 	int fd, result;
 	struct timeval patience = { 0, 2000 };
 
-	net_address(&g->jail_config.net, (uint16_t)w->units[p->unit].slot, 2, text);
+	net_address(&g->jail_config.net, (uint16_t)w->units[unit].slot, 2, text);
 	if (inet_pton(AF_INET, text, &to.sin_addr) != 1)
 		return false;
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -426,8 +427,10 @@ ready_read(struct task *t)
 		return TASK_FAIL;
 	}
 	for (uint32_t i = 0; i < l->work.port_count; i++)
-		if (l->work.ports[i].unit == l->unit && strcmp(l->work.ports[i].proto, "udp") != 0)
-			all = all && port_answers(g, &l->work, &l->work.ports[i]);
+		if (l->work.units[l->work.ports[i].unit].service ==
+			    l->work.units[l->unit].service &&
+		    strcmp(l->work.ports[i].proto, "udp") != 0)
+			all = all && port_answers(g, &l->work, l->unit, &l->work.ports[i]);
 	if (!all && clock_mono() > l->ready_by) {
 		err_set(&t->err, &ERR_TIMEOUT, "service %s does not answer on its port",
 			unit_service(l)->name);
