@@ -142,7 +142,7 @@ write_parts(struct jsonw *w, const struct work *work)
 {
 	struct price_lease price = work_price(work);
 	struct meter totals = meter_totals(&work->meter);
-	struct price_part parts[6];
+	struct price_part parts[PRICE_PARTS];
 	char text[AMOUNT_TEXT_SIZE];
 	uint32_t elapsed = 0;
 	size_t count;

@@ -30,6 +30,7 @@ struct provider_settings {
 	uint32_t list_bp;      /* list price = floor * list_bp / 10000 */
 	uint32_t curve_bp;     /* load curve */
 	uint32_t meter_every_ms;
+	uint32_t reclaim_s; /* the longest notice that we promise to give */
 	bool accept_old_runc;
 };
 
