@@ -3,8 +3,8 @@
  * Where a lease's containers live on this machine: slots, and the ports that
  * lead in from the world. Stored with the lease, so a restart finds the same.
  */
-#include "provider/agent.h"
 #include "provider/ingress.h"
+#include "provider/proxy.h"
 
 /* ------------------------------------------------------------------ */
 /* Endpoints.                                                           */
@@ -72,11 +72,19 @@ port_open(struct agent *g, const struct work *w, const struct work_port *p, stru
 	return 0;
 }
 
+/* Reached by host names, through the proxy. */
+static bool
+is_routed(const struct work_port *p)
+{
+	return p->outside == 0;
+}
+
 int
 plan_open_ports(struct agent *g, const struct work *w, struct err *e)
 {
 	for (uint32_t i = 0; i < w->port_count; i++)
-		if (!port_is_open(g, &w->ports[i]) && port_open(g, w, &w->ports[i], e) < 0)
+		if (!is_routed(&w->ports[i]) && !port_is_open(g, &w->ports[i]) &&
+		    port_open(g, w, &w->ports[i], e) < 0)
 			return -1;
 	return 0;
 }
@@ -95,6 +103,60 @@ plan_close_ports(struct agent *g, const struct hash *lease)
 		ingress_close(r->ingress);
 		free(r);
 	}
+	proxy_poke(g);
+}
+
+static const char *
+port_proto(const struct expose *x)
+{
+	if (strcmp(x->proto, "udp") == 0)
+		return "udp";
+	if (strcmp(x->proto, "http") == 0 || x->as == 80 || (x->as == 0 && x->port == 80))
+		return "http";
+	return "tcp";
+}
+
+static const struct expose *
+port_expose(const struct service *s, const struct work_port *p)
+{
+	for (size_t i = 0; i < s->exposes.count; i++) {
+		const struct expose *x = (const struct expose *)s->exposes.items + i;
+
+		if (x->global && x->port == p->inside && strcmp(port_proto(x), p->proto) == 0)
+			return x;
+	}
+	return NULL;
+}
+
+#define ENDPOINTS_MAX 64u /* of a lease, as documents.h takes them */
+
+struct endpoint *
+plan_endpoints(const struct agent *g, struct arena *a, const struct work *w,
+	       const struct manifest *m, size_t *count)
+{
+	struct endpoint *list = arena_alloc(a, ENDPOINTS_MAX * sizeof(*list));
+
+	*count = 0;
+	for (uint32_t i = 0; i < w->port_count && *count < ENDPOINTS_MAX; i++) {
+		const struct work_port *p = &w->ports[i];
+		const struct service *s =
+			(const struct service *)m->services.items + w->units[p->unit].service;
+		const struct expose *x = port_expose(s, p);
+		struct endpoint e = { .service = s->name, .port = p->inside };
+		const char **hosts;
+		size_t n = is_routed(p) && x != NULL ? proxy_hosts(g, a, &w->id, s, x, &hosts) : 0;
+
+		for (size_t h = 0; h < n && *count < ENDPOINTS_MAX; h++) {
+			e.url = proxy_url(g, a, hosts[h]);
+			list[(*count)++] = e;
+		}
+		if (is_routed(p))
+			continue;
+		e.url = arena_printf(a, "%s://%s:%u", p->proto, g->settings->public_host,
+				     p->outside);
+		list[(*count)++] = e;
+	}
+	return list;
 }
 
 /* ------------------------------------------------------------------ */
@@ -147,16 +209,6 @@ plan_unit(const struct agent *g, const struct work *works, size_t count, struct 
 	return 0;
 }
 
-static const char *
-port_proto(const struct expose *x)
-{
-	if (strcmp(x->proto, "udp") == 0)
-		return "udp";
-	if (strcmp(x->proto, "http") == 0 || x->as == 80 || (x->as == 0 && x->port == 80))
-		return "http";
-	return "tcp";
-}
-
 /* The port that the tenant wishes for, if it is of the range and free; the
  * lowest that is free otherwise. */
 static int
@@ -176,17 +228,20 @@ plan_outside(const struct agent *g, const struct work *works, size_t count, cons
 }
 
 static int
-plan_port(const struct agent *g, const struct work *works, size_t count, struct work *w,
-	  uint32_t unit, const struct expose *x, struct err *e)
+plan_port(const struct agent *g, struct arena *a, const struct work *works, size_t count,
+	  struct work *w, uint32_t unit, const struct service *s, const struct expose *x,
+	  struct err *e)
 {
 	struct work_port p = { .unit = unit, .inside = x->port };
+	const char **hosts;
 
 	if (!x->global)
 		return 0;
 	if (w->port_count == WORK_UNITS_MAX)
 		return err_set(e, &ERR_TOO_BIG, "more than %d ports", WORK_UNITS_MAX);
 	snprintf(p.proto, sizeof(p.proto), "%s", port_proto(x));
-	if (plan_outside(g, works, count, w, x, &p, e) < 0)
+	if (proxy_hosts(g, a, &w->id, s, x, &hosts) == 0 &&
+	    plan_outside(g, works, count, w, x, &p, e) < 0)
 		return -1;
 	w->ports[w->port_count++] = p;
 	return 0;
@@ -202,7 +257,8 @@ plan_work(struct agent *g, struct arena *a, struct work *w, const struct manifes
 
 	if (w->unit_count > 0)
 		return 0;
-	if (book_live(g->book, a, &works, &count, e) < 0)
+	if (book_live(g->book, a, &works, &count, e) < 0 ||
+	    proxy_hosts_free(g, a, works, count, w, m, e) < 0)
 		return -1;
 	for (size_t i = 0; i < m->services.count; i++) {
 		const struct service *s = (const struct service *)m->services.items + i;
@@ -211,7 +267,7 @@ plan_work(struct agent *g, struct arena *a, struct work *w, const struct manifes
 			if (plan_unit(g, works, count, w, (uint32_t)i, e) < 0)
 				return -1;
 			for (size_t k = 0; copy == 0 && k < s->exposes.count; k++)
-				if (plan_port(g, works, count, w, w->unit_count - 1,
+				if (plan_port(g, a, works, count, w, w->unit_count - 1, s,
 					      (const struct expose *)s->exposes.items + k, e) < 0)
 					return -1;
 		}
@@ -223,7 +279,7 @@ bool
 plan_ports_open(const struct agent *g, const struct work *w)
 {
 	for (uint32_t i = 0; i < w->port_count; i++)
-		if (!port_is_open(g, &w->ports[i]))
+		if (!is_routed(&w->ports[i]) && !port_is_open(g, &w->ports[i]))
 			return false;
 	return true;
 }

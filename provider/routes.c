@@ -36,24 +36,24 @@ class_size(const struct routes_config *c, const struct class *class)
 }
 
 static bool
-has_case(const struct route *r, const char *name)
+has_case(const struct host_route *r, const char *name)
 {
-	for (size_t i = 0; i < r->cases.count; i++)
-		if (strcmp(r->cases.items[i], name) == 0)
+	for (size_t i = 0; i < r->options.next_cases.count; i++)
+		if (strcmp(r->options.next_cases.items[i], name) == 0)
 			return true;
 	return false;
 }
 
 char
-routes_class(const struct route *r)
+routes_class(const struct host_route *r)
 {
-	if (has_case(r, "off") || r->tries == 1)
+	if (has_case(r, "off") || r->options.next_tries == 1)
 		return 'n';
 	if (has_case(r, "403") || has_case(r, "404"))
 		return 't';
 	if (has_case(r, "500") || has_case(r, "502") || has_case(r, "503") || has_case(r, "504"))
 		return 's';
-	return r->tries == 2 ? 'o' : 'd';
+	return r->options.next_tries == 2 ? 'o' : 'd';
 }
 
 /* ------------------------------------------------------------------ */
@@ -88,7 +88,7 @@ static const char front_text[] =
 	"	http-request set-var(txn.be) "
 	"req.hdr(host),host_only,lower,map_str(%s/hosts.map)\n"
 	"	http-request return status 404 content-type text/html string \"<!doctype html>"
-	"<title>404</title><h1>404</h1><p>No workload of this provider has this host name.\n\" "
+	"<title>404</title><h1>404</h1><p>No workload of this provider has this host name.\" "
 	"if !{ var(txn.be) -m found }%s\n"
 	"	http-request set-var(txn.body) var(txn.be),map_str_int(%s/bodies.map,%u)\n"
 	"	http-request set-var(txn.timeout) var(txn.be),map_str_int(%s/timeouts.map,%u)\n"
@@ -105,7 +105,8 @@ front(struct arena *a, const struct routes_config *c)
 	if (c->http != 0)
 		text = arena_printf(a, "%s	bind %s:%u\n", text, c->address, c->http);
 	if (c->https != 0)
-		text = arena_printf(a, "%s	bind %s:%u ssl crt-list %s/certs.txt alpn h2,http/1.1\n",
+		text = arena_printf(a,
+				    "%s	bind %s:%u ssl crt-list %s/certs.txt alpn h2,http/1.1\n",
 				    text, c->address, c->https, c->dir);
 	if (c->acme != 0)
 		text = arena_printf(a, "%s	acl challenge path_beg " ACME_PATH "\n", text);
@@ -328,7 +329,7 @@ backend_claimed(const struct diff *d, const char *name)
 
 /* The one that it has; else a free one of its class; else a plain one. */
 static const char *
-backend_choose(struct diff *d, const struct route *r)
+backend_choose(struct diff *d, const struct host_route *r)
 {
 	char letters[2] = { routes_class(r), 'd' }, name[16];
 
@@ -419,9 +420,10 @@ cut_rest(struct diff *d)
 }
 
 static int
-want_route(struct diff *d, const struct route *r, struct err *e)
+want_route(struct diff *d, const struct host_route *r, struct err *e)
 {
 	const char *backend = backend_choose(d, r);
+	uint32_t body = r->options.max_body_bytes, wait = r->options.read_timeout_ms;
 
 	if (backend == NULL)
 		return err_set(e, &ROUTES_FULL, "%u host names lead in already", d->c->routes);
@@ -429,12 +431,10 @@ want_route(struct diff *d, const struct route *r, struct err *e)
 	d->claimed[d->claimed_count++] = backend;
 	for (size_t i = 0; i < r->target_count; i++)
 		want_server(d, backend, &r->targets[i]);
-	want_entry(
-		d, BODIES, backend,
-		arena_printf(d->a, "%u", r->body_bytes != 0 ? r->body_bytes : ROUTES_BODY_BYTES));
-	want_entry(
-		d, TIMEOUTS, backend,
-		arena_printf(d->a, "%u", r->timeout_ms != 0 ? r->timeout_ms : ROUTES_TIMEOUT_MS));
+	want_entry(d, BODIES, backend,
+		   arena_printf(d->a, "%u", body != 0 ? body : ROUTES_BODY_BYTES));
+	want_entry(d, TIMEOUTS, backend,
+		   arena_printf(d->a, "%u", wait != 0 ? wait : ROUTES_TIMEOUT_MS));
 	for (size_t i = 0; i < r->host_count; i++)
 		want_entry(d, HOSTS, r->hosts[i], backend);
 	return 0;
@@ -450,8 +450,8 @@ append(struct json_strs *to, struct arena *a, const struct script *s)
 }
 
 int
-routes_diff(struct arena *a, const struct routes_config *c, const struct route *routes,
-	    size_t count, const char *shown, struct json_strs *lines, struct err *e)
+routes_diff(struct arena *a, const struct routes_config *c, const struct host_route *routes,
+	    size_t count, const char *shown, struct json_strs *lines, bool *served, struct err *e)
 {
 	struct diff d = { .a = a, .c = c, .cut.a = a, .servers.a = a, .maps.a = a };
 	int result = 0;
@@ -464,6 +464,7 @@ routes_diff(struct arena *a, const struct routes_config *c, const struct route *
 			result = -1;
 	cut_rest(&d);
 	*lines = (struct json_strs){ NULL, 0 };
+	*served = result == 0 && d.servers.lines.count == 0 && d.maps.lines.count == 0;
 	append(lines, a, &d.cut);
 	append(lines, a, &d.servers);
 	append(lines, a, &d.maps);

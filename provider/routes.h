@@ -26,12 +26,11 @@
 #ifndef GAVEL_ROUTES_H
 #define GAVEL_ROUTES_H
 
-#include "lib/json.h"
+#include "deploy/manifest.h"
 
-#define ROUTES_BODY_BYTES     1048576u
-#define ROUTES_BODY_BYTES_MAX 104857600u
-#define ROUTES_TIMEOUT_MS     60000u
-#define ROUTES_LINE_MAX	      8000u /* bytes of commands that HAProxy takes at once */
+#define ROUTES_BODY_BYTES 1048576u
+#define ROUTES_TIMEOUT_MS 60000u
+#define ROUTES_LINE_MAX	  8000u /* bytes of commands that HAProxy takes at once */
 
 extern const struct code ROUTES_FULL; /* more routes than backends */
 
@@ -50,13 +49,12 @@ struct route_target {
 	unsigned port;
 };
 
-struct route {
+struct host_route {
 	const char *const *hosts; /* in lower case */
 	size_t host_count;
 	const struct route_target *targets;
 	size_t target_count;
-	uint32_t body_bytes, timeout_ms, tries; /* 0: the default */
-	struct json_strs cases;			/* of http_options.next_cases */
+	struct http_options options;
 };
 
 /* The whole configuration. Its first lines carry `mark`, its own hash, by which a
@@ -64,13 +62,15 @@ struct route {
 const char *
 routes_config_text(struct arena *a, const struct routes_config *c, const char **mark) mustcheck;
 /* The class of a route's backend. */
-char routes_class(const struct route *r);
+char routes_class(const struct host_route *r);
 /* The command whose answer routes_diff() reads. */
 const char *routes_show_text(struct arena *a, const struct routes_config *c) mustcheck;
-/* Lines of commands, none when all is as it should be. Of two routes with one
- * host the first has it. */
-int routes_diff(struct arena *a, const struct routes_config *c, const struct route *routes,
-		size_t count, const char *shown, struct json_strs *lines, struct err *e) mustcheck;
+/* Lines of commands, none when all is as it should be; *served: what is missing is
+ * there, and only what is too much is not gone yet. Of two routes with one host
+ * the first has it. */
+int routes_diff(struct arena *a, const struct routes_config *c, const struct host_route *routes,
+		size_t count, const char *shown, struct json_strs *lines, bool *served,
+		struct err *e) mustcheck;
 
 /* The name of our own for a service: NAME-<end of the lease's id>.<domain>; `port`
  * is 0 for the first HTTP port of a service and tells further ones apart. */
