@@ -30,7 +30,7 @@
 
 #define NET_SLOT_MAX	 16383u
 #define NET_TAG_MAX	 4 /* letters: interface names have 15 */
-#define NET_LINKS_MAX	 32
+#define NET_LINKS_MAX	 128
 #define NET_IF_SIZE	 16
 #define NET_ADDRESS_SIZE 16
 
