@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/agent.h"
+#include "provider/image.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -283,6 +284,7 @@ agent_run(void *start, const int *fds)
 	g.book = book_open(path, &e);
 	if (g.book == NULL)
 		fatal("%s", e.text);
+	image_start(&g);
 	open_gateway(&g);
 	log_info("provider.listening", "gateway=%s:%u tag=%s", s->listen, http_port(g.gateway),
 		 s->tag);

@@ -24,7 +24,7 @@
 #include "provider/settings.h"
 
 struct ingress;
-struct image_cache;
+struct pull;
 
 struct agent {
 	struct loop loop;
@@ -47,6 +47,8 @@ struct agent {
 	struct busy *busy;	    /* leases that a task works on */
 	struct route_in *ingresses; /* open endpoints */
 	bool meter_busy;
+	struct pull *pulls; /* images being fetched: image.h */
+	bool trimming;	    /* the image store: cache.h */
 };
 
 struct agent_start {

@@ -10,7 +10,7 @@
  * launch is idempotent from its first step: after kill -9 it starts again, finds
  * images on disk and containers in the jail, and adopts what runs.
  */
-#include "provider/image.h"
+#include "provider/cache.h"
 #include "provider/ingress.h"
 
 #include <arpa/inet.h>
@@ -75,8 +75,8 @@ struct launch {
 	struct work work;
 	struct manifest manifest;
 	struct image *images; /* one per service */
-	uint32_t service, unit;
-	struct jail_image unpack;
+	uint32_t service, unit, layer;
+	struct jail_layer unpack;
 	struct jail_create *create;
 	size_t create_len;
 	struct jail_ref ref;
@@ -122,13 +122,41 @@ launch_plan(struct task *t)
 	return TASK_NEXT;
 }
 
+/* What the reference meant at the first launch of this lease. */
+static const struct hash *
+pin_of(const struct work *w, const char *reference)
+{
+	for (uint32_t i = 0; i < w->image_count; i++)
+		if (strcmp(w->images[i].reference, reference) == 0)
+			return &w->images[i].source;
+	return NULL;
+}
+
+static int
+pin_keep(struct agent *g, struct work *w, const struct image *img, struct err *e)
+{
+	if (pin_of(w, img->reference) != NULL || w->image_count == WORK_UNITS_MAX)
+		return 0;
+	w->images[w->image_count++] = (struct work_image){ img->reference, img->source };
+	return book_put(g->book, w, e);
+}
+
 static enum next
 resolve(struct task *t)
 {
 	struct launch *l = t->state;
+	const struct service *s = service_of(l, l->service);
 
-	image_begin(&l->images[l->service], t->owner, service_of(l, l->service)->image);
+	image_begin(&l->images[l->service], t->owner, &l->work.hash, s, pin_of(&l->work, s->image));
 	return image_resolve(t, &l->images[l->service]);
+}
+
+static enum next
+choose(struct task *t)
+{
+	struct launch *l = t->state;
+
+	return image_choose(t, &l->images[l->service]);
 }
 
 static enum next
@@ -136,6 +164,8 @@ fetch(struct task *t)
 {
 	struct launch *l = t->state;
 
+	if (pin_keep(t->owner, &l->work, &l->images[l->service], &t->err) < 0)
+		return TASK_FAIL;
 	return image_fetch(t, &l->images[l->service]);
 }
 
@@ -147,7 +177,7 @@ fetched(struct task *t)
 
 	if (image_read(&t->arena, img, &t->err) < 0)
 		return TASK_FAIL;
-	l->unpack.digest = img->digest;
+	l->layer = 0;
 	return TASK_NEXT;
 }
 
@@ -156,6 +186,7 @@ unpack(struct task *t)
 {
 	struct launch *l = t->state;
 
+	image_layer(&l->images[l->service], l->layer, &l->unpack);
 	return jail_start(t, t->owner, &l->call, JAIL_UNPACK, &l->unpack, sizeof(l->unpack));
 }
 
@@ -163,12 +194,17 @@ static enum next
 unpacked(struct task *t)
 {
 	struct launch *l = t->state;
+	struct image *img = &l->images[l->service];
 	struct jail_unpack_reply reply;
 
 	if (signer_answer(&l->call, &reply, sizeof(reply), &t->err) < 0)
 		return TASK_FAIL;
 	if (reply.done == 0)
 		return task_sleep(t, POLL_US);
+	if (image_unpacked(img, l->layer, reply.bytes, &t->err) < 0)
+		return TASK_FAIL;
+	if (++l->layer < img->manifest.layer_count)
+		return task_jump(t, unpack);
 	if (++l->service < l->manifest.services.count)
 		return task_jump(t, resolve);
 	return task_jump(t, unit_stat);
@@ -252,7 +288,7 @@ create(struct task *t)
 
 	l->create = arena_alloc(&t->arena, sizeof(*l->create));
 	l->create->ref = l->ref;
-	l->create->image = img->digest;
+	l->create->layer_count = image_layers(img, l->create->layers);
 	l->create->memory_bytes = s->resources.memory_bytes;
 	l->create->storage_bytes = s->resources.storage_bytes;
 	l->create->cpu_milli = s->resources.cpu_milli;
@@ -537,6 +573,7 @@ report_again(struct task *t)
 
 static const struct step launch_steps[] = { { "plan", launch_plan },
 					    { "resolve", resolve },
+					    { "choose", choose },
 					    { "fetch", fetch },
 					    { "fetched", fetched },
 					    { "unpack", unpack },
@@ -709,11 +746,13 @@ launch_done(struct task *t)
 	struct work w;
 
 	work_done(t);
+	cache_trim(g);
 	if (t->err.code == NULL || t->err.code->kind == UNAVAIL)
 		return;
 	if (book_get(g->book, &t->arena, &l->work.hash, &w, &e) != 1)
 		return;
-	w.failure = t->err.text;
+	/* The stable code first: a program that waits for the launch reads it. */
+	w.failure = arena_printf(&t->arena, "%s: %s", t->err.code->name, t->err.text);
 	if (book_put(g->book, &w, &e) < 0)
 		log_warn("book.failed", "error=\"%s\"", e.text);
 	runner_look(g);
