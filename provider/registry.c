@@ -15,6 +15,8 @@ const struct code IMAGE_NOT_FOUND = { "image_not_found", INVALID,
 				      "the registry has no such image" };
 const struct code IMAGE_UNAUTHORIZED = { "image_unauthorized", INVALID,
 					 "the registry does not take the credentials" };
+const struct code REGISTRY_REFUSED = { "registry_refused", INVALID,
+				       "the provider does not ask registries at this address" };
 const struct code IMAGE_REFUSED = { "image_refused", INVALID, "the image cannot be used" };
 
 /* ------------------------------------------------------------------ */
@@ -53,16 +55,40 @@ reference_pin(struct arena *a, const char *reference, const struct hash *digest)
 	return arena_printf(a, "%.*s@sha256:%s", (int)len, reference, hash_text(digest, text) + 2);
 }
 
+/* The reference's host as it is written, with its port, stands in the list. */
+static bool
+is_listed(const struct json_strs *list, const char *reference)
+{
+	size_t n = strcspn(reference, "/");
+
+	for (size_t i = 0; i < list->count; i++)
+		if (strlen(list->items[i]) == n && strncmp(list->items[i], reference, n) == 0)
+			return true;
+	return false;
+}
+
 static bool
 is_insecure(const struct registry_call *c)
 {
-	const struct json_strs *list = &c->agent->settings->insecure_registries;
-	size_t n = strcspn(c->reference, "/");
+	return is_listed(&c->agent->settings->insecure_registries, c->reference);
+}
 
-	for (size_t i = 0; i < list->count; i++)
-		if (strlen(list->items[i]) == n && strncmp(list->items[i], c->reference, n) == 0)
-			return true;
-	return false;
+/* This machine itself is never a registry unless the settings say so. */
+static int
+host_check(struct arena *a, const struct registry_call *c, struct err *e)
+{
+	const struct provider_settings *s = c->agent->settings;
+	const char *host = reference_host(a, c->reference);
+	size_t n = host[0] == '[' ? strcspn(host, "]") + 1 : strcspn(host, ":");
+	const char *name =
+		host[0] == '[' ? arena_strndup(a, host + 1, n - 2) : arena_strndup(a, host, n);
+
+	if (strpbrk(c->reference, " \t\n") != NULL || c->reference[0] == '-')
+		return err_set(e, &IMAGE_REFUSED, "image \"%.80s\"", c->reference);
+	if (!gate_host_is_loopback(name) || is_insecure(c) ||
+	    is_listed(&s->private_registries, c->reference))
+		return 0;
+	return err_set(e, &REGISTRY_REFUSED, "%.100s is not a public address", host);
 }
 
 /* ------------------------------------------------------------------ */
@@ -130,14 +156,13 @@ skopeo(struct task *t, struct registry_call *c, const char *const *args, size_t 
 {
 	struct arena *a = &t->arena;
 	const char **argv = arena_alloc(a, (ARGS_MAX + 1) * sizeof(*argv));
-	const char **env = arena_alloc(a, 5 * sizeof(*env));
-	const char *dir = c->agent->settings->state_dir;
+	const char **env = arena_alloc(a, 7 * sizeof(*env));
+	const struct provider_settings *s = c->agent->settings;
+	const char *dir = s->state_dir;
 	size_t n = 0;
 
-	if (strpbrk(c->reference, " \t\n") != NULL || c->reference[0] == '-') {
-		err_set(&t->err, &IMAGE_REFUSED, "image \"%.80s\"", c->reference);
+	if (host_check(a, c, &t->err) < 0)
 		return TASK_FAIL;
-	}
 	if (c->user != NULL && c->password != NULL) {
 		if (c->host == NULL || c->host[0] == '\0')
 			c->host = reference_host(a, c->reference);
@@ -157,9 +182,18 @@ skopeo(struct task *t, struct registry_call *c, const char *const *args, size_t 
 	env[1] = arena_printf(a, "HOME=%s/agent", dir);
 	env[2] = arena_printf(a, "XDG_RUNTIME_DIR=%s/agent", dir);
 	env[3] = arena_printf(a, "TMPDIR=%s/agent", dir);
-	c->proc = (struct proc){
-		.argv = argv, .env = env, .timeout_us = FETCH_TIMEOUT, .out_max = JSON_BYTES_MAX + 1
-	};
+	env[4] = arena_printf(a, "HTTPS_PROXY=http://127.0.0.1:%d", GATE_PORT);
+	env[5] = arena_printf(a, "HTTP_PROXY=http://127.0.0.1:%d", GATE_PORT);
+	c->gate = (struct gate){ .private_hosts = &s->private_registries,
+				 .insecure_hosts = &s->insecure_registries,
+				 .deny = &s->deny,
+				 .host = reference_host(a, c->reference) };
+	c->proc = (struct proc){ .argv = argv,
+				 .env = env,
+				 .timeout_us = FETCH_TIMEOUT,
+				 .out_max = JSON_BYTES_MAX + 1,
+				 .before_exec = gate_enter,
+				 .before_exec_arg = &c->gate };
 	return proc_start(t, &c->proc);
 }
 
@@ -217,6 +251,9 @@ registry_check(struct registry_call *c, struct err *e)
 	c->auth = NULL;
 	if (c->proc.status == 0)
 		return 0;
+	if (strstr(text, GATE_REFUSED) != NULL)
+		return err_set(e, &REGISTRY_REFUSED,
+			       "image %.100s leads to an address that is not public", c->reference);
 	if (says(text, denied, NELEMS(denied)))
 		return err_set(e, &IMAGE_UNAUTHORIZED, "image %.120s: %s", c->reference,
 			       c->user != NULL ? "the credentials are not taken"

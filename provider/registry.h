@@ -8,7 +8,8 @@
  *
  * Each starts a child in a step; the next step reads proc after registry_check().
  * Credentials travel in a file that only the agent may read and that goes with
- * the call: never on a command line, never to another host than theirs.
+ * the call: never on a command line, never to another host than theirs. skopeo
+ * has no network but a gate (gate.h).
  */
 #ifndef GAVEL_REGISTRY_H
 #define GAVEL_REGISTRY_H
@@ -16,9 +17,11 @@
 #include "deploy/manifest.h"
 #include "lib/proc.h"
 #include "provider/agent.h"
+#include "provider/gate.h"
 
 extern const struct code IMAGE_NOT_FOUND;
 extern const struct code IMAGE_UNAUTHORIZED; /* no or wrong credentials */
+extern const struct code REGISTRY_REFUSED;   /* an address nobody but we can reach */
 extern const struct code IMAGE_REFUSED;	     /* not a reference, or skopeo says no */
 
 #define REGISTRY_TAG "image" /* of the one image in a copied index */
@@ -27,6 +30,7 @@ struct registry_call {
 	struct agent *agent;   /* borrowed */
 	const char *reference; /* for skopeo: [host/]name:tag or [host/]name@sha256:... */
 	const char *host, *user, *password; /* credentials, or NULL */
+	struct gate gate;
 	struct proc proc;
 	const char *auth; /* path of the credentials' file, or NULL */
 };
