@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/exits.h"
+#include "provider/image.h"
 #include "provider/proxy.h"
 
 #include <event2/event.h>
@@ -287,6 +288,7 @@ agent_run(void *start, const int *fds)
 		fatal("%s", e.text);
 	if (exits_start(&g, &e) < 0)
 		fatal("%s", e.text);
+	image_start(&g);
 	open_gateway(&g);
 	proxy_start(&g);
 	log_info("provider.listening", "gateway=%s:%u tag=%s", s->listen, http_port(g.gateway),
