@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/dns.h"
 #include "provider/proxy.h"
 
 #include <event2/event.h>
@@ -284,6 +285,7 @@ agent_run(void *start, const int *fds)
 	if (g.book == NULL)
 		fatal("%s", e.text);
 	open_gateway(&g);
+	dns_start(&g);
 	proxy_start(&g);
 	log_info("provider.listening", "gateway=%s:%u tag=%s", s->listen, http_port(g.gateway),
 		 s->tag);

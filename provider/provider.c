@@ -86,7 +86,9 @@ jail_config_make(const struct provider_settings *s, struct jail_config *c)
 		.net = { .tag = s->tag,
 			 .network = network,
 			 .deny = s->deny.items,
-			 .resolvers = s->resolvers.items },
+			 /* With a resolver of our own nobody needs to reach theirs. */
+			 .resolvers = s->dns_port == 0 ? s->resolvers.items : NULL,
+			 .dns_port = (uint16_t)s->dns_port },
 		.uid_base = s->uid_base,
 		.image_uid_base = s->image_uid_base,
 		.slot_count = s->slots,

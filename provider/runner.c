@@ -213,33 +213,53 @@ unit_decide(struct task *t)
 	return jail_start(t, t->owner, &l->call, JAIL_DESTROY, ask, sizeof(*ask));
 }
 
-static void
-links_of(struct launch *l, struct jail_create *c, struct jail_host *hosts, size_t *host_count)
+static bool
+opens_to(const struct expose *x, const char *service)
 {
-	/* Every copy of every service finds the others by name; who may connect
-	 * is what their exposes say. */
-	for (uint32_t u = 0; u < l->work.unit_count && *host_count < NET_LINKS_MAX; u++) {
+	for (size_t i = 0; i < x->to.count; i++)
+		if (strcmp(x->to.items[i], service) == 0)
+			return true;
+	return false;
+}
+
+static int
+link_add(struct jail_create *c, uint32_t slot, const struct expose *x, struct err *e)
+{
+	if (c->link_count == NET_LINKS_MAX)
+		return err_set(e, &ERR_TOO_BIG, "more than %d ports of other services",
+			       NET_LINKS_MAX);
+	c->links[c->link_count++] = (struct net_link){
+		.slot = (uint16_t)slot,
+		.port = (uint16_t)x->port,
+		.as = (uint16_t)x->as,
+		.proto = strcmp(x->proto, "udp") == 0 ? IPPROTO_UDP : IPPROTO_TCP,
+	};
+	return 0;
+}
+
+/* Every copy of every service finds the others by name, by the resolver of dns.h
+ * or, without it, by /etc/hosts; who may connect is what their exposes say. */
+static int
+links_of(struct launch *l, const struct agent *g, struct jail_host *hosts, size_t *host_count,
+	 struct err *e)
+{
+	for (uint32_t u = 0; u < l->work.unit_count; u++) {
 		const struct service *s = service_of(l, l->work.units[u].service);
 
 		if (u == l->unit)
 			continue;
-		hosts[*host_count] = (struct jail_host){ s->name, (uint16_t)l->work.units[u].slot };
-		(*host_count)++;
-		for (size_t k = 0; k < s->exposes.count && c->link_count < NET_LINKS_MAX; k++) {
+		if (g->settings->dns_port == 0)
+			hosts[(*host_count)++] =
+				(struct jail_host){ s->name, (uint16_t)l->work.units[u].slot };
+		for (size_t k = 0; k < s->exposes.count; k++) {
 			const struct expose *x = (const struct expose *)s->exposes.items + k;
 
-			for (size_t i = 0; i < x->to.count; i++)
-				if (strcmp(x->to.items[i], unit_service(l)->name) == 0) {
-					c->links[c->link_count++] = (struct net_link){
-						.slot = (uint16_t)l->work.units[u].slot,
-						.port = (uint16_t)x->port,
-						.proto = strcmp(x->proto, "udp") == 0 ? IPPROTO_UDP
-										      : IPPROTO_TCP,
-					};
-					break;
-				}
+			if (opens_to(x, unit_service(l)->name) &&
+			    link_add(l->create, l->work.units[u].slot, x, e) < 0)
+				return -1;
 		}
 	}
+	return 0;
 }
 
 static enum next
@@ -249,7 +269,7 @@ create(struct task *t)
 	const struct service *s = unit_service(l);
 	const struct image *img = &l->images[l->work.units[l->unit].service];
 	struct bundle_process process = { .args = NULL };
-	struct jail_host hosts[NET_LINKS_MAX];
+	struct jail_host hosts[WORK_UNITS_MAX];
 	size_t host_count = 0;
 
 	l->create = arena_alloc(&t->arena, sizeof(*l->create));
@@ -261,8 +281,8 @@ create(struct task *t)
 	l->create->pids_max = 256;
 	l->create->slot = (uint16_t)l->work.units[l->unit].slot;
 	l->create->readonly = s->readonly;
-	links_of(l, l->create, hosts, &host_count);
-	if (oci_process(&t->arena, &img->config, s, &process, &t->err) < 0 ||
+	if (links_of(l, t->owner, hosts, &host_count, &t->err) < 0 ||
+	    oci_process(&t->arena, &img->config, s, &process, &t->err) < 0 ||
 	    image_user(&t->arena, img, &process.uid, &process.gid, &t->err) < 0 ||
 	    jail_create_pack(l->create, &process, s->name, hosts, host_count, &l->create_len,
 			     &t->err) < 0)

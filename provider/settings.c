@@ -93,10 +93,13 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.meter_every_ms = 10000,
 		.ingress_routes = 256,
 		.acme_port = 8402,
+		.dns_port = 8453,
 		.reclaim_s = RECLAIM_S_MAX,
 	};
 	if (conf_read(a, path, fields, s, e) < 0)
 		return -1;
+	if (s->acme_url != NULL && s->acme_email == NULL)
+		return err_field(e, &ERR_CONFIG, "/acme_email", "acme_url goes with acme_email");
 	if (s->ingress_domain != NULL && rule_host(s->ingress_domain) != NULL)
 		return err_field(e, &ERR_CONFIG, "/ingress_domain", "ingress_domain: %s",
 				 rule_host(s->ingress_domain));
