@@ -29,8 +29,10 @@ struct work_unit { /* one copy of one service */
 };
 
 struct work_port { /* an endpoint open to the world */
-	uint32_t unit, inside, outside;
+	uint32_t unit, inside;
+	uint32_t outside; /* 0: by host names, through the proxy */
 	char proto[8];
+	char ip[16]; /* an address of the lease's own, or "" */
 };
 
 /* A lease as the book holds it. Strings are the arena's. */
