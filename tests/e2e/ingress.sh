@@ -93,7 +93,7 @@ escrow: "0x0000000000000000000000000000000000000001"
 token: "0x0000000000000000000000000000000000000002"
 capacity: {cpu_milli: 4000, memory_bytes: 2147483648, storage_bytes: 8589934592, gpus: 0, endpoints: 50}
 attributes: []
-card: {}
+card: {cpu_milli: "1", memory_mib: "1", storage_mib: "1", endpoint: "1"}
 ingress_http: 18080
 ingress_https: 18443
 ingress_domain: apps.test
