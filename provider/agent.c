@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/dns.h"
+#include "provider/exits.h"
 #include "provider/proxy.h"
 
 #include <event2/event.h>
@@ -18,6 +19,7 @@
 static const struct route routes[] = { { "GET", "/.well-known/gavel", gateway_info },
 				       { "POST", "/v1/manifests", manifest_create },
 				       { "GET", "/v1/leases/{lease}", work_show },
+				       { "PUT", "/v1/leases/{lease}/manifest", update_create },
 				       { "GET", "/v1/leases/{lease}/usage", usage_show },
 				       { "POST", "/v1/leases/{lease}/vouchers", voucher_take },
 				       { "POST", "/v1/leases/{lease}/close", close_create },
@@ -283,6 +285,8 @@ agent_run(void *start, const int *fds)
 	snprintf(path, sizeof(path), "%s/agent/book.sqlite", s->state_dir);
 	g.book = book_open(path, &e);
 	if (g.book == NULL)
+		fatal("%s", e.text);
+	if (exits_start(&g, &e) < 0)
 		fatal("%s", e.text);
 	open_gateway(&g);
 	dns_start(&g);

@@ -14,7 +14,8 @@ struct book {
 static const char schema[] =
 	"create table if not exists work ("
 	" hash blob primary key, state integer not null, created integer not null,"
-	" doc text not null, manifest text, meter blob not null, failure text) without rowid;"
+	" doc text not null, manifest text, next_manifest text, meter blob not null,"
+	" failure text) without rowid;"
 	"create index if not exists work_live on work (state);"
 	"create table if not exists note (name text primary key, value text not null) without "
 	"rowid;";
@@ -64,20 +65,26 @@ struct work_doc {
 	struct json_list units, ports;
 	struct usage_terms usage, paid;
 	struct sig usage_sig, voucher_sig, payer_sig, release_sig;
-	bool released, reported;
+	bool released, reported, returning;
+	uint32_t version;
+	const char *update_failure;
 };
 
 struct unit_doc {
-	uint32_t service, slot;
+	uint32_t role, service, copy, slot, spare, version, replaces;
 };
 struct port_doc {
-	uint32_t unit, inside, outside;
+	uint32_t service, inside, outside;
 	const char *proto, *ip;
 };
 
-static const struct json_field unit_fields[] = { JSON_U32(struct unit_doc, service, 0, 0),
-						 JSON_U32(struct unit_doc, slot, 0, 0), JSON_END };
-static const struct json_field port_fields[] = { JSON_U32(struct port_doc, unit, 0, 0),
+static const struct json_field unit_fields[] = {
+	JSON_U32(struct unit_doc, role, UNIT_GOING, 0), JSON_U32(struct unit_doc, service, 0, 0),
+	JSON_U32(struct unit_doc, copy, 0, 0),		JSON_U32(struct unit_doc, slot, 0, 0),
+	JSON_U32(struct unit_doc, spare, 0, 0),		JSON_U32(struct unit_doc, version, 0, 0),
+	JSON_U32(struct unit_doc, replaces, 0, 0),	JSON_END
+};
+static const struct json_field port_fields[] = { JSON_U32(struct port_doc, service, 0, 0),
 						 JSON_U32(struct port_doc, inside, 65535, 0),
 						 JSON_U32(struct port_doc, outside, 65535, 0),
 						 JSON_STR(struct port_doc, proto, 7, 0),
@@ -102,6 +109,9 @@ static const struct json_field work_fields[] = {
 	JSON_SIG(T, release_sig, 0),
 	JSON_BOOLEAN(T, released, 0),
 	JSON_BOOLEAN(T, reported, 0),
+	JSON_BOOLEAN(T, returning, 0),
+	JSON_U32(T, version, 0, 0),
+	JSON_STR(T, update_failure, 1000, JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_END
 };
 #undef T
@@ -127,12 +137,19 @@ work_encode(struct arena *a, const struct work *w)
 		.release_sig = w->release_sig,
 		.released = w->released,
 		.reported = w->reported,
+		.returning = w->returning,
+		.version = w->version,
+		.update_failure = w->update_failure,
 	};
 
-	for (uint32_t i = 0; i < w->unit_count; i++)
-		units[i] = (struct unit_doc){ w->units[i].service, w->units[i].slot };
+	for (uint32_t i = 0; i < w->unit_count; i++) {
+		const struct work_unit *u = &w->units[i];
+
+		units[i] = (struct unit_doc){ u->role,	u->service, u->copy,	u->slot,
+					      u->spare, u->version, u->replaces };
+	}
 	for (uint32_t i = 0; i < w->port_count; i++)
-		ports[i] = (struct port_doc){ w->ports[i].unit, w->ports[i].inside,
+		ports[i] = (struct port_doc){ w->ports[i].service, w->ports[i].inside,
 					      w->ports[i].outside, w->ports[i].proto,
 					      w->ports[i].ip[0] != '\0' ? w->ports[i].ip : NULL };
 	return json_encode(a, work_fields, &doc);
@@ -158,17 +175,26 @@ work_decode(struct arena *a, const char *text, size_t len, struct work *w, struc
 	w->release_sig = doc.release_sig;
 	w->released = doc.released;
 	w->reported = doc.reported;
+	w->returning = doc.returning;
+	w->version = doc.version;
+	w->update_failure = doc.update_failure;
 	w->unit_count = (uint32_t)doc.units.count;
 	w->port_count = (uint32_t)doc.ports.count;
 	for (uint32_t i = 0; i < w->unit_count; i++) {
 		const struct unit_doc *u = (const struct unit_doc *)doc.units.items + i;
 
-		w->units[i] = (struct work_unit){ u->service, u->slot };
+		w->units[i] = (struct work_unit){ (enum unit_role)u->role,
+						  u->service,
+						  u->copy,
+						  u->slot,
+						  u->spare,
+						  u->version,
+						  u->replaces };
 	}
 	for (uint32_t i = 0; i < w->port_count; i++) {
 		const struct port_doc *p = (const struct port_doc *)doc.ports.items + i;
 
-		w->ports[i] = (struct work_port){ p->unit, p->inside, p->outside, "", "" };
+		w->ports[i] = (struct work_port){ p->service, p->inside, p->outside, "", "" };
 		snprintf(w->ports[i].proto, sizeof(w->ports[i].proto), "%s", p->proto);
 		snprintf(w->ports[i].ip, sizeof(w->ports[i].ip), "%s", p->ip != NULL ? p->ip : "");
 	}
@@ -194,7 +220,7 @@ book_put(struct book *b, const struct work *w, struct err *e)
 	sqlite3_stmt *s =
 		prepare(b,
 			"insert or replace into work (hash, state, created, doc, manifest,"
-			" meter, failure) values (?, ?, ?, ?, ?, ?, ?)",
+			" meter, failure, next_manifest) values (?, ?, ?, ?, ?, ?, ?, ?)",
 			e);
 	struct arena a;
 	int result;
@@ -209,6 +235,7 @@ book_put(struct book *b, const struct work *w, struct err *e)
 	sqlite3_bind_text(s, 5, w->manifest, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(s, 6, &w->meter, sizeof(w->meter), SQLITE_STATIC);
 	sqlite3_bind_text(s, 7, w->failure, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 8, w->next_manifest, -1, SQLITE_STATIC);
 	result = sqlite3_step(s) == SQLITE_DONE ? 0 : fail(b, "book_put", e);
 	sqlite3_finalize(s);
 	arena_release(&a);
@@ -223,7 +250,7 @@ column_text(struct arena *a, sqlite3_stmt *s, int i)
 	return text != NULL ? arena_strdup(a, text) : NULL;
 }
 
-#define COLUMNS "hash, state, created, doc, manifest, meter, failure"
+#define COLUMNS "hash, state, created, doc, manifest, meter, failure, next_manifest"
 
 static int
 read_row(struct arena *a, sqlite3_stmt *s, struct work *w, struct err *e)
@@ -239,6 +266,7 @@ read_row(struct arena *a, sqlite3_stmt *s, struct work *w, struct err *e)
 	w->manifest = column_text(a, s, 4);
 	memcpy(&w->meter, sqlite3_column_blob(s, 5), sizeof(w->meter));
 	w->failure = column_text(a, s, 6);
+	w->next_manifest = column_text(a, s, 7);
 	return work_decode(a, doc, strlen(doc), w, e);
 }
 

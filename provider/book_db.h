@@ -22,14 +22,28 @@ enum work_state {
 	WORK_ENDED,    /* nothing of it is on the machine any more */
 };
 
-#define WORK_UNITS_MAX 16
+#define WORK_COPIES_MAX 16		      /* that a lease may have */
+#define WORK_UNITS_MAX	(2 * WORK_COPIES_MAX) /* with those that replace them */
 
-struct work_unit { /* one copy of one service */
-	uint32_t service, slot;
+enum unit_role {
+	UNIT_NONE,   /* the entry is free */
+	UNIT_LIVE,   /* is to run */
+	UNIT_COMING, /* is to take the place of another, when it is ready */
+	UNIT_GOING,  /* is to be removed */
+};
+
+/* One copy of one service. Its number is that of its container (jail_ref.copy).
+ * It has two slots: one that it is in, and one for whoever takes its place. */
+struct work_unit {
+	enum unit_role role;
+	uint32_t service, copy;
+	uint32_t slot, spare;
+	uint32_t version;  /* of the manifest that it runs */
+	uint32_t replaces; /* UNIT_COMING: number of the unit */
 };
 
 struct work_port { /* an endpoint open to the world */
-	uint32_t unit, inside;
+	uint32_t service, inside;
 	uint32_t outside; /* 0: by host names, through the proxy */
 	char proto[8];
 	char ip[16]; /* an address of the lease's own, or "" */
@@ -43,8 +57,14 @@ struct work {
 	struct award_doc award;
 	struct lease_terms terms;
 	struct sig accept_sig;
-	const char *manifest;  /* JSON text, or NULL: not here yet */
-	struct rate_card card; /* as bid */
+	const char *manifest; /* JSON text, or NULL: not here yet; version `version` */
+	uint32_t version;
+	/* An update: what shall run, or NULL. `returning`: it has failed, and units
+	 * go back to `manifest`. */
+	const char *next_manifest;
+	bool returning;
+	const char *update_failure; /* of the last update, or NULL */
+	struct rate_card card;	    /* as bid */
 	struct work_unit units[WORK_UNITS_MAX];
 	uint32_t unit_count;
 	struct work_port ports[WORK_UNITS_MAX];

@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "provider/dns_wire.h"
+#include "provider/live.h"
 
 #define ZONES_OLD_US   SECOND_US /* the book is read again for the next question */
 #define ZONES_FRESH_US (50 * MILLI_US)
@@ -47,12 +48,26 @@ struct dns {
 /* ------------------------------------------------------------------ */
 /* Zones, from the book.                                                */
 
+/* Copies that take traffic; all of them while none does, so that a name is known
+ * before its service is ready. */
+static bool
+is_named(const struct agent *g, const struct work *w, uint32_t unit)
+{
+	if (w->units[unit].role != UNIT_LIVE || live_takes_traffic(g, w, unit))
+		return w->units[unit].role == UNIT_LIVE;
+	for (uint32_t u = 0; u < w->unit_count; u++)
+		if (w->units[u].service == w->units[unit].service && live_takes_traffic(g, w, u))
+			return false;
+	return true;
+}
+
 static void
 zone_make(struct dns *d, const struct work *w)
 {
 	struct dns_host *hosts = arena_alloc(&d->zones, WORK_UNITS_MAX * sizeof(*hosts));
 	struct err ignored = ERR_NONE;
 	struct manifest m;
+	size_t count = 0;
 
 	if (w->unit_count == 0 || work_manifest(&d->zones, w, &m, &ignored) < 0)
 		return;
@@ -60,13 +75,15 @@ zone_make(struct dns *d, const struct work *w)
 		const struct service *s =
 			(const struct service *)m.services.items + w->units[u].service;
 
-		hosts[u] = (struct dns_host){ s->name, d->agent->jail_config.net.network +
-							       4 * w->units[u].slot + 2 };
+		if (!is_named(d->agent, w, u))
+			continue;
+		hosts[count++] = (struct dns_host){ s->name, d->agent->jail_config.net.network +
+								     4 * w->units[u].slot + 2 };
 	}
 	for (uint32_t u = 0; u < w->unit_count; u++)
-		if (w->units[u].slot < d->slot_count)
+		if (w->units[u].role != UNIT_NONE && w->units[u].slot < d->slot_count)
 			d->slots[w->units[u].slot].zone =
-				(struct dns_zone){ m.group, hosts, w->unit_count };
+				(struct dns_zone){ m.group, hosts, count };
 }
 
 static void

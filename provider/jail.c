@@ -258,7 +258,8 @@ verb_stop(void *ctx, const void *in, size_t len, void *out, size_t *out_len, str
 	/* TERM would not reach what is frozen, nor what has not begun. */
 	if (state == JAIL_PAUSED && runc_resume(j->runc_root, l.id, e) < 0)
 		return err_wrap(e, "stop %s", l.id);
-	runc_signal(rs.pid, rs.start, state == JAIL_CREATED ? SIGKILL : SIGTERM);
+	runc_signal(rs.pid, rs.start,
+		    state == JAIL_CREATED || !runc_hears(rs.pid, SIGTERM) ? SIGKILL : SIGTERM);
 	return 0;
 }
 

@@ -19,7 +19,8 @@
  *	START  ref
  *	STAT   ref             -> state, exit, meters
  *	PAUSE, RESUME  ref
- *	STOP   ref             TERM, returns at once; the agent waits its grace
+ *	STOP   ref             TERM, returns at once; the agent waits its grace. KILL
+ *	                       when its first process has no ears for TERM
  *	KILL   ref             KILL, returns at once
  *	EXEC   ref, argv       -> number; descriptors come on the second socket
  *	DESTROY ref            all of it gone, checked by looking

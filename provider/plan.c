@@ -4,6 +4,7 @@
  * lead in from the world. Stored with the lease, so a restart finds the same.
  */
 #include "provider/ingress.h"
+#include "provider/live.h"
 #include "provider/proxy.h"
 
 /* ------------------------------------------------------------------ */
@@ -32,7 +33,7 @@ port_is_open(const struct agent *g, const struct work_port *port)
 	return false;
 }
 
-/* All copies of the service behind it. */
+/* The copies of the service behind it that may be asked. */
 static size_t
 targets_of(const struct agent *g, const struct work *w, const struct work_port *p,
 	   struct ingress_target targets[static WORK_UNITS_MAX])
@@ -40,7 +41,7 @@ targets_of(const struct agent *g, const struct work *w, const struct work_port *
 	size_t count = 0;
 
 	for (uint32_t u = 0; u < w->unit_count; u++) {
-		if (w->units[u].service != w->units[p->unit].service)
+		if (w->units[u].service != p->service || !live_takes_traffic(g, w, u))
 			continue;
 		net_address(&g->jail_config.net, (uint16_t)w->units[u].slot, 2,
 			    targets[count].address);
@@ -141,8 +142,7 @@ plan_endpoints(const struct agent *g, struct arena *a, const struct work *w,
 	*count = 0;
 	for (uint32_t i = 0; i < w->port_count && *count < ENDPOINTS_MAX; i++) {
 		const struct work_port *p = &w->ports[i];
-		const struct service *s =
-			(const struct service *)m->services.items + w->units[p->unit].service;
+		const struct service *s = (const struct service *)m->services.items + p->service;
 		const struct expose *x = port_expose(s, p);
 		struct endpoint e = { .service = s->name, .port = p->inside };
 		const char **hosts;
@@ -162,6 +162,35 @@ plan_endpoints(const struct agent *g, struct arena *a, const struct work *w,
 	return list;
 }
 
+/* A relay keeps what is connected: it only learns of other targets. */
+void
+plan_refresh_ports(struct agent *g, const struct work *w)
+{
+	struct ingress_target targets[WORK_UNITS_MAX];
+
+	for (struct route_in *r = g->ingresses; r != NULL; r = r->next)
+		if (hash_equal(&r->lease, &w->hash))
+			ingress_aim(r->ingress, targets, targets_of(g, w, &r->port, targets));
+	proxy_poke(g);
+}
+
+void
+plan_repoint(struct work *w, const struct manifest *m)
+{
+	uint32_t next = 0;
+
+	for (uint32_t i = 0; i < m->services.count; i++) {
+		const struct service *s = (const struct service *)m->services.items + i;
+
+		for (size_t k = 0; k < s->exposes.count && next < w->port_count; k++) {
+			const struct expose *x = (const struct expose *)s->exposes.items + k;
+
+			if (x->global && w->ports[next].service == i)
+				w->ports[next++].inside = x->port;
+		}
+	}
+}
+
 /* ------------------------------------------------------------------ */
 /* Slots and ports: the lowest that no live lease holds.                */
 
@@ -174,7 +203,7 @@ slot_taken(const struct work *works, size_t count, const struct work *self, uint
 		if (i < count && hash_equal(&w->hash, &self->hash))
 			continue;
 		for (uint32_t u = 0; u < w->unit_count; u++)
-			if (w->units[u].slot == slot)
+			if (w->units[u].slot == slot || w->units[u].spare == slot)
 				return true;
 	}
 	return false;
@@ -196,19 +225,33 @@ port_taken(const struct work *works, size_t count, const struct work *self,
 	return false;
 }
 
-static int
-plan_unit(const struct agent *g, const struct work *works, size_t count, struct work *w,
-	  uint32_t service, struct err *e)
+static uint32_t
+slot_after(const struct agent *g, const struct work *works, size_t count, const struct work *w,
+	   uint32_t slot)
 {
-	uint32_t slot = 0;
-
-	if (w->unit_count == WORK_UNITS_MAX)
-		return err_set(e, &ERR_TOO_BIG, "more than %d containers", WORK_UNITS_MAX);
 	while (slot < g->settings->slots && slot_taken(works, count, w, slot))
 		slot++;
-	if (slot == g->settings->slots)
+	return slot;
+}
+
+static int
+plan_unit(const struct agent *g, const struct work *works, size_t count, struct work *w,
+	  uint32_t service, uint32_t copy, struct err *e)
+{
+	uint32_t slot, spare;
+
+	if (w->unit_count == WORK_COPIES_MAX)
+		return err_set(e, &ERR_TOO_BIG, "more than %d containers", WORK_COPIES_MAX);
+	slot = slot_after(g, works, count, w, 0);
+	spare = slot_after(g, works, count, w, slot + 1);
+	if (spare >= g->settings->slots)
 		return err_set(e, &RESOURCES_SHORT, "no slot is free");
-	w->units[w->unit_count++] = (struct work_unit){ service, slot };
+	w->units[w->unit_count++] = (struct work_unit){ .role = UNIT_LIVE,
+							.service = service,
+							.copy = copy,
+							.slot = slot,
+							.spare = spare,
+							.version = w->version };
 	return 0;
 }
 
@@ -253,8 +296,8 @@ plan_ip(const struct agent *g, const struct work *works, size_t count, const str
 
 	p->outside = x->as != 0 ? x->as : x->port;
 	for (uint32_t i = 0; i < w->port_count; i++) {
-		const struct service *s = (const struct service *)m->services.items +
-					  w->units[w->ports[i].unit].service;
+		const struct service *s =
+			(const struct service *)m->services.items + w->ports[i].service;
 		const struct expose *other = port_expose(s, &w->ports[i]);
 
 		if (w->ports[i].ip[0] != '\0' && other != NULL && other->ip != NULL &&
@@ -273,11 +316,11 @@ plan_ip(const struct agent *g, const struct work *works, size_t count, const str
 
 static int
 plan_port(const struct agent *g, struct arena *a, const struct work *works, size_t count,
-	  struct work *w, const struct manifest *m, const struct expose *x, struct err *e)
+	  struct work *w, const struct manifest *m, uint32_t service, const struct expose *x,
+	  struct err *e)
 {
-	struct work_port p = { .unit = w->unit_count - 1, .inside = x->port };
-	const struct service *s =
-		(const struct service *)m->services.items + w->units[p.unit].service;
+	struct work_port p = { .service = service, .inside = x->port };
+	const struct service *s = (const struct service *)m->services.items + service;
 	const char **hosts;
 
 	if (!x->global)
@@ -311,10 +354,10 @@ plan_work(struct agent *g, struct arena *a, struct work *w, const struct manifes
 		const struct service *s = (const struct service *)m->services.items + i;
 
 		for (uint32_t copy = 0; copy < s->count; copy++) {
-			if (plan_unit(g, works, count, w, (uint32_t)i, e) < 0)
+			if (plan_unit(g, works, count, w, (uint32_t)i, copy, e) < 0)
 				return -1;
 			for (size_t k = 0; copy == 0 && k < s->exposes.count; k++)
-				if (plan_port(g, a, works, count, w, m,
+				if (plan_port(g, a, works, count, w, m, (uint32_t)i,
 					      (const struct expose *)s->exposes.items + k, e) < 0)
 					return -1;
 		}

@@ -8,6 +8,7 @@
  *	ingress_agent SETTINGS end N
  */
 #include "provider/dns.h"
+#include "provider/live.h"
 #include "provider/proxy.h"
 
 #include <sys/stat.h>
@@ -46,7 +47,8 @@ keep(void *arg)
 			continue;
 		if (w.state == WORK_ENDED)
 			plan_close_ports(&agent, &h);
-		else if (!plan_ports_open(&agent, &w) && plan_open_ports(&agent, &w, &e) < 0)
+		else if (live_of(&agent, &h) != NULL && !plan_ports_open(&agent, &w) &&
+			 plan_open_ports(&agent, &w, &e) < 0)
 			log_warn("ports", "%s", e.text);
 	}
 	proxy_poke(&agent);
