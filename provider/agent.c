@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/dns.h"
 #include "provider/exits.h"
 #include "provider/image.h"
 #include "provider/proxy.h"
@@ -290,6 +291,7 @@ agent_run(void *start, const int *fds)
 		fatal("%s", e.text);
 	image_start(&g);
 	open_gateway(&g);
+	dns_start(&g);
 	proxy_start(&g);
 	log_info("provider.listening", "gateway=%s:%u tag=%s", s->listen, http_port(g.gateway),
 		 s->tag);

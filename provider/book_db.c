@@ -78,7 +78,7 @@ struct unit_doc {
 };
 struct port_doc {
 	uint32_t service, inside, outside;
-	const char *proto;
+	const char *proto, *ip;
 };
 
 static const struct json_field unit_fields[] = {
@@ -90,7 +90,10 @@ static const struct json_field unit_fields[] = {
 static const struct json_field port_fields[] = { JSON_U32(struct port_doc, service, 0, 0),
 						 JSON_U32(struct port_doc, inside, 65535, 0),
 						 JSON_U32(struct port_doc, outside, 65535, 0),
-						 JSON_STR(struct port_doc, proto, 7, 0), JSON_END };
+						 JSON_STR(struct port_doc, proto, 7, 0),
+						 JSON_STR(struct port_doc, ip, 15,
+							  JSON_OPTIONAL | JSON_OMIT_EMPTY),
+						 JSON_END };
 
 static const struct json_field image_fields[] = { JSON_STR(struct work_image, reference, 512, 0),
 						  JSON_HASH(struct work_image, source, 0),
@@ -156,7 +159,8 @@ work_encode(struct arena *a, const struct work *w)
 	}
 	for (uint32_t i = 0; i < w->port_count; i++)
 		ports[i] = (struct port_doc){ w->ports[i].service, w->ports[i].inside,
-					      w->ports[i].outside, w->ports[i].proto };
+					      w->ports[i].outside, w->ports[i].proto,
+					      w->ports[i].ip[0] != '\0' ? w->ports[i].ip : NULL };
 	return json_encode(a, work_fields, &doc);
 }
 
@@ -202,8 +206,9 @@ work_decode(struct arena *a, const char *text, size_t len, struct work *w, struc
 	for (uint32_t i = 0; i < w->port_count; i++) {
 		const struct port_doc *p = (const struct port_doc *)doc.ports.items + i;
 
-		w->ports[i] = (struct work_port){ p->service, p->inside, p->outside, "" };
+		w->ports[i] = (struct work_port){ p->service, p->inside, p->outside, "", "" };
 		snprintf(w->ports[i].proto, sizeof(w->ports[i].proto), "%s", p->proto);
+		snprintf(w->ports[i].ip, sizeof(w->ports[i].ip), "%s", p->ip != NULL ? p->ip : "");
 	}
 	return 0;
 }

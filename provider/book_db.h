@@ -43,8 +43,10 @@ struct work_unit {
 };
 
 struct work_port { /* an endpoint open to the world */
-	uint32_t service, inside, outside;
+	uint32_t service, inside;
+	uint32_t outside; /* 0: by host names, through the proxy */
 	char proto[8];
+	char ip[16]; /* an address of the lease's own, or "" */
 };
 
 /* What a reference meant when the lease was launched: it stays so. */

@@ -395,6 +395,11 @@ names_write(const struct jail *j, const struct container *l, const struct bundle
 				     net_address(&j->c->net, l->call->host_slots[i], 2, address),
 				     name);
 	}
+	if (j->c->net.dns_port != 0) {
+		resolv = arena_printf(j->a, "nameserver %s\n",
+				      net_address(&j->c->net, l->call->slot, 1, address));
+		resolvers = NULL;
+	}
 	for (; resolvers != NULL && *resolvers != NULL; resolvers++)
 		resolv = arena_printf(j->a, "%snameserver %s\n", resolv, *resolvers);
 	if (upper_file(l->dir, "hosts", hosts, b->host_id, e) < 0 ||

@@ -83,12 +83,29 @@ size_read(const char *field, const char *text, uint64_t *out, struct err *e)
 	return 0;
 }
 
+/* Who listens on all addresses would have their ports too. */
+static int
+ips_check(const struct provider_settings *s, struct err *e)
+{
+	const char *web = s->ingress_address != NULL ? s->ingress_address : s->listen;
+	struct in_addr in;
+
+	for (size_t i = 0; i < s->ips.count; i++)
+		if (inet_pton(AF_INET, s->ips.items[i], &in) != 1)
+			return err_field(e, &ERR_CONFIG, "/ips",
+					 "ips: \"%.40s\" is not an IPv4 address", s->ips.items[i]);
+	if (s->ips.count > 0 && (strcmp(s->listen, "0.0.0.0") == 0 || strcmp(web, "0.0.0.0") == 0))
+		return err_field(e, &ERR_CONFIG, "/ips",
+				 "ips: listen and ingress_address must name one address, not "
+				 "0.0.0.0");
+	return 0;
+}
+
 int
 provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,
 		       struct err *e)
 {
 	uint32_t network;
-	struct in_addr in;
 
 	*s = (struct provider_settings){
 		.listen = "0.0.0.0",
@@ -109,18 +126,19 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.meter_every_ms = 10000,
 		.ingress_routes = 256,
 		.acme_port = 8402,
+		.dns_port = 8453,
 		.reclaim_s = RECLAIM_S_MAX,
 	};
 	if (conf_read(a, path, fields, s, e) < 0)
 		return -1;
+	if (s->acme_url != NULL && s->acme_email == NULL)
+		return err_field(e, &ERR_CONFIG, "/acme_email", "acme_url goes with acme_email");
 	if (s->ingress_domain != NULL && rule_host(s->ingress_domain) != NULL)
 		return err_field(e, &ERR_CONFIG, "/ingress_domain", "ingress_domain: %s",
 				 rule_host(s->ingress_domain));
-	for (size_t i = 0; i < s->ips.count; i++)
-		if (inet_pton(AF_INET, s->ips.items[i], &in) != 1)
-			return err_field(e, &ERR_CONFIG, "/ips",
-					 "ips: \"%.40s\" is not an IPv4 address",
-					 s->ips.items[i]);
+	if (ips_check(s, e) < 0)
+		return -1;
+	s->capacity.ips = (uint32_t)s->ips.count;
 	if (size_read("/image_cache", s->image_cache, &s->image_cache_bytes, e) < 0 ||
 	    size_read("/image_max", s->image_max, &s->image_max_bytes, e) < 0)
 		return -1;

@@ -271,22 +271,28 @@ may_reach(const struct expose *x, const char *service)
 	return false;
 }
 
-static void
-link_add(struct jail_create *c, uint32_t slot, const struct expose *x)
+static int
+link_add(struct jail_create *c, uint32_t slot, const struct expose *x, struct err *e)
 {
-	if (c->link_count < NET_LINKS_MAX)
-		c->links[c->link_count++] = (struct net_link){
-			.slot = (uint16_t)slot,
-			.port = (uint16_t)x->port,
-			.proto = strcmp(x->proto, "udp") == 0 ? IPPROTO_UDP : IPPROTO_TCP,
-		};
+	if (c->link_count == NET_LINKS_MAX)
+		return err_set(e, &ERR_TOO_BIG, "more than %d ways to other services",
+			       NET_LINKS_MAX);
+	c->links[c->link_count++] = (struct net_link){
+		.slot = (uint16_t)slot,
+		.port = (uint16_t)x->port,
+		.as = (uint16_t)x->as,
+		.proto = strcmp(x->proto, "udp") == 0 ? IPPROTO_UDP : IPPROTO_TCP,
+	};
+	return 0;
 }
 
-/* Every copy of every service finds the others by name; who may connect is what
- * their exposes say. The way to a neighbour's second slot is open as well, so
- * that whoever takes its place is reached without a word to its neighbours. */
-static void
-links_of(const struct up *u, struct jail_create *c, struct jail_host *hosts, size_t *host_count)
+/* Every copy of every service finds the others by name, by the resolver of dns.h
+ * or, without it, by /etc/hosts; who may connect is what their exposes say. The way to a
+ * neighbour's second slot is open as well, so that whoever takes its place is reached without a
+ * word to its neighbours. */
+static int
+links_of(const struct up *u, const struct agent *g, struct jail_host *hosts, size_t *host_count,
+	 struct err *e)
 {
 	const struct service *services = u->manifest.services.items;
 
@@ -296,7 +302,7 @@ links_of(const struct up *u, struct jail_create *c, struct jail_host *hosts, siz
 
 		if (i == u->unit || other->role != UNIT_LIVE)
 			continue;
-		if (*host_count < NET_LINKS_MAX)
+		if (g->settings->dns_port == 0)
 			hosts[(*host_count)++] =
 				(struct jail_host){ s->name, (uint16_t)other->slot };
 		for (size_t k = 0; k < s->exposes.count; k++) {
@@ -304,10 +310,12 @@ links_of(const struct up *u, struct jail_create *c, struct jail_host *hosts, siz
 
 			if (!may_reach(x, u->service->name))
 				continue;
-			link_add(c, other->slot, x);
-			link_add(c, other->spare, x);
+			if (link_add(u->create, other->slot, x, e) < 0 ||
+			    link_add(u->create, other->spare, x, e) < 0)
+				return -1;
 		}
 	}
+	return 0;
 }
 
 static enum next
@@ -316,7 +324,7 @@ create(struct task *t)
 	struct up *u = t->state;
 	const struct service *s = u->service;
 	struct bundle_process process = { .args = NULL };
-	struct jail_host hosts[NET_LINKS_MAX];
+	struct jail_host hosts[WORK_UNITS_MAX];
 	size_t host_count = 0;
 
 	u->create = arena_alloc(&t->arena, sizeof(*u->create));
@@ -328,8 +336,8 @@ create(struct task *t)
 	u->create->pids_max = PIDS_MAX;
 	u->create->slot = (uint16_t)u->work.units[u->unit].slot;
 	u->create->readonly = s->readonly;
-	links_of(u, u->create, hosts, &host_count);
-	if (oci_process(&t->arena, &u->image.config, s, &process, &t->err) < 0 ||
+	if (links_of(u, t->owner, hosts, &host_count, &t->err) < 0 ||
+	    oci_process(&t->arena, &u->image.config, s, &process, &t->err) < 0 ||
 	    image_user(&t->arena, &u->image, &process.uid, &process.gid, &t->err) < 0 ||
 	    jail_create_pack(u->create, &process, s->name, hosts, host_count, &u->create_len,
 			     &t->err) < 0)
