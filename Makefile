@@ -108,6 +108,10 @@ $(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 $(B)/tests/e2e/jail_test: $(B)/tests/e2e/jail_test.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
+IMAGES := $(B)/tests/e2e/images/images_test $(B)/tests/e2e/images/pull_test
+$(IMAGES): %: %.o $(B)/tests/e2e/images/tarball.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
+	@mkdir -p $(@D)
+	$(link_test)
 .PRECIOUS: $(B)/tests/%.o
 
 # A unit test that is listed nowhere would never run.
@@ -136,8 +140,8 @@ check-contracts:
 check-db: $(PROGRAMS)
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
 
-check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test
-	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test tests/e2e/demo.sh tests/e2e/faults.sh
+check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test $(IMAGES)
+	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test $(IMAGES) tests/e2e/demo.sh tests/e2e/faults.sh
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.c) $(wildcard deploy/*.c)
@@ -192,3 +196,4 @@ help:
 .PHONY: bench
 bench: $(PROGRAMS)
 	$(Q)tests/bench/order_to_running.sh
+	$(Q)tests/bench/images.sh
