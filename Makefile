@@ -111,6 +111,10 @@ $(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/ingress_agent.o $(PROVIDER) $(LEASE
 $(B)/tests/e2e/jail_test: $(B)/tests/e2e/jail_test.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
+IMAGES := $(B)/tests/e2e/images/images_test $(B)/tests/e2e/images/pull_test
+$(IMAGES): %: %.o $(B)/tests/e2e/images/tarball.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
+	@mkdir -p $(@D)
+	$(link_test)
 .PRECIOUS: $(B)/tests/%.o
 
 # A unit test that is listed nowhere would never run.
@@ -139,8 +143,16 @@ check-contracts:
 check-db: $(PROGRAMS)
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
 
-check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test $(B)/tests/e2e/ingress_agent
-	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test tests/e2e/ingress.sh tests/e2e/demo.sh tests/e2e/faults.sh
+# Programs that the end-to-end tests need, and the tests, in their order.
+E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/ingress_agent $(IMAGES)
+E2E_TESTS := $(B)/tests/e2e/jail_test
+E2E_TESTS += $(IMAGES)
+E2E_TESTS += tests/e2e/ingress.sh
+E2E_TESTS += tests/e2e/demo.sh
+E2E_TESTS += tests/e2e/faults.sh
+
+check-e2e: $(PROGRAMS) $(E2E_BINS)
+	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.c) $(wildcard deploy/*.c)
@@ -195,3 +207,4 @@ help:
 .PHONY: bench
 bench: $(PROGRAMS)
 	$(Q)tests/bench/order_to_running.sh
+	$(Q)tests/bench/images.sh
