@@ -41,6 +41,7 @@ struct untar_state {
 	struct sha256 *blob_hash, *plain_hash;
 	uint64_t blob_bytes, plain_bytes, file_bytes, entries;
 	struct marks whiteouts, opaques;
+	char last[UNTAR_PATH_MAX + 1]; /* path of the entry before */
 	bool padded;
 	struct err err; /* the first cause, met inside a callback */
 	char in[BLOCK], plain[BLOCK];
@@ -372,6 +373,23 @@ entry_check(struct untar_state *s, struct archive_entry *entry, const char *path
 	return 0;
 }
 
+/* An entry counts for itself and for every directory on its way that the one
+ * before did not have: nobody makes directories for free by not naming them. */
+static int
+entry_count(struct untar_state *s, const char *path)
+{
+	size_t same = 0;
+
+	while (path[same] != '\0' && path[same] == s->last[same])
+		same++;
+	for (const char *p = path + same; (p = strchr(p, '/')) != NULL; p++)
+		s->entries++;
+	memcpy(s->last, path, strlen(path) + 1);
+	if (++s->entries > s->u->entries_max)
+		return state_fail(s, &IMAGE_TOO_BIG, "a layer has more entries than allowed");
+	return 0;
+}
+
 static int
 entry_take(struct untar_state *s, struct archive_entry *entry)
 {
@@ -379,9 +397,7 @@ entry_take(struct untar_state *s, struct archive_entry *entry)
 	mode_t type = archive_entry_filetype(entry);
 	int mark;
 
-	if (++s->entries > s->u->entries_max)
-		return state_fail(s, &IMAGE_TOO_BIG, "a layer has more entries than allowed");
-	if (path_clean(s, archive_entry_pathname(entry), path) < 0 ||
+	if (path_clean(s, archive_entry_pathname(entry), path) < 0 || entry_count(s, path) < 0 ||
 	    (mark = mark_take(s, path)) < 0 || entry_size(s, entry) < 0)
 		return -1;
 	/* The root directory is ours; nodes would work for nobody. */

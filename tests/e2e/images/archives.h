@@ -16,7 +16,6 @@ struct hostile {
 	const struct code *code; /* refused so, by UNPACK or by CREATE; NULL: it runs */
 	const char *script;	 /* what then ends with 0; with a code: the try of CREATE */
 	bool unended;		 /* no end of archive */
-	bool outside;		 /* only unpack.c sees it, not untar.c */
 };
 
 extern const struct hostile hostile[];

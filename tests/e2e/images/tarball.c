@@ -22,8 +22,11 @@ tar_bytes(struct tarball *t, const void *data, size_t len)
 static void
 number_put(uint8_t *at, size_t len, int64_t v)
 {
-	if (v >= 0 && v < INT64_C(1) << (3 * (len - 1)) && len < 20) {
-		snprintf((char *)at, len, "%0*llo", (int)len - 1, (unsigned long long)v);
+	char text[32];
+
+	if (v >= 0 && v < INT64_C(1) << (3 * (len - 1))) {
+		snprintf(text, sizeof(text), "%0*llo", (int)len - 1, (unsigned long long)v);
+		memcpy(at, text, len);
 		return;
 	}
 	for (size_t i = len; i-- > 0; v >>= 8)
