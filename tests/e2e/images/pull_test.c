@@ -619,11 +619,12 @@ test_cache(void)
 {
 	struct work w = { .hash = { { 0x77 } }, .state = WORK_RUNNING };
 	struct hash pin = now.img.source, diff;
-	struct image other = { .agent = &g, .reference = "other" };
 	struct err e = ERR_NONE;
 	uint64_t all = stored();
 	int layers;
 
+	w.award.group.name = "group";
+	w.award.group.billing = "metered";
 	w.images[w.image_count++] = (struct work_image){ OPEN "/web:1", pin };
 	if (book_put(g.book, &w, &e) < 0)
 		fatal("%s", e.text);
@@ -641,7 +642,6 @@ test_cache(void)
 	fine(launch_image(OPEN "/web:1", &pin), "at a limit of nothing, what runs is kept");
 	ok(!now.asked && layer_is_here(state_dir, &diff), "all of it");
 	is_int(count_in("blobs/sha256", ""), 4, "and nothing else");
-	(void)other;
 	w.state = WORK_ENDED;
 	if (book_put(g.book, &w, &e) < 0)
 		fatal("%s", e.text);

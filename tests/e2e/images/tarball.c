@@ -126,10 +126,13 @@ tar_pack(const struct tarball *t, char filter, struct tarball *out)
 	struct archive_entry *entry = archive_entry_new();
 
 	*out = (struct tarball){ .len = 0 };
-	if (filter == 'g')
+	if (filter == 'g') {
 		archive_write_add_filter_gzip(a);
-	else if (filter == 'z')
+		/* The same bytes give the same blob, whatever the time. */
+		archive_write_set_filter_option(a, "gzip", "timestamp", NULL);
+	} else if (filter == 'z') {
 		archive_write_add_filter_zstd(a);
+	}
 	archive_write_set_format_raw(a);
 	archive_write_set_bytes_per_block(a, 0);
 	archive_entry_set_filetype(entry, AE_IFREG);
