@@ -12,6 +12,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "provider/mounts.h"
+
 const struct code IMAGE_UNPACK = { "image_unpack", INVALID, "the image cannot be unpacked" };
 const struct code IMAGE_TOO_BIG = { "image_too_big", LIMIT, "the image is larger than allowed" };
 const struct code IMAGE_DIGEST = { "image_digest", INVALID,
@@ -56,6 +58,14 @@ state_fail(struct untar_state *s, const struct code *code, const char *text)
 	if (s->err.code == NULL)
 		err_set(&s->err, code, "%.200s", text != NULL ? text : "unreadable");
 	return -1;
+}
+
+/* That the host's disk is full is not the image's fault. */
+static int
+disk_fail(struct untar_state *s)
+{
+	return state_fail(s, archive_errno(s->disk) == ENOSPC ? &DISK_FULL : &IMAGE_UNPACK,
+			  archive_error_string(s->disk));
 }
 
 static ssize_t
@@ -346,7 +356,7 @@ entry_data(struct untar_state *s)
 
 	while ((r = archive_read_data_block(s->tar, &block, &size, &offset)) == ARCHIVE_OK)
 		if (archive_write_data_block(s->disk, block, size, offset) < ARCHIVE_WARN)
-			return state_fail(s, &IMAGE_UNPACK, archive_error_string(s->disk));
+			return disk_fail(s);
 	if (r != ARCHIVE_EOF)
 		return state_fail(s, &IMAGE_UNPACK, archive_error_string(s->tar));
 	return 0;
@@ -408,11 +418,11 @@ entry_take(struct untar_state *s, struct archive_entry *entry)
 	if (entry_check(s, entry, path) < 0)
 		return -1;
 	if (archive_write_header(s->disk, entry) < ARCHIVE_WARN)
-		return state_fail(s, &IMAGE_UNPACK, archive_error_string(s->disk));
+		return disk_fail(s);
 	if (archive_entry_size(entry) > 0 && entry_data(s) < 0)
 		return -1;
 	if (archive_write_finish_entry(s->disk) < ARCHIVE_WARN)
-		return state_fail(s, &IMAGE_UNPACK, archive_error_string(s->disk));
+		return disk_fail(s);
 	return 0;
 }
 
@@ -459,7 +469,7 @@ entries_take(struct untar_state *s)
 	if (marks_make(s) < 0)
 		return -1;
 	if (archive_write_close(s->disk) < ARCHIVE_WARN)
-		return state_fail(s, &IMAGE_UNPACK, archive_error_string(s->disk));
+		return disk_fail(s);
 	return 0;
 }
 
