@@ -99,6 +99,8 @@ $(call unit,$(FLOOR_deploy)):   $(B)/tests/unit/%: $(B)/tests/unit/%.o $(DEPLOY)
 $(call unit,$(FLOOR_lease)):    $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 $(call unit,$(FLOOR_provider)): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
+$(B)/tests/unit/untar_test: $(B)/tests/e2e/images/archives.o $(B)/tests/e2e/images/tarball.o
+
 SIM := $(B)/tests/sim/sim
 $(SIM): $(call objs,$(wildcard tests/sim/*.c)) $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
@@ -112,6 +114,7 @@ $(B)/tests/e2e/jail_test: $(B)/tests/e2e/jail_test.o $(PROVIDER) $(LEASE) $(DEPL
 	@mkdir -p $(@D)
 	$(link_test)
 IMAGES := $(B)/tests/e2e/images/images_test $(B)/tests/e2e/images/pull_test
+$(B)/tests/e2e/images/images_test: $(B)/tests/e2e/images/archives.o
 $(IMAGES): %: %.o $(B)/tests/e2e/images/tarball.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)

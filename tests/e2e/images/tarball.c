@@ -22,8 +22,11 @@ tar_bytes(struct tarball *t, const void *data, size_t len)
 static void
 number_put(uint8_t *at, size_t len, int64_t v)
 {
-	if (v >= 0 && v < INT64_C(1) << (3 * (len - 1)) && len < 20) {
-		snprintf((char *)at, len, "%0*llo", (int)len - 1, (unsigned long long)v);
+	char text[32];
+
+	if (v >= 0 && v < INT64_C(1) << (3 * (len - 1))) {
+		snprintf(text, sizeof(text), "%0*llo", (int)len - 1, (unsigned long long)v);
+		memcpy(at, text, len);
 		return;
 	}
 	for (size_t i = len; i-- > 0; v >>= 8)
@@ -123,10 +126,13 @@ tar_pack(const struct tarball *t, char filter, struct tarball *out)
 	struct archive_entry *entry = archive_entry_new();
 
 	*out = (struct tarball){ .len = 0 };
-	if (filter == 'g')
+	if (filter == 'g') {
 		archive_write_add_filter_gzip(a);
-	else if (filter == 'z')
+		/* The same bytes give the same blob, whatever the time. */
+		archive_write_set_filter_option(a, "gzip", "timestamp", NULL);
+	} else if (filter == 'z') {
 		archive_write_add_filter_zstd(a);
+	}
 	archive_write_set_format_raw(a);
 	archive_write_set_bytes_per_block(a, 0);
 	archive_entry_set_filetype(entry, AE_IFREG);
