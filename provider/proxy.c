@@ -22,6 +22,7 @@ const struct code HOST_TAKEN = { "host_taken", CONFLICT,
 #define ROUNDS_MAX	 5u
 #define ENDINGS_MAX	 400u /* polls, while an old HAProxy goes */
 #define CONNECTIONS	 4000u
+#define DIR_MAX		 ((size_t)80)
 
 /* ------------------------------------------------------------------ */
 /* Names.                                                              */
@@ -467,6 +468,10 @@ proxy_start(struct agent *g)
 	p = xcalloc(1, sizeof(*p));
 	arena_init(&p->arena, 0);
 	dir = arena_printf(&p->arena, "%s/agent/ingress", s->state_dir);
+	/* A socket's path is short, and HAProxy adds to it while it makes one. */
+	if (strlen(dir) > DIR_MAX)
+		fatal("state_dir: at most %zu letters, for the socket of HAProxy",
+		      DIR_MAX - strlen("/agent/ingress"));
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		fatal("make %s: %s", dir, strerror(errno));
 	p->agent = g;

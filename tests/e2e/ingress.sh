@@ -16,11 +16,12 @@ node=tests/e2e/upstream.mjs
 dir=$(mktemp -d /tmp/gvi.XXXXXX)
 pids=
 finish() {
-	[ -n "$pids" ] && kill $pids 2>/dev/null
+	[ -n "$pids" ] && kill -9 $pids 2>/dev/null # the agent first: it would start another
 	pid=$(haproxy_pid) && [ -n "$pid" ] && kill "$pid"
 	[ -n "${KEEP:-}" ] || rm -rf "$dir"
 }
 trap finish EXIT
+trap 'exit 1' TERM INT HUP
 n=0 bad=0
 is() { # WHAT GOT WANT
 	n=$((n + 1))
@@ -118,6 +119,7 @@ web() { printf '{"port":8080,"as":80,"proto":"http","global":true,"hosts":["%s"]
 agent run >"$dir/agent.log" 2>&1 &
 agent_pid=$!
 pids="$pids $agent_pid"
+until_ 15 haproxy_pid
 
 like 'endpoints are names: the wished one and one of our own' \
 	"$(put 1 "$(service web 2 1 "$(web a.test)")" | tr '\n' ' ')" \
