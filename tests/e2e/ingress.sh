@@ -114,7 +114,7 @@ put() { # N SERVICES
 	agent put "$1" "$dir/$1.json" 2>&1 | sed 's/^.*fatal[^a-z]*//'
 }
 web() { printf '{"port":8080,"as":80,"proto":"http","global":true,"hosts":["%s"]%s}' "$1" "${2:-}"; }
-agent run >"$dir/agent.log" 2>&1 &
+"$bin" "$dir/provider.yaml" run >"$dir/agent.log" 2>&1 &
 agent_pid=$!
 pids="$pids $agent_pid"
 until_ 15 haproxy_pid
@@ -199,7 +199,7 @@ kill -9 $agent_pid
 wait $agent_pid 2>/dev/null
 is 'without the agent the names work' "$(code a.test /)" 200
 agent end 2
-agent run >>"$dir/agent.log" 2>&1 &
+"$bin" "$dir/provider.yaml" run >>"$dir/agent.log" 2>&1 &
 agent_pid=$!
 pids="$pids $agent_pid"
 until_ 10 answers api.test 404
