@@ -25,7 +25,7 @@ ALL_LDFLAGS := $(if $(SAN),$(SANITIZE),$(HARDEN_LD)) $(LDFLAGS)
 
 LIBS_lib   := -lyajl -lfyaml -lcrypto -lssl -levent -levent_openssl -lcurl -lpq
 LIBS_lease := -lsecp256k1 -lsodium
-LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3 -lresolv
+LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3 -larchive -lresolv
 
 # --- what there is: a folder is an archive, a client an archive of its own ---
 clients  := market/client.c provider/client.c

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/dns.h"
 #include "provider/exits.h"
+#include "provider/image.h"
 #include "provider/proxy.h"
 
 #include <event2/event.h>
@@ -288,6 +289,7 @@ agent_run(void *start, const int *fds)
 		fatal("%s", e.text);
 	if (exits_start(&g, &e) < 0)
 		fatal("%s", e.text);
+	image_start(&g);
 	open_gateway(&g);
 	dns_start(&g);
 	proxy_start(&g);

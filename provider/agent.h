@@ -28,8 +28,8 @@
 #include "provider/settings.h"
 
 struct ingress;
-struct image_cache;
 struct live;
+struct pull;
 
 struct agent {
 	struct loop loop;
@@ -56,6 +56,8 @@ struct agent {
 	struct route_in *ingresses; /* open endpoints */
 	struct proxy *proxy;	    /* of HTTP host names, or NULL */
 	bool meter_busy;
+	struct pull *pulls; /* images being fetched: image.h */
+	bool trimming;	    /* the image store: cache.h */
 };
 
 struct agent_start {

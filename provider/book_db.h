@@ -49,6 +49,12 @@ struct work_port { /* an endpoint open to the world */
 	char ip[16]; /* an address of the lease's own, or "" */
 };
 
+/* What a reference meant when the lease was launched: it stays so. */
+struct work_image {
+	const char *reference;
+	struct hash source; /* digest of the manifest in the registry */
+};
+
 /* A lease as the book holds it. Strings are the arena's. */
 struct work {
 	struct hash hash;
@@ -69,6 +75,8 @@ struct work {
 	uint32_t unit_count;
 	struct work_port ports[WORK_UNITS_MAX];
 	uint32_t port_count;
+	struct work_image images[WORK_UNITS_MAX];
+	uint32_t image_count;
 	struct meter_state meter;
 	struct usage_terms usage; /* the last one signed; seq 0: none */
 	struct sig usage_sig, voucher_sig;
@@ -95,5 +103,25 @@ int book_live(struct book *b, struct arena *a, struct work **out, size_t *count,
 /* Remember one value by name: the last event seen. */
 int book_note(struct book *b, const char *name, const char *value, struct err *e) mustcheck;
 const char *book_noted(struct book *b, struct arena *a, const char *name);
+
+/* A blob of the image store, and the tree that was made of it. */
+struct book_blob {
+	struct hash digest, diff; /* diff: of a layer */
+	bool has_tree;		  /* or may have */
+	uint64_t bytes, tree_bytes;
+	wall_t used;
+};
+/* Enter it, or note that it was used. */
+int book_blob_use(struct book *b, const struct book_blob *row, struct err *e) mustcheck;
+/* Enter it unless it is there. */
+int book_blob_find(struct book *b, const struct book_blob *row, struct err *e) mustcheck;
+int book_blob_tree(struct book *b, const struct hash *digest, uint64_t tree_bytes,
+		   struct err *e) mustcheck;
+int book_blob_drop(struct book *b, const struct hash *digest, struct err *e) mustcheck;
+/* When it was last used; 0: not known. */
+wall_t book_blob_used(struct book *b, const struct hash *digest);
+/* All, the longest unused first. */
+int book_blobs(struct book *b, struct arena *a, struct book_blob **out, size_t *count,
+	       struct err *e) mustcheck;
 
 #endif

@@ -93,7 +93,7 @@ static const struct step opening_steps[] = {
 
 /* Written down, so that the market is told and all of it is removed. */
 void
-lease_failed(struct agent *g, const struct hash *lease, const char *why)
+lease_failed(struct agent *g, const struct hash *lease, const struct err *why)
 {
 	struct err e = ERR_NONE;
 	struct arena a;
@@ -101,7 +101,8 @@ lease_failed(struct agent *g, const struct hash *lease, const char *why)
 
 	arena_init(&a, 0);
 	if (book_get(g->book, &a, lease, &w, &e) == 1 && w.state == WORK_ACCEPTED) {
-		w.failure = why;
+		/* The stable code first: a program that waits for the launch reads it. */
+		w.failure = arena_printf(&a, "%s: %s", why->code->name, why->text);
 		if (book_put(g->book, &w, &e) < 0)
 			log_warn("book.failed", "error=\"%s\"", e.text);
 	}
@@ -121,7 +122,7 @@ opening_done(struct task *t)
 		log_warn("lease.not_opened", "code=%s error=\"%s\"", t->err.code->name,
 			 t->err.text);
 		if (t->err.code->kind != UNAVAIL)
-			lease_failed(g, &o->work.hash, t->err.text);
+			lease_failed(g, &o->work.hash, &t->err);
 	}
 	timer_poke(g->run_timer);
 }

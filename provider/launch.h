@@ -11,6 +11,6 @@ void opening_begin(struct agent *g, const struct work *w, struct live *l);
 /* Tell the market: the work's failure, or that it runs. */
 void report_begin(struct agent *g, const struct work *w);
 /* Written down, so that the market is told and all of it is removed. */
-void lease_failed(struct agent *g, const struct hash *lease, const char *why);
+void lease_failed(struct agent *g, const struct hash *lease, const struct err *why);
 
 #endif

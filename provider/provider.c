@@ -60,6 +60,7 @@ sign_run(void *ctx, const int *fds)
 /* Errors that keep their code on their way from the jail to the agent. */
 static const struct code *const jail_codes[] = {
 	&JAIL_UNKNOWN, &JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,    &IMAGE_UNPACK, &IMAGE_TOO_BIG,
+	&IMAGE_DIGEST,
 	&DISK_FULL,    &MOUNT_UNSAFE,  &RUNC_FAILED,  &ERR_NOT_FOUND, &ERR_TIMEOUT,
 };
 
@@ -96,6 +97,7 @@ jail_config_make(const struct provider_settings *s, struct jail_config *c)
 		.slot_count = s->slots,
 		.agent_uid = pw->pw_uid,
 		.agent_gid = pw->pw_gid,
+		.image_bytes_max = s->image_max_bytes,
 		.accept_old_runc = s->accept_old_runc,
 	};
 }
@@ -227,7 +229,7 @@ check_ingress(const struct provider_settings *s)
 static int
 check(const struct provider_settings *s)
 {
-	static const char *const programs[] = { "runc", "skopeo", "umoci", "nft", "ip" };
+	static const char *const programs[] = { "runc", "skopeo", "nft", "ip" };
 	struct err e = ERR_NONE;
 	struct jail_config config;
 	struct key key;
@@ -235,7 +237,7 @@ check(const struct provider_settings *s)
 
 	for (size_t i = 0; i < NELEMS(programs); i++)
 		good &= line(has_program(programs[i]), programs[i],
-			     "apt-get install runc skopeo umoci nftables iproute2");
+			     "apt-get install runc skopeo nftables iproute2");
 	good &= check_ingress(s);
 	good &= line(getpwnam(s->user) != NULL, "unprivileged user", "useradd --system gavel");
 	good &= line(keystore_load(s->key_file, s->password_file, &key, &e) == 0, "key store opens",

@@ -118,7 +118,7 @@ runner_unit_changed(struct agent *g, const struct hash *lease, uint32_t number,
 	}
 	u = &w.units[number];
 	if (why->code != NULL && w.state == WORK_ACCEPTED && why->code->kind != UNAVAIL)
-		lease_failed(g, lease, why->text);
+		lease_failed(g, lease, why);
 	else if (why->code == NULL && u->role == UNIT_GOING &&
 		 l->units[number].life.state == UNIT_UNKNOWN) {
 		u->role = UNIT_NONE;
@@ -329,7 +329,7 @@ look_at_launch(struct agent *g, struct arena *a, struct work *w)
 	if (w->manifest == NULL)
 		return;
 	if (work_manifest(a, w, &m, &e) < 0 || plan_work(g, a, w, &m, &e) < 0) {
-		lease_failed(g, &w->hash, e.text);
+		lease_failed(g, &w->hash, &e);
 		timer_poke(g->run_timer);
 		return;
 	}
@@ -337,7 +337,7 @@ look_at_launch(struct agent *g, struct arena *a, struct work *w)
 	if (!all_were_ready(w, l) || !l->opened)
 		return;
 	if (plan_open_ports(g, w, &e) < 0)
-		lease_failed(g, &w->hash, e.text);
+		lease_failed(g, &w->hash, &e);
 	else
 		report_begin(g, w);
 }

@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 
 #include "deploy/rules.h"
-#include "deploy/rules.h"
+#include "deploy/sdl_units.h"
 #include "lib/conf.h"
 
 #define T   struct provider_settings
@@ -26,6 +26,9 @@ static const struct json_field fields[] = { JSON_STR(T, market_url, 200, 0),
 					    JSON_STRS(T, deny, 256, OPT),
 					    JSON_STRS(T, resolvers, 8, OPT),
 					    JSON_STRS(T, insecure_registries, 32, OPT),
+					    JSON_STRS(T, private_registries, 32, OPT),
+					    JSON_STR(T, image_cache, 32, OPT),
+					    JSON_STR(T, image_max, 32, OPT),
 					    JSON_U32(T, uid_base, 0, OPT),
 					    JSON_U32(T, image_uid_base, 0, OPT),
 					    JSON_U32(T, slots, 4096, OPT),
@@ -87,6 +90,17 @@ ips_check(const struct provider_settings *s, struct err *e)
 	return 0;
 }
 
+static int
+size_read(const char *field, const char *text, uint64_t *out, struct err *e)
+{
+	struct sdl_hint hint = { "" };
+	const char *fault = sdl_size_read(text, out, &hint);
+
+	if (fault != NULL)
+		return err_field(e, &ERR_CONFIG, field, "%s: \"%s\": %s", field + 1, text, fault);
+	return 0;
+}
+
 int
 provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,
 		       struct err *e)
@@ -104,6 +118,8 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.run_dir = "/run/gavel/provider",
 		.uid_base = 65536 * 16,
 		.image_uid_base = 65536 * 8,
+		.image_cache = "20Gi",
+		.image_max = "10Gi",
 		.slots = 256,
 		.list_bp = 11000,
 		.curve_bp = 3000,
@@ -123,5 +139,8 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 	if (ips_check(s, e) < 0)
 		return -1;
 	s->capacity.ips = (uint32_t)s->ips.count;
+	if (size_read("/image_cache", s->image_cache, &s->image_cache_bytes, e) < 0 ||
+	    size_read("/image_max", s->image_max, &s->image_max_bytes, e) < 0)
+		return -1;
 	return network_read(s->network, &network, e);
 }

@@ -14,10 +14,11 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "provider/exits.h"
-#include "provider/image.h"
+#include "provider/cache.h"
 #include "provider/probe.h"
 
 #define POLL_US	       (5 * MILLI_US)
+#define PULL_POLL_US   (20 * MILLI_US)
 #define READY_POLL_US  (10 * MILLI_US)
 #define READY_SLOW_US  (250 * MILLI_US)
 #define UP_LIMIT_US    (1200 * SECOND_US)
@@ -37,7 +38,8 @@ struct up {
 	struct manifest manifest;
 	const struct service *service;
 	struct image image;
-	struct jail_image unpack;
+	struct jail_layer unpack;
+	uint32_t layer;
 	struct jail_create *create;
 	size_t create_len;
 	struct jail_ref ref;
@@ -102,21 +104,80 @@ up_read(struct task *t)
 /* ------------------------------------------------------------------ */
 /* Up: the image.                                                       */
 
+static enum next resolve(struct task *t);
 static enum next unpack(struct task *t);
 static enum next stat_ask(struct task *t);
 static enum next create(struct task *t);
 static enum next gate(struct task *t);
 static enum next ready(struct task *t);
 
+/* What the reference meant when this lease first asked. */
+static const struct hash *
+pin_of(const struct work *w, const char *reference)
+{
+	for (uint32_t i = 0; i < w->image_count; i++)
+		if (strcmp(w->images[i].reference, reference) == 0)
+			return &w->images[i].source;
+	return NULL;
+}
+
+static int
+pin_keep(struct task *t)
+{
+	struct up *u = t->state;
+	struct agent *g = t->owner;
+	struct work *w = &u->work;
+
+	if (book_get(g->book, &t->arena, &u->lease, w, &t->err) != 1)
+		return -1;
+	if (pin_of(w, u->image.reference) != NULL || w->image_count == WORK_UNITS_MAX)
+		return 0;
+	w->images[w->image_count++] = (struct work_image){ u->image.reference, u->image.source };
+	return book_put(g->book, w, &t->err);
+}
+
+/* Another container wants the same image and is fetching it. */
+static bool
+is_being_pulled(const struct agent *g, const char *reference)
+{
+	for (const struct pull *p = g->pulls; p != NULL; p = p->next)
+		if (strcmp(p->reference, reference) == 0)
+			return true;
+	return false;
+}
+
 static enum next
-resolve(struct task *t)
+turn(struct task *t)
 {
 	struct up *u = t->state;
 
 	if (up_read(t) < 0)
 		return TASK_FAIL;
-	image_begin(&u->image, t->owner, u->service->image);
+	if (is_being_pulled(t->owner, u->service->image))
+		return task_sleep(t, PULL_POLL_US);
+	return task_jump(t, resolve);
+}
+
+static enum next
+turn_again(struct task *t)
+{
+	return task_jump(t, turn);
+}
+
+static enum next
+resolve(struct task *t)
+{
+	struct up *u = t->state;
+
+	image_begin(&u->image, t->owner, &u->lease, u->service,
+		    pin_of(&u->work, u->service->image));
 	return image_resolve(t, &u->image);
+}
+
+static enum next
+choose(struct task *t)
+{
+	return image_choose(t, &((struct up *)t->state)->image);
 }
 
 static enum next
@@ -124,6 +185,8 @@ fetch(struct task *t)
 {
 	struct up *u = t->state;
 
+	if (pin_keep(t) < 0)
+		return TASK_FAIL;
 	return image_fetch(t, &u->image);
 }
 
@@ -134,7 +197,7 @@ fetched(struct task *t)
 
 	if (image_read(&t->arena, &u->image, &t->err) < 0)
 		return TASK_FAIL;
-	u->unpack.digest = u->image.digest;
+	u->layer = 0;
 	return TASK_NEXT;
 }
 
@@ -143,6 +206,7 @@ unpack(struct task *t)
 {
 	struct up *u = t->state;
 
+	image_layer(&u->image, u->layer, &u->unpack);
 	return jail_start(t, t->owner, &u->call, JAIL_UNPACK, &u->unpack, sizeof(u->unpack));
 }
 
@@ -156,7 +220,10 @@ unpacked(struct task *t)
 		return TASK_FAIL;
 	if (reply.done == 0)
 		return task_sleep(t, POLL_US);
-	return task_jump(t, stat_ask);
+	if (image_unpacked(&u->image, u->layer, reply.bytes, &t->err) < 0)
+		return TASK_FAIL;
+	return ++u->layer < u->image.manifest.layer_count ? task_jump(t, unpack)
+							  : task_jump(t, stat_ask);
 }
 
 static enum next
@@ -262,7 +329,7 @@ create(struct task *t)
 
 	u->create = arena_alloc(&t->arena, sizeof(*u->create));
 	u->create->ref = u->ref;
-	u->create->image = u->image.digest;
+	u->create->layer_count = image_layers(&u->image, u->create->layers);
 	u->create->memory_bytes = s->resources.memory_bytes;
 	u->create->storage_bytes = s->resources.storage_bytes;
 	u->create->cpu_milli = s->resources.cpu_milli;
@@ -434,7 +501,10 @@ ready_again(struct task *t)
 	return task_jump(t, ready);
 }
 
-static const struct step up_steps[] = { { "resolve", resolve },
+static const struct step up_steps[] = { { "turn", turn },
+					{ "turn_again", turn_again },
+					{ "resolve", resolve },
+					{ "choose", choose },
 					{ "fetch", fetch },
 					{ "fetched", fetched },
 					{ "unpack", unpack },
@@ -462,6 +532,7 @@ up_done(struct task *t)
 	bool started = unit->life.started_at != 0;
 
 	unit->task = NULL;
+	cache_trim(t->owner);
 	if (t->err.code == NULL) {
 		unit_why(unit, "");
 		if (unit->life.state == UNIT_WORKING)
