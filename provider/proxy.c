@@ -366,7 +366,10 @@ compare(struct task *t)
 	if (served)
 		serving_set(p, l);
 	l->line = 0;
-	return l->lines.count > 0 && l->rounds++ < ROUNDS_MAX ? task_jump(t, speak) : TASK_DONE;
+	/* What goes slowly is looked at another time. */
+	if (l->lines.count == 0 || (served && l->rounds > 0) || l->rounds++ == ROUNDS_MAX)
+		return TASK_DONE;
+	return task_jump(t, speak);
 }
 
 static enum next
