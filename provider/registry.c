@@ -240,10 +240,13 @@ registry_check(struct registry_call *c, struct err *e)
 	static const char *const absent[] = { "manifest unknown", "name unknown", "not found" };
 	static const char *const away[] = { "connection refused", "no such host", "timeout",
 					    "network is unreachable" };
-	static const char *const denied[] = {
-		"unauthorized", "denied",    "authentication required", "invalid username/password",
-		"status 401",	"status 403"
-	};
+	static const char *const denied[] = { "unauthorized",
+					      "access denied",
+					      "requested access",
+					      "authentication required",
+					      "invalid username/password",
+					      "status 401",
+					      "status 403" };
 	const char *text = c->proc.err != NULL ? c->proc.err : "";
 
 	if (c->auth != NULL)
@@ -251,6 +254,7 @@ registry_check(struct registry_call *c, struct err *e)
 	c->auth = NULL;
 	if (c->proc.status == 0)
 		return 0;
+	log_warn("registry.failed", "reference=%s text=\"%.300s\"", c->reference, text);
 	if (strstr(text, GATE_REFUSED) != NULL)
 		return err_set(e, &REGISTRY_REFUSED,
 			       "image %.100s leads to an address that is not public", c->reference);

@@ -72,6 +72,17 @@ network_read(const char *text, uint32_t *out, struct err *e)
 	return 0;
 }
 
+static int
+size_read(const char *field, const char *text, uint64_t *out, struct err *e)
+{
+	struct sdl_hint hint = { "" };
+	const char *fault = sdl_size_read(text, out, &hint);
+
+	if (fault != NULL)
+		return err_field(e, &ERR_CONFIG, field, "%s: \"%s\": %s", field + 1, text, fault);
+	return 0;
+}
+
 /* Who listens on all addresses would have their ports too. */
 static int
 ips_check(const struct provider_settings *s, struct err *e)
@@ -87,17 +98,6 @@ ips_check(const struct provider_settings *s, struct err *e)
 		return err_field(e, &ERR_CONFIG, "/ips",
 				 "ips: listen and ingress_address must name one address, not "
 				 "0.0.0.0");
-	return 0;
-}
-
-static int
-size_read(const char *field, const char *text, uint64_t *out, struct err *e)
-{
-	struct sdl_hint hint = { "" };
-	const char *fault = sdl_size_read(text, out, &hint);
-
-	if (fault != NULL)
-		return err_field(e, &ERR_CONFIG, field, "%s: \"%s\": %s", field + 1, text, fault);
 	return 0;
 }
 
