@@ -157,6 +157,14 @@ is 'an ill copy is seen without retries' "$(for i in 1 2 3 4; do code a.test /il
 # --- hosts are one lease's ----------------------------------------------------------
 like 'a host of another lease' "$(put 4 "$(service x 1 1 "$(web a.test)")")" 'host_taken: a.test'
 like 'a host below our domain' "$(put 4 "$(service x 1 1 "$(web web-0000000001.apps.test)")")" 'host_taken'
+update() { # N SERVICES
+	printf '{"group":"eu","services":[%s]}' "$2" >"$dir/$1.next.json"
+	agent update "$1" "$dir/$1.next.json" 2>&1 | sed 's/^.*fatal[^a-z]*//'
+}
+like 'an older lease cannot update to the host of a younger one' \
+	"$(update 1 "$(service web 2 1 "$(web retry.test)")")" 'host_taken: retry.test'
+is 'to a free one it can' "$(update 1 "$(service web 2 1 "$(web next.test)")")" ''
+like 'which then is no longer free' "$(put 4 "$(service x 1 1 "$(web next.test)")")" 'host_taken: next.test'
 like 'names take no port; others do' \
 	"$(put 4 "$(service x 1 2 "$(web x.test),{\"port\":8080,\"proto\":\"tcp\",\"global\":true}")" | tr '\n' ' ')" \
 	'x https://x.test:18443 .* x tcp://127.0.0.1:30000'
