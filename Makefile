@@ -151,6 +151,7 @@ E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/ingress_agent $(IMAGES)
 E2E_TESTS := $(B)/tests/e2e/jail_test
 E2E_TESTS += $(IMAGES)
 E2E_TESTS += tests/e2e/ingress.sh
+E2E_TESTS += tests/e2e/names.sh
 E2E_TESTS += tests/e2e/demo.sh
 E2E_TESTS += tests/e2e/faults.sh
 

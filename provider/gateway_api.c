@@ -10,6 +10,7 @@
 #include "lib/log.h"
 #include "provider/image.h"
 #include "provider/live.h"
+#include "provider/proxy.h"
 #include "provider/unit.h"
 #include "provider/update.h"
 
@@ -137,7 +138,9 @@ update_take(struct agent *g, struct arena *a, struct work *w, const struct json 
 	    struct err *e)
 {
 	struct manifest m, from;
+	struct work *works;
 	const char *text;
+	size_t count;
 
 	if (json_read(a, node, manifest_fields, &m, e) < 0 || manifest_check(&m, e) < 0 ||
 	    manifest_matches(&m, &w->award.group, e) < 0)
@@ -153,6 +156,9 @@ update_take(struct agent *g, struct arena *a, struct work *w, const struct json 
 			       : err_set(e, &UPDATE_RUNNING, "wait until it has ended");
 	if (strcmp(w->manifest, text) == 0)
 		return 0;
+	if (book_live(g->book, a, &works, &count, e) < 0 ||
+	    proxy_hosts_free(g, a, works, count, w, &m, e) < 0)
+		return -1;
 	w->next_manifest = text;
 	w->update_failure = NULL;
 	return book_put(g->book, w, e);
