@@ -10,10 +10,13 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "provider/lsm.h"
 #include "provider/mounts.h"
+#include "provider/throttle.h"
 
 #define KILL_US	      (10 * SECOND_US)
 #define TMP_BYTES_MAX (UINT64_C(64) << 20)
+#define DISK_RATE     (UINT64_C(256) << 20)
 
 /* ------------------------------------------------------------------ */
 /* Names and paths.                                                    */
@@ -371,6 +374,7 @@ container_bundle(const struct jail *j, const struct container *l, struct jail_te
 	b->memory_bytes = call->memory_bytes;
 	b->pids_max = call->pids_max;
 	b->tmp_bytes = MIN(call->memory_bytes / 4, TMP_BYTES_MAX);
+	b->apparmor = lsm_profile();
 	return bundle_check(b, e);
 }
 
@@ -436,11 +440,25 @@ logs_make(const struct jail *j, const struct container *l, struct err *e)
 	return 0;
 }
 
+/* Known only now: the disk is mounted, so its device has a number. */
+static const char *
+config_text(const struct jail *j, const struct container *l, const struct bundle *b)
+{
+	uint64_t rate = j->c->disk_bytes_per_s;
+	struct bundle with = *b;
+
+	if (throttle_possible("/sys/fs/cgroup")) {
+		with.disk_count = throttle_disks("/sys", l->dir, with.disks);
+		with.disk_bytes_per_s = rate != 0 ? rate : DISK_RATE;
+	}
+	return bundle_json(j->a, &with);
+}
+
 static int
 container_make(const struct jail *j, const struct container *l, const struct bundle *b,
 	       struct err *e)
 {
-	const char *config = bundle_json(j->a, b);
+	const char *config = config_text(j, l, b);
 	struct runc_state rs;
 	struct shim shim = { .id = l->id,
 			     .bundle = l->dir,

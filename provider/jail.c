@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "provider/container.h"
 #include "provider/exec.h"
+#include "provider/lsm.h"
 #include "provider/mounts.h"
 #include "provider/unpack.h"
 
@@ -637,7 +638,7 @@ jail_prepare(const struct jail_config *c, struct err *e)
 	if (config_check(c, e) < 0 || runc_check(c->accept_old_runc, e) < 0)
 		return -1;
 	arena_init(&a, 0);
-	result = dirs_make(c, &a, e);
+	result = lsm_load(e) < 0 || dirs_make(c, &a, e) < 0 ? -1 : 0;
 	if (result == 0) {
 		container_each(&j, rebuild_add, &r);
 		result = net_start(&c->net, r.leases, r.count, e);

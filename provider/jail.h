@@ -70,6 +70,7 @@ struct jail_config {
 	uint64_t image_bytes_max;		 /* unpacked; 0: 20 GiB */
 	uint64_t image_entries_max;		 /* 0: 500,000 */
 	uint64_t log_bytes_max, log_bytes_per_s; /* per container; 0: shim.h */
+	uint64_t disk_bytes_per_s; /* per container, reading and writing each; 0: 256 MiB */
 	bool accept_old_runc;
 };
 
