@@ -9,6 +9,8 @@ const char *const bundle_mountpoints[] = { "proc", "dev", "tmp", NULL };
 
 #define CPU_PERIOD_US	 100000
 #define CPU_QUOTA_MIN_US 1000 /* the kernel refuses less */
+#define SIGNALS_MAX	 1024
+#define QUEUE_BYTES_MAX	 131072 /* one queue of the usual size */
 #define SHARES_MIN	 2
 #define SHARES_MAX	 262144
 #define TMP_INODES	 "nr_inodes=16384"
@@ -218,6 +220,9 @@ process_write(struct jsonw *w, const struct bundle_process *p, const char *appar
 	jsonw_open(w, '[');
 	rlimit(w, "RLIMIT_NOFILE", p->nofile != 0 ? p->nofile : BUNDLE_NOFILE_DEFAULT);
 	rlimit(w, "RLIMIT_CORE", 0);
+	/* The kernel adds these up over all workloads and the host's root. */
+	rlimit(w, "RLIMIT_SIGPENDING", SIGNALS_MAX);
+	rlimit(w, "RLIMIT_MSGQUEUE", QUEUE_BYTES_MAX);
 	jsonw_close(w, ']');
 	boolean(w, "noNewPrivileges", true);
 	/* The workload goes before the host's own services. */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "provider/limits.h"
 #include "provider/lsm.h"
 #include "provider/mounts.h"
 #include "provider/throttle.h"
@@ -476,7 +477,7 @@ container_make(const struct jail *j, const struct container *l, const struct bun
 	    shim_start(&shim, e) < 0 || runc_state_read(j->runc_root, l->id, &rs, e) < 0)
 		return -1;
 	/* The process waits for its start: nothing of the workload has run. */
-	if (netns_keep(l->dir, rs.pid, e) < 0)
+	if (limits_inside(rs.pid, e) < 0 || netns_keep(l->dir, rs.pid, e) < 0)
 		return -1;
 	return net_up(&j->c->net, &l->net, arena_printf(j->a, "%s/netns", l->dir), e);
 }

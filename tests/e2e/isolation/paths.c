@@ -129,6 +129,8 @@ test_status(void)
 		     { "CapBnd", "0000000000000000" },
 		     { "cgroups not root", "0" },
 		     { "core", "0 0" },
+		     { "signals", "1024 1024" },
+		     { "queue bytes", "131072 131072" },
 		     { "nofile", "1024 1024" } };
 	static const char *const empty[] = { "CapInh", "CapAmb" };
 

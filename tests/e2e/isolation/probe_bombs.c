@@ -38,7 +38,7 @@ forks(void)
 {
 	unsigned long long made = 0, refused = 0;
 
-	for (int i = 0; i < 20000; i++) {
+	for (int i = 0; i < 6000; i++) {
 		pid_t pid = fork();
 
 		if (pid == 0)

@@ -280,6 +280,8 @@ probe_self(void)
 	processes();
 	limit("nofile", RLIMIT_NOFILE);
 	limit("core", RLIMIT_CORE);
+	limit("signals", RLIMIT_SIGPENDING);
+	limit("queue bytes", RLIMIT_MSGQUEUE);
 	file_system("/sys");
 	file_system("/tmp");
 	file_system("/dev");
