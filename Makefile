@@ -118,6 +118,17 @@ $(B)/tests/e2e/images/images_test: $(B)/tests/e2e/images/archives.o
 $(IMAGES): %: %.o $(B)/tests/e2e/images/tarball.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
+
+# The suite links everything of the provider; the probe runs in an image that has
+# no libraries, and beside it in the build directory.
+PROBE     := $(B)/tests/e2e/isolation/probe
+ISOLATION := $(B)/tests/e2e/isolation/isolation
+isolation_src := $(filter-out tests/e2e/isolation/probe%,$(wildcard tests/e2e/isolation/*.c))
+$(ISOLATION): $(call objs,$(isolation_src)) $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB) | $(PROBE)
+	$(link_test)
+$(PROBE): $(wildcard tests/e2e/isolation/probe*.c) tests/e2e/isolation/probe.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -static -o $@ $(filter %.c,$^)
 .PRECIOUS: $(B)/tests/%.o
 
 # A unit test that is listed nowhere would never run.
@@ -147,8 +158,9 @@ check-db: $(PROGRAMS)
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
 
 # Programs that the end-to-end tests need, and the tests, in their order.
-E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/ingress_agent $(IMAGES)
+E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
 E2E_TESTS := $(B)/tests/e2e/jail_test
+E2E_TESTS += $(ISOLATION)
 E2E_TESTS += $(IMAGES)
 E2E_TESTS += tests/e2e/ingress.sh
 E2E_TESTS += tests/e2e/names.sh
