@@ -39,6 +39,7 @@ static const struct json_field fields[] = { JSON_STR(T, market_url, 200, 0),
 					    JSON_U32(T, curve_bp, 20000, OPT),
 					    JSON_U32(T, meter_every_ms, 3600000, OPT),
 					    JSON_BOOLEAN(T, accept_old_runc, OPT),
+					    JSON_U32(T, log_keep_s, 0, OPT),
 					    JSON_END };
 #undef T
 
@@ -75,6 +76,7 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.list_bp = 11000,
 		.curve_bp = 3000,
 		.meter_every_ms = 10000,
+		.log_keep_s = 24 * 3600,
 	};
 	if (conf_read(a, path, fields, s, e) < 0)
 		return -1;

@@ -31,6 +31,7 @@ struct provider_settings {
 	uint32_t curve_bp;     /* load curve */
 	uint32_t meter_every_ms;
 	bool accept_old_runc;
+	uint32_t log_keep_s; /* logs outlive their lease by this */
 };
 
 int provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,
