@@ -77,10 +77,12 @@ since_read(const char *text, wall_t now, wall_t *out, struct err *e)
 		      { 'd', 86400 * SECOND_US } };
 	int64_t back = 0;
 	const char *p = text;
+	bool good = text[0] != '\0';
 
 	if (strlen(text) >= 20 && text[4] == '-')
 		return time_read(text, out, e);
-	while (*p >= '0' && *p <= '9') {
+	while (good && *p != '\0') {
+		const char *digits = p;
 		int64_t n = 0, unit = 0;
 
 		for (; *p >= '0' && *p <= '9' && n < 1000000; p++)
@@ -88,12 +90,11 @@ since_read(const char *text, wall_t now, wall_t *out, struct err *e)
 		for (size_t i = 0; i < NELEMS(units); i++)
 			if (*p == units[i].letter)
 				unit = units[i].us;
-		if (unit == 0)
-			break;
+		good = unit != 0 && p != digits;
 		back += n * unit;
 		p++;
 	}
-	if (p == text || *p != '\0')
+	if (!good)
 		return err_set(e, &ERR_BAD_DATA,
 			       "\"%.60s\" is neither a time like 2026-11-25T05:10:35Z nor a span "
 			       "like 10m",

@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -29,10 +28,9 @@ enum { IN, OUT, ERR, STATUS, ENDS };
 /* What the minder keeps. */
 struct minder {
 	const struct exec *x;
-	int listener;  /* for the runtime to hand in the terminal; -1: pipes */
-	int console;   /* to the agent */
-	int status;    /* pipe to the agent: whoever reads it wants the command */
-	int complaint; /* what the runtime said */
+	int listener; /* for the runtime to hand in the terminal; -1: pipes */
+	int console;  /* to the agent */
+	int status;   /* pipe to the agent: whoever reads it wants the command */
 };
 
 /* ------------------------------------------------------------------ */
@@ -156,10 +154,11 @@ runtime_exec(const struct minder *m, const int ends[ENDS])
 	signal(SIGPIPE, SIG_DFL);
 	dup2(ends[IN], 0);
 	dup2(ends[OUT], 1);
-	dup2(x->console != NULL ? m->complaint : ends[ERR], 2);
+	dup2(ends[ERR], 2);
 	syscall(SYS_close_range, 3u, ~0u, 0u);
-	execvp("runc", (char *const *)(uintptr_t)runc_exec_argv(
-			       &a, x->runc_root, x->id, x->process_path, x->pid_path, x->console));
+	execvp("runc",
+	       (char *const *)(uintptr_t)runc_exec_argv(&a, x->runc_root, x->id, x->process_path,
+							x->pid_path, x->log_path, x->console));
 	_exit(127);
 }
 
@@ -250,9 +249,12 @@ complaint_tell(const struct minder *m)
 {
 	char text[2048] = "";
 	struct arena a;
-	ssize_t n = pread(m->complaint, text, sizeof(text) - 1, 0);
+	FILE *f = fopen(m->x->log_path, "re");
 
-	text[n > 0 ? n : 0] = '\0';
+	if (f != NULL) {
+		(void)!fread(text, 1, sizeof(text) - 1, f);
+		fclose(f);
+	}
 	arena_init(&a, 0);
 	tell(m, complaint_status(text), m->x->console != NULL ? runc_explain(&a, text) : "");
 	arena_release(&a);
@@ -303,6 +305,7 @@ minder_run(struct minder *m, const int ends[ENDS])
 		children_kill();
 		complaint_tell(m);
 	}
+	unlink(x->log_path);
 	if (status == 0 && passed && command > 1)
 		tell(m, child_wait(m, command, true), "");
 }
@@ -319,18 +322,16 @@ minder_main(struct minder *m, const int ends[ENDS])
 	signal(SIGPIPE, SIG_IGN);
 	if (chdir(m->x->dir) != 0)
 		_exit(1);
-	m->complaint = memfd_create("complaint", MFD_CLOEXEC);
-	/* All we keep to the numbers from 10 on, and nothing of the jail's. */
+	/* All we keep to the numbers from 100 on, and nothing of the jail's. */
 	for (int i = 0; i < ENDS; i++)
 		high[i] = dup3(ends[i] >= 0 ? ends[i] : null, 100 + i, O_CLOEXEC);
 	m->status = high[STATUS];
 	m->listener = m->listener >= 0 ? dup3(m->listener, 104, O_CLOEXEC) : -1;
 	m->console = m->console >= 0 ? dup3(m->console, 105, O_CLOEXEC) : -1;
-	m->complaint = dup3(m->complaint, 106, O_CLOEXEC);
 	for (int fd = 0; fd < 3; fd++)
 		dup2(null, fd);
 	syscall(SYS_close_range, 3u, 99u, 0u);
-	syscall(SYS_close_range, 107u, ~0u, 0u);
+	syscall(SYS_close_range, 106u, ~0u, 0u);
 	minder_run(m, high);
 	_exit(0);
 }

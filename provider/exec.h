@@ -18,6 +18,7 @@ struct exec {
 	const char *dir;	  /* of the container; the minder works there */
 	const char *process_path; /* a bundle_process_json(); the minder removes it */
 	const char *pid_path;	  /* written by runc; the minder removes it */
+	const char *log_path;	  /* runc's own complaints; the minder removes it */
 	const char *console;	  /* with a terminal: name of a socket in dir; NULL: pipes */
 	uint32_t owner_uid, owner_gid;
 };

@@ -424,6 +424,7 @@ verb_exec(void *ctx, const void *in, size_t len, void *out, size_t *out_len, str
 		x.console = arena_printf(j->a, "exec-%u.tty", reply->number);
 	x.process_path = arena_printf(j->a, "%s/exec-%u.json", l.dir, reply->number);
 	x.pid_path = arena_printf(j->a, "%s/exec-%u.pid", l.dir, reply->number);
+	x.log_path = arena_printf(j->a, "%s/exec-%u.log", l.dir, reply->number);
 	x.owner_uid = jail_slot_ids(j, l.call->slot) + l.call->uid;
 	x.owner_gid = jail_slot_ids(j, l.call->slot) + l.call->gid;
 	if (jail_file_put(j->a, x.process_path, json, strlen(json), e) < 0 ||

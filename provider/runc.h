@@ -32,7 +32,7 @@ runc_create_argv(struct arena *a, const char *root, const char *id, const char *
  * bundle_process_json(), console names a socket for its terminal or is NULL. */
 const char *const *
 runc_exec_argv(struct arena *a, const char *root, const char *id, const char *process_path,
-	       const char *pid_path, const char *console) mustcheck;
+	       const char *pid_path, const char *log_path, const char *console) mustcheck;
 /* Starting what runs already succeeds. */
 int runc_start(const char *root, const char *id, struct err *e) mustcheck;
 int runc_pause(const char *root, const char *id, struct err *e) mustcheck;

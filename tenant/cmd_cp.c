@@ -203,7 +203,7 @@ copy_run(struct context *c, struct copy *copy, struct child_report *report, stru
 		return 0;
 	}
 	/* Our own failure cuts the stream, and the other end only sees that. */
-	if (child.code != NULL && child.code != &TAR_BROKEN) {
+	if (child.code != NULL && strcmp(child.code->name, TAR_BROKEN.name) != 0) {
 		*e = child;
 		return -1;
 	}

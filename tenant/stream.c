@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <event2/event.h>
 #include <signal.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lease/frames.h"
@@ -93,6 +94,7 @@ static void
 on_open(void *ctx)
 {
 	struct run *r = ctx;
+	struct stat st;
 
 	if (r->s->terminal && terminal_raw(&r->err) < 0) {
 		run_stop(r);
@@ -103,15 +105,13 @@ on_open(void *ctx)
 		size_send(r);
 	if (r->s->in < 0)
 		return;
-	r->on_in = event_new(r->loop.base, r->s->in, EV_READ, on_input, r);
+	r->polled = fstat(r->s->in, &st) != 0 || S_ISREG(st.st_mode) ||
+		    (S_ISCHR(st.st_mode) && isatty(r->s->in) != 1);
+	r->on_in = event_new(r->loop.base, r->polled ? -1 : r->s->in, r->polled ? 0 : EV_READ,
+			     on_input, r);
 	if (r->on_in == NULL)
 		fatal("out of memory");
-	if (event_add(r->on_in, NULL) != 0) {
-		r->polled = true;
-		event_free(r->on_in);
-		r->on_in = event_new(r->loop.base, -1, 0, on_input, r);
-		in_again(r);
-	}
+	in_again(r);
 }
 
 static void
