@@ -85,9 +85,9 @@ on_data(void *ctx, const char *data, size_t len)
 	return fflush(stdout) == 0;
 }
 
-/* More than one copy of anything? Unknown counts as yes. */
+/* More than one copy, of this service or of all? Unknown counts as yes. */
 static bool
-has_several(struct context *c, const struct deployment *d)
+has_several(struct context *c, const struct deployment *d, const char *service)
 {
 	struct err ignored = ERR_NONE;
 	struct manifest m;
@@ -96,8 +96,11 @@ has_several(struct context *c, const struct deployment *d)
 	if (d->manifest == NULL || json_decode(&c->arena, d->manifest, strlen(d->manifest),
 					       manifest_fields, &m, &ignored) < 0)
 		return true;
-	for (size_t i = 0; i < m.services.count; i++)
-		copies += ((const struct service *)m.services.items)[i].count;
+	for (size_t i = 0; i < m.services.count; i++) {
+		const struct service *s = (const struct service *)m.services.items + i;
+
+		copies += service == NULL || strcmp(s->name, service) == 0 ? s->count : 0;
+	}
 	return copies > 1;
 }
 
@@ -171,7 +174,7 @@ cmd_logs(struct context *c, int argc, char **argv, struct err *e)
 	    lease_begin(c, f.name, &d, &l, e) < 0)
 		return -1;
 	g.json = c->json;
-	g.prefix = f.service != NULL ? !f.has_copy && has_several(c, &d) : has_several(c, &d);
+	g.prefix = !f.has_copy && has_several(c, &d, f.service);
 	path = arena_printf(&c->arena, "%s?follow=%d", lease_path(c, &l, "/logs"), f.follow);
 	if (f.has_tail)
 		path = arena_printf(&c->arena, "%s&tail=%lu", path, f.tail);

@@ -3,7 +3,7 @@
 """pty.py ROWSxCOLS STEPS -- COMMAND...: a command on a terminal of its own.
 
 STEPS is a list of lines: "expect TEXT", "send TEXT" (with \\r, \\x03), "size
-ROWSxCOLS", "hangup" (kill -9 the command). Prints all that the terminal showed,
+ROWSxCOLS", "pause SECONDS", "hangup" (kill -9 the command). Prints all that the terminal showed,
 then "status N" and "cooked yes|no": whether the terminal was put back.
 """
 import fcntl, os, select, signal, struct, sys, termios, time
@@ -45,6 +45,10 @@ def main():
             mark = max(at, mark) + (len(text) if at >= 0 else 0)
         elif word == "send":
             os.write(master, text)
+        elif word == "pause":
+            until = time.monotonic() + float(rest)
+            while time.monotonic() < until:
+                pump(0.05)
         elif word == "size":
             size_set(master, rest)
         elif word == "hangup":
