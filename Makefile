@@ -23,7 +23,7 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -I/usr/include/postgresql \
            $(WARN) $(MODE) -MMD -MP $(CFLAGS)
 ALL_LDFLAGS := $(if $(SAN),$(SANITIZE),$(HARDEN_LD)) $(LDFLAGS)
 
-LIBS_lib   := -lyajl -lfyaml -lcrypto -lssl -levent -levent_openssl -lcurl -lpq
+LIBS_lib   := -lyajl -lfyaml -lcrypto -lssl -levent -levent_openssl -lcurl -lpq -lwslay
 LIBS_lease := -lsecp256k1 -lsodium
 LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3 -larchive -lresolv
 
@@ -165,6 +165,7 @@ E2E_TESTS += $(IMAGES)
 E2E_TESTS += tests/e2e/ingress.sh
 E2E_TESTS += tests/e2e/names.sh
 E2E_TESTS += tests/e2e/demo.sh
+E2E_TESTS += tests/e2e/exec.sh
 E2E_TESTS += tests/e2e/faults.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)

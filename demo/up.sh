@@ -126,6 +126,7 @@ ingress_domain: $1.localhost
 ingress_routes: 64
 ips: [127.0.1.${1#dc}]
 accept_old_runc: true
+log_keep_s: ${GAVEL_DEMO_LOG_KEEP:-86400}
 END
 	$SUDO install -d -m 711 "$dir/$1"
 	start "$1" $SUDO "$bin/gavel-provider" -c "$dir/$1.yaml"

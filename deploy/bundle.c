@@ -201,7 +201,14 @@ process_write(struct jsonw *w, const struct bundle_process *p, const char *appar
 					    "ambient" };
 
 	jsonw_open(w, '{');
-	boolean(w, "terminal", false);
+	boolean(w, "terminal", p->terminal);
+	if (p->terminal && p->rows != 0 && p->cols != 0) {
+		jsonw_name(w, "consoleSize");
+		jsonw_open(w, '{');
+		number(w, "height", p->rows);
+		number(w, "width", p->cols);
+		jsonw_close(w, '}');
+	}
 	jsonw_name(w, "user");
 	jsonw_open(w, '{');
 	number(w, "uid", p->uid);

@@ -33,6 +33,8 @@ struct bundle_process {
 	const char *cwd;   /* absolute, not under /proc or /sys */
 	uint32_t uid, gid; /* inside, < BUNDLE_IDS */
 	uint32_t nofile;   /* 0: BUNDLE_NOFILE_DEFAULT */
+	bool terminal;	   /* of an exec; the workload itself never has one */
+	uint32_t rows, cols; /* of the terminal; 0: not known */
 };
 
 /* A block device whose traffic is throttled. */

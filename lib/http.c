@@ -96,6 +96,23 @@ request_query(const struct request *r, const char *name)
 	return v;
 }
 
+size_t
+request_query_all(const struct request *r, const char *name, const char **values, size_t most)
+{
+	const char *q = evhttp_uri_get_query(evhttp_request_get_evhttp_uri(r->ev));
+	struct evkeyvalq query;
+	size_t count = 0;
+
+	if (q == NULL || evhttp_parse_query_str(q, &query) != 0)
+		return 0;
+	for (struct evkeyval *h = query.tqh_first; h != NULL && count < most; h = h->next.tqe_next)
+		if (strcmp(h->key, name) == 0)
+			values[count++] =
+				arena_strdup((struct arena *)(uintptr_t)&r->arena, h->value);
+	evhttp_clear_headers(&query);
+	return count;
+}
+
 const char *
 request_header(const struct request *r, const char *name)
 {
@@ -277,6 +294,34 @@ request_stream_end(struct request *r)
 		evhttp_connection_set_timeout(evhttp_request_get_connection(r->ev), IDLE_S);
 		evhttp_send_reply_end(r->ev);
 	}
+	request_free(r);
+}
+
+struct bufferevent *
+request_take(struct request *r)
+{
+	struct evhttp_connection *conn;
+	struct bufferevent *bev;
+
+	assert(!r->answered);
+	r->answered = true;
+	request_log(r, 101);
+	if (r->gone)
+		return NULL;
+	conn = evhttp_request_get_connection(r->ev);
+	evhttp_connection_set_closecb(conn, NULL, NULL);
+	bev = evhttp_connection_get_bufferevent(conn);
+	bufferevent_setcb(bev, NULL, NULL, NULL, NULL);
+	bufferevent_set_timeouts(bev, NULL, NULL);
+	return bev;
+}
+
+void
+request_drop(struct request *r)
+{
+	assert(r->answered);
+	if (!r->gone)
+		evhttp_connection_free(evhttp_request_get_connection(r->ev));
 	request_free(r);
 }
 

@@ -47,6 +47,7 @@ struct request {
 	const char *names[4], *values[4]; /* {name} parts of the path */
 	void (*on_gone)(struct request *r, void *arg);
 	void *on_gone_arg;
+	const char *ws_key; /* of ws.c: from the request's head */
 };
 
 struct route {
@@ -69,6 +70,9 @@ void http_free(struct http *h);
 const char *request_part(const struct request *r, const char *name);
 /* A query parameter, decoded, or NULL. */
 const char *request_query(const struct request *r, const char *name);
+/* Every value of a parameter that may stand several times, in order. */
+size_t
+request_query_all(const struct request *r, const char *name, const char **values, size_t most);
 const char *request_header(const struct request *r, const char *name);
 /* "Bearer xyz" -> "xyz", or NULL. */
 const char *request_bearer(const struct request *r);
@@ -96,5 +100,14 @@ void request_stream_send(struct request *r, const char *data, size_t len);
 /* Bytes not yet taken by the client. */
 size_t request_stream_backlog(const struct request *r);
 void request_stream_end(struct request *r);
+
+/* Another protocol on this connection (RFC 9110 section 7.8): nothing has been
+ * answered, and evhttp lets go of it. The caller writes the answer itself, owns
+ * the callbacks of the bufferevent, and ends with request_drop(), which closes
+ * the connection and frees the request. NULL when the client has gone; then
+ * request_drop() is due as well. For ws.c. */
+struct bufferevent;
+struct bufferevent *request_take(struct request *r);
+void request_drop(struct request *r);
 
 #endif

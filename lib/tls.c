@@ -123,10 +123,9 @@ tls_make_self_signed(const char *cert_path, const char *key_path, const char *na
 	return result;
 }
 
-int
-tls_pin(const struct tls *tls, struct hash *pin, struct err *e)
+static int
+cert_pin(const X509 *cert, struct hash *pin, struct err *e)
 {
-	X509 *cert = SSL_CTX_get0_certificate((const SSL_CTX *)tls);
 	unsigned char *der = NULL;
 	int len;
 
@@ -138,6 +137,32 @@ tls_pin(const struct tls *tls, struct hash *pin, struct err *e)
 	sha256(der, (size_t)len, pin);
 	OPENSSL_free(der);
 	return 0;
+}
+
+int
+tls_pin(const struct tls *tls, struct hash *pin, struct err *e)
+{
+	return cert_pin(SSL_CTX_get0_certificate((const SSL_CTX *)tls), pin, e);
+}
+
+struct tls *
+tls_client(void)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+
+	if (ctx == NULL)
+		fatal("out of memory");
+	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
+	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_IGNORE_UNEXPECTED_EOF);
+	/* No authority is asked: the caller compares the pin. */
+	SSL_CTX_set_verify(ctx, SSL_VERIFY_NONE, NULL);
+	return (struct tls *)ctx;
+}
+
+int
+tls_peer_pin(const struct ssl_st *ssl, struct hash *pin, struct err *e)
+{
+	return cert_pin(SSL_get0_peer_certificate(ssl), pin, e);
 }
 
 void

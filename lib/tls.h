@@ -18,6 +18,11 @@ int tls_make_self_signed(const char *cert_path, const char *key_path, const char
 			 struct err *e) mustcheck;
 /* SHA-256 of the certificate's SubjectPublicKeyInfo: the pin of RFC 7469. */
 int tls_pin(const struct tls *tls, struct hash *pin, struct err *e) mustcheck;
+/* A context for calling: the peer proves itself by its pin, see tls_peer_pin(). */
+struct tls *tls_client(void);
+/* The pin of the other side of a connection (an SSL) whose handshake is over. */
+struct ssl_st;
+int tls_peer_pin(const struct ssl_st *ssl, struct hash *pin, struct err *e) mustcheck;
 void tls_free(struct tls *tls);
 /* Of the first certificate in a PEM file: when it ends; whether it is for host. */
 int tls_cert_read(const char *path, const char *host, wall_t *ends, bool *covers,

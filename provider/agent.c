@@ -16,6 +16,7 @@
 #define REGISTER_EVERY_US (10 * SECOND_US)
 #define RUN_EVERY_US	  SECOND_US
 #define TOKEN_LIVES_S	  600
+#define LOGS_EVERY_US	  (5 * SECOND_US)
 
 static const struct route routes[] = { { "GET", "/.well-known/gavel", gateway_info },
 				       { "POST", "/v1/manifests", manifest_create },
@@ -26,6 +27,9 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", gateway_in
 				       { "POST", "/v1/leases/{lease}/close", close_create },
 				       { "GET", "/v1/leases/{lease}/logs", logs_show },
 				       { "POST", "/v1/leases/{lease}/exec", exec_create },
+				       { "GET", "/v1/leases/{lease}/exec", exec_open },
+				       { "GET", "/v1/leases/{lease}/files", files_open },
+				       { "GET", "/v1/leases/{lease}/forward", forward_open },
 				       ROUTE_END };
 
 /* ------------------------------------------------------------------ */
@@ -301,6 +305,7 @@ agent_run(void *start, const int *fds)
 	g.run_timer = timer_every(&g.loop, 0, RUN_EVERY_US, runner_look, &g);
 	g.meter_timer =
 		timer_every(&g.loop, 0, (int64_t)s->meter_every_ms * MILLI_US, meter_poll, &g);
+	timer_every(&g.loop, SECOND_US, LOGS_EVERY_US, log_keeper_look, &g);
 	loop_run(&g.loop);
 	book_close(g.book);
 	_exit(0);

@@ -14,7 +14,9 @@
  *	proxy.c        host names, by HAProxy; certs.c certificates for them
  *	metering.c     readings into signed usage
  *	gateway_api.c  what tenants may ask over HTTPS
- *	exec_api.c     commands inside workloads;  logs_api.c  their logs
+ *	exec_api.c     commands inside workloads, for programs
+ *	session_api.c  commands and files over WebSockets; forward_api.c  ports
+ *	logs_api.c     logs; log_keeper.c  and how long they are kept
  */
 #ifndef GAVEL_AGENT_H
 #define GAVEL_AGENT_H
@@ -58,6 +60,7 @@ struct agent {
 	bool meter_busy;
 	struct pull *pulls; /* images being fetched: image.h */
 	bool trimming;	    /* the image store: cache.h */
+	struct tickets *tickets; /* what tenants have open; see session.h */
 };
 
 struct agent_start {
@@ -100,6 +103,12 @@ void meter_add(struct meter_reading *r, uint32_t unit, bool live, const struct j
 int plan_work(struct agent *g, struct arena *a, struct work *w, const struct manifest *m,
 	      struct err *e) mustcheck;
 int plan_open_ports(struct agent *g, const struct work *w, struct err *e) mustcheck;
+/* Which unit is this copy of this service; no service: the first. Its label is
+ * service and copy, "web.0". */
+int work_unit_find(struct arena *a, const struct work *w, const char *service, uint32_t copy,
+		   uint32_t *unit, struct err *e) mustcheck;
+const char *
+work_unit_label(struct arena *a, const struct work *w, const struct manifest *m, uint32_t unit);
 bool plan_ports_open(const struct agent *g, const struct work *w);
 void plan_close_ports(struct agent *g, const struct hash *lease);
 /* Which units take traffic has changed. */
@@ -125,9 +134,20 @@ void exec_create(struct request *r);
 void gateway_info(struct request *r);
 void update_create(struct request *r);
 void work_write_usage(struct jsonw *w, const struct work *work);
+void exec_open(struct request *r);
+void files_open(struct request *r);
+void forward_open(struct request *r);
+
+/* log_keeper.c: logs of ended leases go when their time is over. */
+void log_keeper_look(void *agent);
 /* The tenant's token for this lease: the work, or an answered request and false. */
 bool gateway_work(struct request *r, const char *scope, const struct hash *lease, struct work *w);
 bool gateway_lease(struct request *r, struct hash *lease);
+/* The same for a WebSocket of this protocol to a running unit, scope "exec",
+ * named by the query's service and copy. */
+bool gateway_socket(struct request *r, const char *protocol, struct work *w, uint32_t *unit);
+/* A small number of the query; 0 when it is not there. */
+uint32_t query_number(const struct request *r, const char *name);
 
 extern const struct code WORK_UNKNOWN, WORK_NOT_RUNNING;
 

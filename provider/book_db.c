@@ -300,11 +300,11 @@ book_get(struct book *b, struct arena *a, const struct hash *lease, struct work 
 	return result;
 }
 
-int
-book_live(struct book *b, struct arena *a, struct work **out, size_t *count, struct err *e)
+static int
+read_rows(struct book *b, struct arena *a, const char *sql, struct work **out, size_t *count,
+	  struct err *e)
 {
-	sqlite3_stmt *s =
-		prepare(b, "select " COLUMNS " from work where state < 3 order by created", e);
+	sqlite3_stmt *s = prepare(b, sql, e);
 	int step, result = 0;
 
 	*out = NULL;
@@ -317,9 +317,23 @@ book_live(struct book *b, struct arena *a, struct work **out, size_t *count, str
 		*count += result == 0;
 	}
 	if (result == 0 && step != SQLITE_DONE)
-		result = fail(b, "book_live", e);
+		result = fail(b, "read the book", e);
 	sqlite3_finalize(s);
 	return result;
+}
+
+int
+book_live(struct book *b, struct arena *a, struct work **out, size_t *count, struct err *e)
+{
+	return read_rows(b, a, "select " COLUMNS " from work where state < 3 order by created", out,
+			 count, e);
+}
+
+int
+book_ended(struct book *b, struct arena *a, struct work **out, size_t *count, struct err *e)
+{
+	return read_rows(b, a, "select " COLUMNS " from work where state = 3 order by created", out,
+			 count, e);
 }
 
 int

@@ -19,7 +19,8 @@ enum work_state {
 	WORK_ACCEPTED, /* the award is signed; waiting for manifest and opening */
 	WORK_RUNNING,  /* launched and reported */
 	WORK_CLOSING,  /* the last word is signed; the workload is gone or going */
-	WORK_ENDED,    /* nothing of it is on the machine any more */
+	WORK_ENDED,    /* nothing of it is on the machine any more, but its logs */
+	WORK_FORGOTTEN, /* nor they */
 };
 
 #define WORK_COPIES_MAX 16		      /* that a lease may have */
@@ -100,6 +101,9 @@ int book_get(struct book *b, struct arena *a, const struct hash *lease, struct w
 /* All that have not ended. */
 int book_live(struct book *b, struct arena *a, struct work **out, size_t *count,
 	      struct err *e) mustcheck;
+/* All that have ended and whose logs are still there. */
+int book_ended(struct book *b, struct arena *a, struct work **out, size_t *count,
+	       struct err *e) mustcheck;
 /* Remember one value by name: the last event seen. */
 int book_note(struct book *b, const char *name, const char *value, struct err *e) mustcheck;
 const char *book_noted(struct book *b, struct arena *a, const char *name);

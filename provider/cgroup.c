@@ -235,6 +235,26 @@ kill_once(const struct cgroup *cg)
 }
 
 int
+cgroup_enter(const struct cgroup *cg, struct err *e)
+{
+	for (size_t i = 0; i < cg->count; i++) {
+		char path[256];
+		int fd;
+
+		snprintf(path, sizeof(path), "%s/cgroup.procs", cg->paths[i].path);
+		fd = open(path, O_WRONLY | O_CLOEXEC);
+		if (fd < 0 || write(fd, "0", 1) != 1) {
+			err_errno(e, "enter %s", path);
+			if (fd >= 0)
+				close(fd);
+			return -1;
+		}
+		close(fd);
+	}
+	return cg->count != 0 ? 0 : err_set(e, &ERR_NOT_FOUND, "the workload has no cgroup");
+}
+
+int
 cgroup_kill(const struct cgroup *cg, int64_t us, struct err *e)
 {
 	mono_t deadline = clock_mono() + us;

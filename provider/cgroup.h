@@ -40,6 +40,8 @@ void cgroup_read(const struct cgroup *cg, struct cgroup_usage *out);
 /* Whether its processes are frozen (paused). */
 bool cgroup_frozen(const struct cgroup *cg);
 void cgroup_thaw(const struct cgroup *cg);
+/* Move this process there: what it uses from now on is the workload's. */
+int cgroup_enter(const struct cgroup *cg, struct err *e) mustcheck;
 /* Thaw, and SIGKILL every process until none is left or us have passed. */
 int cgroup_kill(const struct cgroup *cg, int64_t us, struct err *e) mustcheck;
 /* Remove the directories, those below first. Gone already is fine. */

@@ -66,3 +66,33 @@ provider_stream(struct arena *a, const struct provider_client *p, const char *me
 	f.reply_len = s.head_len;
 	return fetch_check(a, &f, e) < 0 ? err_wrap(e, "provider") : 0;
 }
+
+struct ws *
+provider_socket(struct loop *l, const struct provider_client *p, const char *path,
+		const char *protocol, const struct ws_events *events, void *ctx, struct err *e)
+{
+	struct ws_target to = { .url = p->url,
+				.path = path,
+				.protocol = protocol,
+				.bearer = p->token,
+				.pin = &p->pin };
+
+	return ws_connect(l, &to, events, ctx, e);
+}
+
+const char *
+query_text(struct arena *a, const char *s)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+				    "0123456789-._~/";
+	char *out = arena_alloc(a, strlen(s) * 3 + 1), *p = out;
+
+	for (; *s != '\0'; s++) {
+		if (strchr(plain, *s) != NULL)
+			*p++ = *s;
+		else
+			p += snprintf(p, 4, "%%%02X", (unsigned char)*s);
+	}
+	*p = '\0';
+	return out;
+}

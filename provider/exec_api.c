@@ -16,16 +16,19 @@ struct exec_in {
 	struct json_strs argv;
 	struct json_bytes input;
 	const char *service;
+	uint32_t copy;
 };
 static const struct json_field exec_in_fields[] = {
 	JSON_STRS(struct exec_in, argv, 256, 0),
 	JSON_BASE64(struct exec_in, input, STDIN_MAX, JSON_OPTIONAL),
-	JSON_STR(struct exec_in, service, 63, JSON_OPTIONAL), JSON_END
+	JSON_STR(struct exec_in, service, 63, JSON_OPTIONAL),
+	JSON_U32(struct exec_in, copy, 255, JSON_OPTIONAL), JSON_END
 };
 
 struct exec_task {
 	struct work work;
 	struct exec_in in;
+	uint32_t unit;
 	struct jail_exec *call;
 	size_t call_len;
 	struct chan_call chan;
@@ -196,7 +199,7 @@ exec_ask(struct task *t)
 	struct agent *g = task_request(t)->ctx;
 
 	x->call = arena_alloc(&t->arena, sizeof(*x->call));
-	work_ref(&x->work, 0, &x->call->ref);
+	work_ref(&x->work, x->unit, &x->call->ref);
 	if (jail_exec_pack(x->call, x->in.argv.items, x->in.argv.count, &x->call_len, &t->err) < 0)
 		return TASK_FAIL;
 	return jail_start(t, g, &x->chan, JAIL_EXEC, x->call, x->call_len);
@@ -230,6 +233,7 @@ exec_create(struct request *r)
 	struct exec_in in = { .service = NULL };
 	struct err e = ERR_NONE;
 	struct exec_task *x;
+	uint32_t unit = 0;
 	struct hash lease;
 	struct work w;
 
@@ -243,11 +247,14 @@ exec_create(struct request *r)
 		err_field(&e, &ERR_BAD_DATA, "/argv", "argv: what shall run?");
 	else if (w.state != WORK_RUNNING)
 		err_set(&e, &WORK_NOT_RUNNING, "its time has not come, or is over");
+	else
+		(void)!work_unit_find(&r->arena, &w, in.service, in.copy, &unit, &e);
 	if (e.code != NULL) {
 		request_fail(r, &e);
 		return;
 	}
 	x = request_task(r, "exec", exec_steps, sizeof(*x))->state;
 	x->work = w; /* strings in the request's arena, which outlives this task */
+	x->unit = unit;
 	x->in = in;
 }

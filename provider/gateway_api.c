@@ -200,9 +200,9 @@ phase(const struct work *w)
 
 	if (w->state == WORK_ACCEPTED && w->manifest == NULL)
 		return "waiting_for_manifest";
-	if (w->failure != NULL && w->state != WORK_ENDED)
+	if (w->failure != NULL && w->state < WORK_ENDED)
 		return "failed";
-	return names[w->state];
+	return names[MIN(w->state, WORK_ENDED)];
 }
 
 static void

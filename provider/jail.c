@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "provider/archive.h"
 #include "provider/container.h"
 #include "provider/exec.h"
 #include "provider/limits.h"
@@ -335,15 +336,32 @@ fds_send(int socket, uint32_t number, const int fds[static JAIL_EXEC_FDS], struc
 			      .msg_control = control.bytes,
 			      .msg_controllen = sizeof(control.bytes) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
+	int there[JAIL_EXEC_FDS];
+	size_t count = 0;
 
+	for (size_t i = 0; i < JAIL_EXEC_FDS; i++)
+		if (fds[i] >= 0)
+			there[count++] = fds[i];
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
-	c->cmsg_len = CMSG_LEN(JAIL_EXEC_FDS * sizeof(int));
-	memcpy(CMSG_DATA(c), fds, JAIL_EXEC_FDS * sizeof(int));
+	c->cmsg_len = CMSG_LEN(count * sizeof(int));
+	msg.msg_controllen = CMSG_SPACE(count * sizeof(int));
+	memcpy(CMSG_DATA(c), there, count * sizeof(int));
 	/* Never wait: an agent that does not fetch must not stop the jail. */
 	if (sendmsg(socket, &msg, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		return err_errno(e, "hand out descriptors");
 	return 0;
+}
+
+static int
+fds_give(const struct jail *j, uint32_t number, const int fds[static JAIL_EXEC_FDS], struct err *e)
+{
+	int result = fds_send(j->exec_fd, number, fds, e);
+
+	for (int i = 0; i < JAIL_EXEC_FDS; i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	return result;
 }
 
 static int
@@ -355,6 +373,9 @@ exec_process(const struct jail *j, const struct container *l, const struct jail_
 
 	if (container_process(j, l->call, &t, &p, e) < 0)
 		return -1;
+	p.terminal = call->terminal != 0;
+	p.rows = call->rows;
+	p.cols = call->cols;
 	p.arg_count = call->arg_count;
 	p.args = jail_text_list(j->a, &words, call->arg_count);
 	if (p.args == NULL)
@@ -369,7 +390,8 @@ static int
 exec_check(const struct jail_exec *call, size_t len, struct err *e)
 {
 	if (call->text_len != len - JAIL_EXEC_MIN || call->text_len == 0 ||
-	    call->text[call->text_len - 1] != '\0' || call->arg_count > BUNDLE_ARGS_MAX)
+	    call->text[call->text_len - 1] != '\0' || call->arg_count > BUNDLE_ARGS_MAX ||
+	    call->terminal > 1 || call->rows > UINT16_MAX || call->cols > UINT16_MAX)
 		return err_set(e, &JAIL_REFUSED, "exec: length");
 	return 0;
 }
@@ -381,7 +403,7 @@ verb_exec(void *ctx, const void *in, size_t len, void *out, size_t *out_len, str
 	struct jail_exec_reply *reply = out;
 	struct jail *j = jail_turn(ctx);
 	struct exec x = { .runc_root = j->runc_root };
-	int fds[JAIL_EXEC_FDS], result;
+	int fds[JAIL_EXEC_FDS];
 	enum jail_state state;
 	struct runc_state rs;
 	const char *json = NULL;
@@ -396,17 +418,50 @@ verb_exec(void *ctx, const void *in, size_t len, void *out, size_t *out_len, str
 	reply->number = ++j->exec_number;
 	*out_len = sizeof(*reply);
 	x.id = l.id;
+	x.dir = l.dir;
+	if (call->terminal != 0)
+		x.console = arena_printf(j->a, "exec-%u.tty", reply->number);
 	x.process_path = arena_printf(j->a, "%s/exec-%u.json", l.dir, reply->number);
 	x.pid_path = arena_printf(j->a, "%s/exec-%u.pid", l.dir, reply->number);
+	x.log_path = arena_printf(j->a, "%s/exec-%u.log", l.dir, reply->number);
 	x.owner_uid = jail_slot_ids(j, l.call->slot) + l.call->uid;
 	x.owner_gid = jail_slot_ids(j, l.call->slot) + l.call->gid;
 	if (jail_file_put(j->a, x.process_path, json, strlen(json), e) < 0 ||
 	    exec_start(&x, fds, e) < 0)
 		return -1;
-	result = fds_send(j->exec_fd, reply->number, fds, e);
-	for (int i = 0; i < JAIL_EXEC_FDS; i++)
-		close(fds[i]);
-	return result;
+	return fds_give(j, reply->number, fds, e);
+}
+
+static int
+verb_files(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	const struct jail_files *call = in;
+	struct jail_exec_reply *reply = out;
+	struct jail *j = jail_turn(ctx);
+	struct archive_job job = { .put = call->put != 0, .bytes_max = call->bytes_max };
+	int fds[JAIL_EXEC_FDS];
+	enum jail_state state;
+	struct runc_state rs;
+	struct container l;
+
+	if (call->put > 1 || len <= JAIL_FILES_MIN || call->path[0] != '/' ||
+	    strnlen(call->path, len - JAIL_FILES_MIN) != len - JAIL_FILES_MIN - 1)
+		return err_set(e, &JAIL_REFUSED, "files: path");
+	if (container_live(j, &call->ref, &l, &state, &rs, e) < 0)
+		return -1;
+	if (state != JAIL_RUNNING || l.call == NULL)
+		return err_set(e, &JAIL_CONFLICT, "files of %s: it is not running", l.id);
+	job.path = call->path;
+	job.pid = rs.pid;
+	job.start = rs.start;
+	job.cgroup = &rs.cgroup;
+	job.uid = l.call->uid;
+	job.gid = l.call->gid;
+	reply->number = ++j->exec_number;
+	*out_len = sizeof(*reply);
+	if (archive_start(&job, fds, e) < 0)
+		return -1;
+	return fds_give(j, reply->number, fds, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -550,6 +605,7 @@ jail_serve(const struct jail_config *c, int fd, int exec_fd)
 		{ "destroy", JAIL_DESTROY, destroy, destroy, verb_destroy },
 		{ "list", JAIL_LIST, 0, 0, verb_list },
 		{ "forget", JAIL_FORGET, forget, forget, jail_forget },
+		{ "files", JAIL_FILES, JAIL_FILES_MIN + 2, sizeof(struct jail_files), verb_files },
 		VERB_END
 	};
 	struct arena a;

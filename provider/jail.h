@@ -23,6 +23,7 @@
  *	                       when its first process has no ears for TERM
  *	KILL   ref             KILL, returns at once
  *	EXEC   ref, argv       -> number; descriptors come on the second socket
+ *	FILES  ref, path       -> the same: a tar of files inside, out or in
  *	DESTROY ref            all of it gone, checked by looking
  *	LIST                   -> every container of this provider, from the disk
  *	FORGET layer           the unpacked tree removed, unless in use
@@ -48,8 +49,15 @@
  * EXEC. The jail makes four pipes, starts a minder that runs `runc exec` with
  * three of them, and sends the other ends - stdin, stdout, stderr, status - in
  * one packet { number } on the socket `exec_fd` before it answers the call. The
- * status pipe yields one int32 (exit status, 128 + signal) and then ends.
- * Closing the status pipe kills the command.
+ * status pipe yields one int32 (exit status, 128 + signal), perhaps some text
+ * that explains it, and then ends. Closing the status pipe kills the command with
+ * its session. With a terminal two descriptors come: a socket that yields the
+ * terminal's master (descriptor_take()), and the status. The terminal is of the
+ * container's own devpts; the agent sets its size.
+ *
+ * FILES. The same four pipes, but behind them is no program of the image: a
+ * child of the jail enters the container's user and mount namespaces and its
+ * cgroups, and reads or writes a tar there itself (archive.h).
  */
 #ifndef GAVEL_JAIL_H
 #define GAVEL_JAIL_H
@@ -90,6 +98,7 @@ enum jail_verb {
 	JAIL_DESTROY,
 	JAIL_LIST,
 	JAIL_FORGET,
+	JAIL_FILES,
 };
 
 /* 26 letters of the lease's id in lower case, NUL; which copy of it. */
@@ -167,9 +176,20 @@ struct jail_destroy {
 
 struct jail_exec {
 	struct jail_ref ref;
+	uint32_t terminal;   /* 0 or 1 */
+	uint32_t rows, cols; /* of the terminal, below 65536; 0: not known */
 	uint32_t arg_count;
 	uint32_t text_len;
 	char text[JAIL_TEXT_MAX]; /* NUL-ended arguments */
+};
+
+#define JAIL_PATH_MAX 4096u
+
+struct jail_files {
+	struct jail_ref ref;
+	uint32_t put;	     /* 0: read, 1: write */
+	uint64_t bytes_max;  /* of the files together; 0: no limit but the disk */
+	char path[JAIL_PATH_MAX]; /* inside, absolute, NUL-ended */
 };
 
 struct jail_exec_reply {
@@ -189,6 +209,7 @@ struct jail_entry {
 /* Packets may be cut after the text. */
 #define JAIL_CREATE_MIN offsetof(struct jail_create, text)
 #define JAIL_EXEC_MIN	offsetof(struct jail_exec, text)
+#define JAIL_FILES_MIN	offsetof(struct jail_files, path)
 
 bool jail_ref_is_good(const struct jail_ref *ref);
 const char *jail_id(const struct jail_ref *ref, char out[static JAIL_ID_SIZE]);

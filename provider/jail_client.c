@@ -115,9 +115,15 @@ packet_take(int exec_fd, uint32_t *number, int fds[static JAIL_EXEC_FDS])
 	for (int i = 0; i < JAIL_EXEC_FDS; i++)
 		fds[i] = -1;
 	c = CMSG_FIRSTHDR(&msg);
-	if (c != NULL && c->cmsg_type == SCM_RIGHTS &&
-	    c->cmsg_len == CMSG_LEN(JAIL_EXEC_FDS * sizeof(int)))
+	if (c == NULL || c->cmsg_type != SCM_RIGHTS)
+		return true;
+	if (c->cmsg_len == CMSG_LEN(JAIL_EXEC_FDS * sizeof(int))) {
 		memcpy(fds, CMSG_DATA(c), JAIL_EXEC_FDS * sizeof(int));
+	} else if (c->cmsg_len == CMSG_LEN(2 * sizeof(int))) {
+		/* With a terminal: the socket for it, and the status. */
+		memcpy(&fds[JAIL_STDIN], CMSG_DATA(c), sizeof(int));
+		memcpy(&fds[JAIL_STATUS], CMSG_DATA(c) + sizeof(int), sizeof(int));
+	}
 	return true;
 }
 

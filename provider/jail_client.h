@@ -26,7 +26,8 @@ int jail_create_pack(struct jail_create *call, const struct bundle_process *p, c
 int jail_exec_pack(struct jail_exec *call, const char *const *args, size_t count, size_t *len,
 		   struct err *e) mustcheck;
 
-/* The descriptors of exec `number`, close-on-exec; those of others that nobody
+/* The descriptors of exec or files `number`, close-on-exec, -1 where there is
+ * none; those of others that nobody
  * has come for are closed. Call it after the reply: they are there by then. */
 int jail_exec_receive(int exec_fd, uint32_t number, int fds[static JAIL_EXEC_FDS],
 		      struct err *e) mustcheck;

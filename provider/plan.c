@@ -373,3 +373,43 @@ plan_ports_open(const struct agent *g, const struct work *w)
 			return false;
 	return true;
 }
+
+/* ------------------------------------------------------------------ */
+/* Units by name.                                                       */
+
+static const struct code SERVICE_UNKNOWN = { "service_unknown", NOT_FOUND,
+					     "the deployment has no such service or copy" };
+
+int
+work_unit_find(struct arena *a, const struct work *w, const char *service, uint32_t copy,
+	       uint32_t *unit, struct err *e)
+{
+	struct manifest m;
+	int found = -1;
+
+	if (work_manifest(a, w, &m, e) < 0)
+		return -1;
+	for (uint32_t i = 0; i < w->unit_count; i++) {
+		const struct service *s =
+			(const struct service *)m.services.items + w->units[i].service;
+
+		/* Before it ran and after it ended there is no live one: the last. */
+		if ((service == NULL ? w->units[i].service == 0 : strcmp(s->name, service) == 0) &&
+		    w->units[i].copy == copy && (found < 0 || w->units[i].role == UNIT_LIVE))
+			found = (int)i;
+	}
+	*unit = (uint32_t)MAX(found, 0);
+	if (found >= 0)
+		return 0;
+	return err_set(e, &SERVICE_UNKNOWN, "%.63s copy %u", service != NULL ? service : "first",
+		       copy);
+}
+
+const char *
+work_unit_label(struct arena *a, const struct work *w, const struct manifest *m, uint32_t unit)
+{
+	const struct service *s =
+		(const struct service *)m->services.items + w->units[unit].service;
+
+	return arena_printf(a, "%s.%u", s->name, w->units[unit].copy);
+}

@@ -80,12 +80,19 @@ runc_create_argv(struct arena *a, const char *root, const char *id, const char *
 /* Never --cap: it would be honoured. */
 const char *const *
 runc_exec_argv(struct arena *a, const char *root, const char *id, const char *process_path,
-	       const char *pid_path)
+	       const char *pid_path, const char *log_path, const char *console)
 {
-	const char *words[] = { "runc",	      "--root",	    root,     "exec", "--process",
-				process_path, "--pid-file", pid_path, id };
+	const char *words[14] = { "runc",	"--root",     root,	    "--log",	  log_path,
+				  "exec",	"--detach",   "--process",  process_path, "--pid-file",
+				  pid_path };
+	size_t count = 11;
 
-	return argv_of(a, words, NELEMS(words));
+	if (console != NULL) {
+		words[count++] = "--console-socket";
+		words[count++] = console;
+	}
+	words[count++] = id;
+	return argv_of(a, words, count);
 }
 
 const char *

@@ -28,9 +28,11 @@ int runc_check(bool accept, struct err *e) mustcheck;
 /* argv for `create`, NULL-ended, in the arena: the shim executes it. */
 const char *const *
 runc_create_argv(struct arena *a, const char *root, const char *id, const char *bundle) mustcheck;
-/* argv for `exec`; process_path holds a bundle_process_json(). */
-const char *const *runc_exec_argv(struct arena *a, const char *root, const char *id,
-				  const char *process_path, const char *pid_path) mustcheck;
+/* argv for `exec`, which ends when the command runs; process_path holds a
+ * bundle_process_json(), console names a socket for its terminal or is NULL. */
+const char *const *
+runc_exec_argv(struct arena *a, const char *root, const char *id, const char *process_path,
+	       const char *pid_path, const char *log_path, const char *console) mustcheck;
 /* Starting what runs already succeeds. */
 int runc_start(const char *root, const char *id, struct err *e) mustcheck;
 int runc_pause(const char *root, const char *id, struct err *e) mustcheck;

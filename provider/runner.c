@@ -196,10 +196,12 @@ static bool
 unit_add(struct work *w, uint32_t replaced, uint32_t version)
 {
 	const struct work_unit *old = &w->units[replaced];
-	uint32_t i = 0;
+	uint32_t i = w->unit_count;
 
-	while (i < w->unit_count && w->units[i].role != UNIT_NONE)
-		i++;
+	/* A number of its own while there are any: logs are kept by number. */
+	if (i == WORK_UNITS_MAX)
+		for (i = 0; i < w->unit_count && w->units[i].role != UNIT_NONE; i++)
+			;
 	if (i == WORK_UNITS_MAX)
 		return false;
 	w->units[i] = (struct work_unit){ .role = UNIT_COMING,

@@ -61,6 +61,7 @@ static const struct json_field fields[] = { JSON_STR(T, market_url, 200, 0),
 					    JSON_U32(T, acme_port, 65535, OPT),
 					    JSON_STRS(T, ips, 256, OPT),
 					    JSON_U32(T, dns_port, 65535, OPT),
+					    JSON_U32(T, log_keep_s, 0, OPT),
 					    JSON_END };
 #undef T
 
@@ -132,6 +133,7 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.acme_port = 8402,
 		.dns_port = 8453,
 		.reclaim_s = RECLAIM_S_MAX,
+		.log_keep_s = 24 * 3600,
 	};
 	if (conf_read(a, path, fields, s, e) < 0)
 		return -1;

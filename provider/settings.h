@@ -48,6 +48,7 @@ struct provider_settings {
 	uint32_t acme_port;		      /* of 127.0.0.1, for its challenges */
 	struct json_strs ips;		      /* addresses of the machine for single leases */
 	uint32_t dns_port;		      /* for the workloads' names; 0: /etc/hosts */
+	uint32_t log_keep_s; /* logs outlive their lease by this */
 };
 
 int provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,

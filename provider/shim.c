@@ -110,6 +110,17 @@ log_tell_dropped(struct shim_log *l)
 	log_put(l, '-', text, (size_t)n);
 }
 
+/* The run's last line: why there is no more. */
+static void
+log_tell_end(struct shim_log *l, const struct shim_exit *x)
+{
+	char text[80];
+	int n = snprintf(text, sizeof(text), "exited %d%s", x->code,
+			 x->oom ? ", out of memory" : "");
+
+	log_put(l, '-', text, (size_t)n);
+}
+
 /* A whole line, or as much of one as fits. */
 static void
 log_line(struct shim_log *l, struct stream *in)
@@ -429,6 +440,7 @@ shim_main(const struct shim *s, int ready_fd)
 	x.code = x.signal != 0 ? 128 + x.signal : WEXITSTATUS(status);
 	x.oom = usage.oom_kills != 0;
 	x.at = clock_wall();
+	log_tell_end(&l, &x);
 	fsync(l.file);
 	exit_write(s, l.dir, &x);
 	_exit(0);

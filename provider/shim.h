@@ -10,7 +10,8 @@
  *	log, log.1   lines "2026-11-25T05:10:35.123456Z o text": o stdout,
  *	             e stderr, - a remark of the shim. log.1 is the older half;
  *	             together at most log_bytes_max. More than log_bytes_per_s is
- *	             dropped, and "- N bytes dropped" says so. Longer lines than
+ *	             dropped, and "- N bytes dropped" says so; the last line of a
+ *	             run is "- exited 137, out of memory". Longer lines than
  *	             SHIM_LINE_MAX are cut into several.
  *	exit         one line, written whole or not at all, see struct shim_exit
  */

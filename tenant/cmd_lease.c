@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gavel status, logs, exec, close, receipt: what one does with a deployment. */
-#include <getopt.h>
+/* gavel status, close, receipt: what one does with a deployment. */
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/clock.h"
 #include "tenant/tenant.h"
 
-/* Read the name, connect, unlock, find the lease: what all of these begin with. */
-static int
-begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l, struct err *e)
+int
+lease_begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l,
+	    struct err *e)
 {
 	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0 ||
 	    deployment_find(c, name, d, e) < 0)
@@ -17,7 +16,7 @@ begin(struct context *c, const char *name, struct deployment *d, struct lease_re
 	return lease_find(c, d, l, e);
 }
 
-static const char *
+const char *
 lease_path(struct context *c, const struct lease_ref *l, const char *rest)
 {
 	char text[HASH_TEXT_SIZE];
@@ -80,7 +79,7 @@ cmd_status(struct context *c, int argc, char **argv, struct err *e)
 	struct jsonw *w;
 	char text[ADDRESS_TEXT_SIZE];
 
-	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0) {
+	if (lease_begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0) {
 		if (e->code != &NO_LEASE || l.order == NULL)
 			return -1;
 		if (c->json)
@@ -127,146 +126,6 @@ cmd_status(struct context *c, int argc, char **argv, struct err *e)
 	printf("settled     %s paid, %s returned\n", money(c, amount_of(l.lease, "paid")),
 	       money(c, amount_of(l.lease, "refund")));
 	return 0;
-}
-
-/* ------------------------------------------------------------------ */
-
-/* Lines come as "time o text": the time is for those who ask with --json. */
-static bool
-print_logs(void *ctx, const char *data, size_t len)
-{
-	(void)ctx;
-	return fwrite(data, 1, len, stdout) == len && fflush(stdout) == 0;
-}
-
-int
-cmd_logs(struct context *c, int argc, char **argv, struct err *e)
-{
-	static const struct option options[] = { { "follow", no_argument, NULL, 'f' },
-						 { "tail", required_argument, NULL, 't' },
-						 { NULL, 0, NULL, 0 } };
-	const char *tail = NULL;
-	bool follow = false;
-	struct deployment d = { .name = NULL };
-	struct lease_ref l = { .order = NULL };
-	int opt;
-
-	while ((opt = getopt_long(argc, argv, "f", options, NULL)) != -1)
-		switch (opt) {
-		case 'f': follow = true; break;
-		case 't': tail = optarg; break;
-		default: return err_set(e, &TENANT_USAGE, "logs");
-		}
-	if (begin(c, optind < argc ? argv[optind] : NULL, &d, &l, e) < 0)
-		return -1;
-	return provider_stream(
-		&c->arena, &l.gateway, "GET",
-		lease_path(c, &l,
-			   arena_printf(&c->arena, "/logs?follow=%d%s%s", follow,
-					tail != NULL ? "&tail=" : "", tail != NULL ? tail : "")),
-		NULL, print_logs, NULL, e);
-}
-
-/* ------------------------------------------------------------------ */
-
-struct exec_out {
-	struct arena arena;
-	char line[64 * 1024];
-	size_t len;
-	int status;
-	bool ended;
-};
-
-static void
-exec_line(struct exec_out *x)
-{
-	struct err e = ERR_NONE;
-	const char *stream, *data;
-	struct json *doc;
-	uint8_t *bytes;
-	size_t len;
-
-	if (json_parse(&x->arena, x->line, x->len, &doc, &e) < 0)
-		return;
-	if (json_get(doc, "exit") != NULL) {
-		x->status = (int)number_of(doc, "exit");
-		x->ended = true;
-		return;
-	}
-	stream = text_of(doc, "stream");
-	data = text_of(doc, "data");
-	if (base64_read(&x->arena, data, strlen(data), &bytes, &len, &e) == 0) {
-		FILE *to = strcmp(stream, "stderr") == 0 ? stderr : stdout;
-
-		fwrite(bytes, 1, len, to);
-		fflush(to);
-	}
-	arena_release(&x->arena);
-}
-
-static bool
-on_exec(void *ctx, const char *data, size_t len)
-{
-	struct exec_out *x = ctx;
-
-	for (size_t i = 0; i < len; i++) {
-		if (data[i] == '\n') {
-			exec_line(x);
-			x->len = 0;
-		} else if (x->len < sizeof(x->line)) {
-			x->line[x->len++] = data[i];
-		}
-	}
-	return true;
-}
-
-static void
-exec_body(struct context *c, struct jsonw *w, int argc, char **argv)
-{
-	char *input;
-	size_t n;
-
-	jsonw_open(w, '{');
-	jsonw_name(w, "argv");
-	jsonw_open(w, '[');
-	for (int i = 0; i < argc; i++)
-		jsonw_str(w, argv[i]);
-	jsonw_close(w, ']');
-	if (!isatty(STDIN_FILENO)) {
-		input = arena_alloc(&c->arena, 128 * 1024);
-		n = fread(input, 1, 128 * 1024, stdin);
-		jsonw_name(w, "input");
-		jsonw_str(w, base64_text(&c->arena, input, n));
-	}
-	jsonw_close(w, '}');
-}
-
-int
-cmd_exec(struct context *c, int argc, char **argv, struct err *e)
-{
-	static struct exec_out x;
-	struct deployment d = { .name = NULL };
-	struct lease_ref l = { .order = NULL };
-	struct jsonw *w;
-	int split = 1;
-
-	while (split < argc && strcmp(argv[split], "--") != 0)
-		split++;
-	if (split > 2 || split + 1 >= argc)
-		return err_set(e, &TENANT_USAGE, "the command stands behind --");
-	if (begin(c, split == 2 ? argv[1] : NULL, &d, &l, e) < 0)
-		return -1;
-	w = jsonw_new(false);
-	exec_body(c, w, argc - split - 1, argv + split + 1);
-	arena_init(&x.arena, 0);
-	if (provider_stream(&c->arena, &l.gateway, "POST", lease_path(c, &l, "/exec"),
-			    jsonw_text(w, NULL), on_exec, &x, e) < 0)
-		return -1;
-	jsonw_free(w);
-	if (!x.ended)
-		return err_set(e, &ERR_UNREACHABLE, "the connection ended before the command did");
-	fflush(stdout);
-	exit(x.status);
 }
 
 /* ------------------------------------------------------------------ */
@@ -331,7 +190,7 @@ cmd_close(struct context *c, int argc, char **argv, struct err *e)
 	struct deployment d = { .name = NULL };
 	struct lease_ref l = { .order = NULL };
 
-	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
+	if (lease_begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
 		return e->code == &NO_LEASE ? cancel_order(c, &d, e) : -1;
 	if (strcmp(l.state, "closed") != 0) {
 		if (strcmp(text_of(l.order, "state"), "leased") != 0)
@@ -374,7 +233,7 @@ cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
 	struct lease_ref l = { .order = NULL };
 	wall_t from = 0;
 
-	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
+	if (lease_begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
 		return -1;
 	if (c->json) {
 		print_json(l.lease);

@@ -82,14 +82,6 @@ choose_placement(struct update *u, struct err *e)
 	return 0;
 }
 
-static const char *
-lease_path(struct context *c, const struct update *u, const char *rest)
-{
-	char text[HASH_TEXT_SIZE];
-
-	return arena_printf(&c->arena, "/v1/leases/%s%s", hash_text(&u->l.hash, text), rest);
-}
-
 static int
 put_manifest(struct context *c, struct update *u, struct err *e)
 {
@@ -97,12 +89,12 @@ put_manifest(struct context *c, struct update *u, struct err *e)
 	const char *body = arena_printf(&c->arena, "{\"manifest\":%s}",
 					json_encode(&c->arena, manifest_fields, u->manifest));
 
-	if (provider_call(&c->arena, &u->l.gateway, "GET", lease_path(c, u, ""), NULL, &status, e) <
-	    0)
+	if (provider_call(&c->arena, &u->l.gateway, "GET", lease_path(c, &u->l, ""), NULL, &status,
+			  e) < 0)
 		return -1;
 	u->version = number_of(status, "version");
-	return provider_call(&c->arena, &u->l.gateway, "PUT", lease_path(c, u, "/manifest"), body,
-			     &reply, e);
+	return provider_call(&c->arena, &u->l.gateway, "PUT", lease_path(c, &u->l, "/manifest"),
+			     body, &reply, e);
 }
 
 /* "web.0 version 2 ready", once for each change. */
@@ -133,7 +125,7 @@ wait_updated(struct context *c, struct update *u, struct json **status, struct e
 	while (clock_mono() < until) {
 		const struct json *update;
 
-		if (provider_call(&c->arena, &u->l.gateway, "GET", lease_path(c, u, ""), NULL,
+		if (provider_call(&c->arena, &u->l.gateway, "GET", lease_path(c, &u->l, ""), NULL,
 				  status, e) < 0)
 			return -1;
 		say_units(c, *status, last, sizeof(last));
@@ -152,9 +144,8 @@ cmd_update(struct context *c, int argc, char **argv, struct err *e)
 	struct json *status;
 
 	if (read_arguments(&u, argc, argv, e) < 0 || read_file(c, &u, e) < 0 ||
-	    context_connect(c, e) < 0 || context_unlock(c, e) < 0 ||
-	    deployment_find(c, u.name, &u.d, e) < 0 || lease_find(c, &u.d, &u.l, e) < 0 ||
-	    choose_placement(&u, e) < 0 || put_manifest(c, &u, e) < 0)
+	    lease_begin(c, u.name, &u.d, &u.l, e) < 0 || choose_placement(&u, e) < 0 ||
+	    put_manifest(c, &u, e) < 0)
 		return -1;
 	u.d.manifest = json_encode(&c->arena, manifest_fields, u.manifest);
 	if (u.no_wait)

@@ -17,10 +17,45 @@ static const struct command commands[] = {
 	  cmd_deploy },
 	{ "status", "[NAME]", "what a deployment does and costs", "", cmd_status },
 	{ "logs", "[-f] [--tail N] [NAME]", "what the workload printed",
-	  "  -f, --follow   go on until it ends\n      --tail N   the last N lines only\n",
+	  "  -f, --follow       go on until it ends, over restarts\n"
+	  "  -n, --tail N       the last N lines only\n"
+	  "      --since WHEN   10m, 2h30m, or a time like 2026-11-25T05:10:35Z\n"
+	  "  -s, --service S    of this service only; --copy N of this copy, from 0\n"
+	  "      --stream NAME  stdout or stderr only\n"
+	  "      --timestamps   with the time of each line\n"
+	  "\nLines of the provider itself begin with \"- \". Logs are kept for a time after\n"
+	  "the lease has ended.\n"
+	  "\nexamples: gavel logs -f web\n"
+	  "          gavel logs web --service db --since 10m --stream stderr\n",
 	  cmd_logs },
 	{ "exec", "[NAME] -- COMMAND...", "run a command inside",
-	  "\nexample: gavel exec web -- /bin/sh -c 'ls /'\n", cmd_exec },
+	  "  -s, --service S  in this service (default: the first); --copy N, from 0\n"
+	  "  -t, --tty        with a terminal: the default when there is one here\n"
+	  "      --no-tty     without one\n"
+	  "  -i               is taken and means nothing: input is always passed on\n"
+	  "\nEnds with the status of the command; 127: no such program. When the\n"
+	  "connection ends, the command is killed.\n"
+	  "\nexamples: gavel exec web -- /bin/sh -c 'ls /'\n"
+	  "          gavel exec web --service db -- psql <dump.sql\n",
+	  cmd_exec },
+	{ "shell", "[NAME]", "exec with /bin/sh",
+	  "  -s, --service S  in this service (default: the first); --copy N, from 0\n"
+	  "\nexample: gavel shell web\n",
+	  cmd_shell },
+	{ "cp", "FROM TO", "files into a workload, or out of it",
+	  "One of FROM and TO is NAME:PATH or NAME/SERVICE:PATH, the other a path here.\n"
+	  "      --copy N     of this copy of the service, from 0\n"
+	  "\nDirectories go as a whole; \"DIR/.\" means what is in DIR. What arrives in the\n"
+	  "workload belongs to its user. Works without any program in the image.\n"
+	  "\nexamples: gavel cp ./site web:/srv\n"
+	  "          gavel cp web/db:/var/lib/db/dump.sql .\n",
+	  cmd_cp },
+	{ "port-forward", "[NAME] [LOCAL:]PORT", "reach a port of the workload from here",
+	  "  -s, --service S  of this service (default: the first); --copy N, from 0\n"
+	  "\nListens on 127.0.0.1 only. Any port of the workload, open to the world or not.\n"
+	  "LOCAL 0 is any free port.\n"
+	  "\nexample: gavel port-forward web 5433:5432 --service db\n",
+	  cmd_port_forward },
 	{ "update", "NAME FILE", "another version of what runs, or back if it fails",
 	  "      --no-wait  return when the provider has taken it\n"
 	  "\nexample: gavel update web web.yaml\n",

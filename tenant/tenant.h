@@ -72,6 +72,11 @@ struct lease_ref {
 };
 int lease_find(struct context *c, const struct deployment *d, struct lease_ref *l,
 	       struct err *e) mustcheck;
+/* Name, connection, key, lease: what commands about a deployment begin with. */
+int lease_begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l,
+		struct err *e) mustcheck;
+/* A path of the gateway about this lease. */
+const char *lease_path(struct context *c, const struct lease_ref *l, const char *rest);
 int gateway_find(struct context *c, const struct address *provider, struct provider_client *p,
 		 struct err *e) mustcheck;
 
@@ -93,6 +98,9 @@ void print_json(struct json *doc);
 int countersign(struct context *c, const struct lease_ref *l, const struct json *reading,
 		struct sig *payer_sig, struct usage_terms *usage, struct err *e) mustcheck;
 
+/* The value of --copy. */
+int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
+
 extern const struct code TENANT_USAGE, DEPLOYMENT_UNKNOWN, NO_LEASE, USAGE_WRONG;
 
 /* The commands. */
@@ -101,6 +109,9 @@ int cmd_status(struct context *c, int argc, char **argv, struct err *e);
 int cmd_logs(struct context *c, int argc, char **argv, struct err *e);
 int cmd_exec(struct context *c, int argc, char **argv, struct err *e);
 int cmd_update(struct context *c, int argc, char **argv, struct err *e);
+int cmd_shell(struct context *c, int argc, char **argv, struct err *e);
+int cmd_cp(struct context *c, int argc, char **argv, struct err *e);
+int cmd_port_forward(struct context *c, int argc, char **argv, struct err *e);
 int cmd_close(struct context *c, int argc, char **argv, struct err *e);
 int cmd_receipt(struct context *c, int argc, char **argv, struct err *e);
 int cmd_agent(struct context *c, int argc, char **argv, struct err *e);

@@ -11,6 +11,7 @@
 #include <net/if.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -21,6 +22,7 @@
 #include "lib/log.h"
 #include "lib/proc.h"
 #include "deploy/oci.h"
+#include "provider/exec.h"
 #include "provider/jail_client.h"
 #include "provider/mounts.h"
 #include "provider/shim.h"
@@ -556,6 +558,86 @@ test_exec(void)
 	ok(stat_of(0).pids <= pids, "closing the status pipe ends the command");
 }
 
+/* A terminal: its descriptor, its size, Ctrl-C, and its end with the session. */
+static void
+test_terminal(void)
+{
+	const char *args[] = { "sh", "-c", "[ -t 0 ] && echo a terminal; sleep 1000" };
+	struct pollfd p = { .events = POLLIN };
+	int fds[JAIL_EXEC_FDS], master;
+	struct jail_exec_reply reply = { 0 };
+	static struct jail_exec x;
+	struct winsize size = { 0 };
+	int32_t status = -1;
+	struct err e = ERR_NONE;
+	char text[256] = "";
+	size_t len;
+
+	x.ref = ref_of(0);
+	x.terminal = 2;
+	if (jail_exec_pack(&x, args, 3, &len, &e) < 0)
+		return;
+	refused(call(JAIL_EXEC, &x, len, NULL, 0, &e), &e, &JAIL_REFUSED, "half a terminal");
+	x.terminal = 1;
+	x.rows = 33;
+	x.cols = 101;
+	if (!fine(call(JAIL_EXEC, &x, len, &reply, sizeof(reply), &e), &e,
+		  "exec with a terminal") ||
+	    !fine(jail_exec_receive(exec_fd, reply.number, fds, &e), &e, "its descriptors"))
+		return;
+	ok(fds[JAIL_STDOUT] < 0 && fds[JAIL_STDERR] < 0, "a terminal instead of pipes");
+	master = descriptor_take(fds[JAIL_STDIN]);
+	ok(master >= 0 && ioctl(master, TIOCGWINSZ, &size) == 0 && size.ws_row == 33 &&
+		   size.ws_col == 101,
+	   "it comes, with its size");
+	p.fd = master;
+	if (poll(&p, 1, 5000) == 1)
+		(void)!read(master, text, sizeof(text) - 1);
+	ok(strncmp(text, "a terminal", 10) == 0, "the command is on it");
+	usleep(200000);
+	(void)!write(master, "\003", 1);
+	ok(read(fds[JAIL_STATUS], &status, sizeof(status)) == sizeof(status) && status == 130,
+	   "Ctrl-C: %d", status);
+	close(master);
+	close(fds[JAIL_STDIN]);
+	close(fds[JAIL_STATUS]);
+}
+
+/* A tar of a file inside, by no program of the image; paths that are none. */
+static void
+test_files(void)
+{
+	static struct jail_files f;
+	struct jail_exec_reply reply = { 0 };
+	int fds[JAIL_EXEC_FDS];
+	int32_t status = -1;
+	const char *out;
+	struct err e = ERR_NONE;
+
+	f.ref = ref_of(0);
+	memcpy(f.path, "etc/hosts", 10);
+	refused(call(JAIL_FILES, &f, JAIL_FILES_MIN + 10, NULL, 0, &e), &e, &JAIL_REFUSED,
+		"a relative path");
+	memcpy(f.path, "/etc/hosts", 11);
+	refused(call(JAIL_FILES, &f, JAIL_FILES_MIN + 8, NULL, 0, &e), &e, &JAIL_REFUSED,
+		"a path without an end");
+	f.put = 7;
+	refused(call(JAIL_FILES, &f, JAIL_FILES_MIN + 11, NULL, 0, &e), &e, &JAIL_REFUSED,
+		"a direction that is none");
+	f.put = 0;
+	if (!fine(call(JAIL_FILES, &f, JAIL_FILES_MIN + 11, &reply, sizeof(reply), &e), &e,
+		  "files out") ||
+	    !fine(jail_exec_receive(exec_fd, reply.number, fds, &e), &e, "their descriptors"))
+		return;
+	out = read_all(fds[JAIL_STDOUT]);
+	ok(strncmp(out, "hosts", 5) == 0, "an archive of the file");
+	ok(read(fds[JAIL_STATUS], &status, sizeof(status)) == sizeof(status) && status == 0,
+	   "its status is %d", status);
+	for (int i = 0; i < JAIL_EXEC_FDS; i++)
+		if (i != JAIL_STDOUT)
+			close(fds[i]);
+}
+
 /* Whether a TCP connection to the container opens. */
 static bool
 connects(uint16_t slot, uint16_t port)
@@ -836,6 +918,8 @@ main(void)
 	test_life();
 	test_pause();
 	test_exec();
+	test_terminal();
+	test_files();
 	test_net();
 	test_exit();
 	test_logs();
