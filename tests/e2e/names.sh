@@ -65,7 +65,7 @@ profiles:
   placement:
     europe:
       attributes: {region: eu-west}
-      pricing: {db: {per_hour: "0.1"}, other: {per_hour: "0.1"}, web: {per_hour: "0.1"}}
+      pricing: {small: {per_hour: "0.1"}}
 deployment:
   db: {europe: {profile: small, count: 2}}
   other: {europe: {profile: small, count: 1}}
@@ -74,6 +74,7 @@ END
 gavel() { XDG_STATE_HOME=$dir/tenant-state build/gavel -C "$dir/tenant.yaml" "$@"; }
 out=$(gavel deploy "$dir/names.yaml" --deposit 10 --name names 2>&1)
 like 'deployed' "$out" 'web.names.test'
+[ $bad = 0 ] || { printf '%s\n' "$out" | sed 's/^/# /'; echo "1..$n"; exit 1; }
 status=$(gavel --json status names)
 web=$(printf '%s' "$status" | grep -o 'http://web.names.test:[0-9]*' | head -1)
 port=${web##*:}
