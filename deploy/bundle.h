@@ -35,6 +35,13 @@ struct bundle_process {
 	uint32_t nofile;   /* 0: BUNDLE_NOFILE_DEFAULT */
 };
 
+/* A block device whose traffic is throttled. */
+struct bundle_disk {
+	uint32_t major, minor;
+};
+
+#define BUNDLE_DISKS_MAX 4
+
 struct bundle {
 	struct bundle_process process;
 	const char *hostname;
@@ -46,6 +53,10 @@ struct bundle {
 	uint64_t memory_bytes; /* with swap: no swap */
 	uint32_t pids_max;
 	uint64_t tmp_bytes; /* of /tmp and of /dev/shm each; counts as memory */
+	struct bundle_disk disks[BUNDLE_DISKS_MAX];
+	size_t disk_count;	   /* 0: no throttle */
+	uint64_t disk_bytes_per_s; /* reading and writing each, on each device */
+	const char *apparmor;	   /* name of the loaded profile, or NULL */
 };
 
 /* Refuses what the runtime would misread: a relative cwd, an id out of range,

@@ -13,7 +13,9 @@
 #include "lib/log.h"
 #include "provider/container.h"
 #include "provider/exec.h"
+#include "provider/limits.h"
 #include "provider/mounts.h"
+#include "provider/selfcheck.h"
 
 const struct code JAIL_UNKNOWN = { "container_unknown", NOT_FOUND, "there is no such container" };
 const struct code JAIL_CONFLICT = { "container_conflict", CONFLICT,
@@ -493,6 +495,21 @@ runc_root_set(struct jail *j)
 	snprintf(j->runc_root, sizeof(j->runc_root), "%s/runc", j->c->run_dir);
 }
 
+/* Loads the AppArmor profile, too, where there is one to load. */
+static int
+host_check(const struct jail_config *c, struct err *e)
+{
+	struct selfcheck_result results[SELFCHECK_COUNT];
+
+	if (selfcheck(c, &selfcheck_real, results) != 0)
+		return selfcheck_verdict(results, e);
+	for (size_t i = 0; i < SELFCHECK_COUNT; i++)
+		if (!results[i].ok)
+			log_warn("jail.host", "%s=\"%s\" cure=\"%s\"", results[i].name,
+				 results[i].detail, results[i].cure);
+	return 0;
+}
+
 int
 jail_prepare(const struct jail_config *c, struct err *e)
 {
@@ -501,7 +518,8 @@ jail_prepare(const struct jail_config *c, struct err *e)
 	struct jail j = { .c = c, .a = &a };
 	int result;
 
-	if (config_check(c, e) < 0 || runc_check(c->accept_old_runc, e) < 0)
+	if (config_check(c, e) < 0 || host_check(c, e) < 0 ||
+	    limits_host("/proc/sys", c->slot_count, e) < 0)
 		return -1;
 	arena_init(&a, 0);
 	result = dirs_make(c, &a, e) < 0 || jail_layers_clean(&j, e) < 0 ? -1 : 0;

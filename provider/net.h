@@ -21,6 +21,10 @@
  *	             the provider's own addresses, not to mail ports, with limits
  *	             on new and on concurrent flows per workload
  *	postrouting  masquerade
+ * What a workload receives is shaped by a token bucket on the host's end of its
+ * wire; what it sends beyond its bandwidth is dropped in prerouting, where replies
+ * count as well.
+ *
  * Interfaces are matched by prefix, so a workload whose elements are missing
  * gets nothing rather than everything.
  *
@@ -34,6 +38,7 @@
 #define NET_SLOT_MAX	 16383u
 #define NET_TAG_MAX	 4 /* letters: interface names have 15 */
 #define NET_LINKS_MAX	 256
+#define NET_MBIT_MAX	 100000u
 #define NET_IF_SIZE	 16
 #define NET_ADDRESS_SIZE 16
 
@@ -45,6 +50,7 @@ struct net_config {
 	uint32_t new_per_s, new_burst; /* 0: 20, 40 */
 	uint32_t flows_max;	       /* 0: 100 */
 	uint16_t dns_port;	       /* of this machine, for their port 53; 0: none */
+	uint32_t in_mbit, out_mbit;    /* bandwidth of one workload; 0: 1000 */
 };
 
 /* A workload may open connections to this port of that other workload; it may
@@ -83,7 +89,10 @@ net_add_text(struct arena *a, const struct net_config *c, const struct net_lease
 const char *
 net_remove_text(struct arena *a, const struct net_config *c, const struct net_lease *l) mustcheck;
 
-/* Forwarding on, the table made anew from the leases that exist. */
+/* Forwarding on, the table made anew from the leases that exist. IPv4 forwarding
+ * stays on after net_stop(): who else on this machine has come to rely on it is not
+ * to be known. A machine that was no router before is one afterwards, between its
+ * other interfaces too, unless its own filter says no. */
 int net_start(const struct net_config *c, const struct net_lease *leases, size_t count,
 	      struct err *e) mustcheck;
 /* Take the table away: for tests and for removing a provider. */

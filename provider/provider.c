@@ -91,7 +91,10 @@ jail_config_make(const struct provider_settings *s, struct jail_config *c)
 			 .deny = s->deny.items,
 			 /* With a resolver of our own nobody needs to reach theirs. */
 			 .resolvers = s->dns_port == 0 ? s->resolvers.items : NULL,
-			 .dns_port = (uint16_t)s->dns_port },
+			 .dns_port = (uint16_t)s->dns_port,
+			 .in_mbit = s->lease_in_mbit,
+			 .out_mbit = s->lease_out_mbit },
+		.disk_bytes_per_s = (uint64_t)s->lease_disk_mib << 20,
 		.uid_base = s->uid_base,
 		.image_uid_base = s->image_uid_base,
 		.slot_count = s->slots,

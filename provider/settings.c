@@ -6,6 +6,7 @@
 #include "deploy/rules.h"
 #include "deploy/sdl_units.h"
 #include "lib/conf.h"
+#include "provider/net.h"
 
 #define T   struct provider_settings
 #define OPT JSON_OPTIONAL
@@ -44,6 +45,9 @@ static const struct json_field fields[] = { JSON_STR(T, market_url, 200, 0),
 					    JSON_U32(T, curve_bp, 20000, OPT),
 					    JSON_U32(T, meter_every_ms, 3600000, OPT),
 					    JSON_U32(T, reclaim_s, RECLAIM_S_MAX, OPT),
+					    JSON_U32(T, lease_in_mbit, NET_MBIT_MAX, OPT),
+					    JSON_U32(T, lease_out_mbit, NET_MBIT_MAX, OPT),
+					    JSON_U32(T, lease_disk_mib, 1000000, OPT),
 					    JSON_BOOLEAN(T, accept_old_runc, OPT),
 					    JSON_U32(T, ingress_http, 65535, OPT),
 					    JSON_U32(T, ingress_https, 65535, OPT),

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Which unit test stands on which floor: it links that floor and those below.
-FLOOR_lib      := amount arena bytes chan conf id json task yaml tls
-FLOOR_deploy   := bundle group manifest oci resource sdl
+FLOOR_lib      := amount arena bytes chan conf id json task tls yaml
+FLOOR_deploy   := apparmor bundle group manifest oci resource sdl
 FLOOR_lease    := abi auction chain escrow evm jwt key keystore life price rlp seal terms tx viem
-FLOOR_provider := cgroup dns gate ingress layers meter net routes settings unit_life update
+FLOOR_provider := cgroup dns gate ingress layers meter net routes selfcheck settings unit_life untar update
