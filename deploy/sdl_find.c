@@ -140,8 +140,8 @@ sdl_item(struct sdl_reader *r, const struct sdl_at *at, const struct json *item,
 	return (struct sdl_at){ item, arena_printf(r->arena, "%.200s.%zu", at->path, index) };
 }
 
-static const struct sdl_key *
-key_named(const struct sdl_key *keys, const char *name)
+const struct sdl_key *
+sdl_key_named(const struct sdl_key *keys, const char *name)
 {
 	for (; keys->name != NULL; keys++)
 		if (strcmp(keys->name, name) == 0)
@@ -149,8 +149,8 @@ key_named(const struct sdl_key *keys, const char *name)
 	return NULL;
 }
 
-static size_t
-key_count(const struct sdl_key *keys)
+size_t
+sdl_key_count(const struct sdl_key *keys)
 {
 	size_t n = 0;
 
@@ -163,16 +163,20 @@ static void
 key_read(struct sdl_reader *r, const struct sdl_at *at, const struct sdl_key *keys, void *out)
 {
 	const char *name = at->node->name;
-	const struct sdl_key *k = key_named(keys, name);
+	const struct sdl_key *k = sdl_key_named(keys, name);
 
 	if (k == NULL)
 		sdl_find_name(r, at,
-			      sdl_nearest(r, name, &keys->name, key_count(keys), sizeof(*keys)),
+			      sdl_nearest(r, name, &keys->name, sdl_key_count(keys), sizeof(*keys)),
 			      "there is no key \"%.60s\" here", name);
 	else if ((k->flags & SDL_NOT_YET) != 0 && at->node->type != JSON_NULL)
 		sdl_find_name(r, at, k->cure, "%s cannot be leased here yet", name);
-	else if (k->read != NULL && at->node->type != JSON_NULL)
+	else if (at->node->type == JSON_NULL)
+		return;
+	else if (k->read != NULL)
 		k->read(r, at, out);
+	else if (k->kind == SDL_MAP)
+		sdl_object(r, at, k->keys, out);
 }
 
 void
