@@ -140,25 +140,6 @@ sdl_item(struct sdl_reader *r, const struct sdl_at *at, const struct json *item,
 	return (struct sdl_at){ item, arena_printf(r->arena, "%.200s.%zu", at->path, index) };
 }
 
-const struct sdl_key *
-sdl_key_named(const struct sdl_key *keys, const char *name)
-{
-	for (; keys->name != NULL; keys++)
-		if (strcmp(keys->name, name) == 0)
-			return keys;
-	return NULL;
-}
-
-size_t
-sdl_key_count(const struct sdl_key *keys)
-{
-	size_t n = 0;
-
-	while (keys[n].name != NULL)
-		n++;
-	return n;
-}
-
 static void
 key_read(struct sdl_reader *r, const struct sdl_at *at, const struct sdl_key *keys, void *out)
 {
@@ -377,13 +358,20 @@ source_text(struct arena *a, const char *text, const struct sdl_finding *f)
 }
 
 const char *
-sdl_finding_text(struct arena *a, const char *name, const char *text, const struct sdl_finding *f)
+sdl_finding_text_as(struct arena *a, const char *word, const char *name, const char *text,
+		    const struct sdl_finding *f)
 {
 	const char *cure = f->cure != NULL ? arena_printf(a, "  help: %s\n", f->cure) : "";
 	const char *path = *f->path != '\0' ? arena_printf(a, "  at %s\n", f->path) : "";
 
 	if (f->line == 0)
-		return arena_printf(a, "%s: error: %s\n%s%s", name, f->rule, path, cure);
-	return arena_printf(a, "%s:%u:%u: error: %s\n%s%s%s", name, f->line, f->column, f->rule,
+		return arena_printf(a, "%s: %s: %s\n%s%s", name, word, f->rule, path, cure);
+	return arena_printf(a, "%s:%u:%u: %s: %s\n%s%s%s", name, f->line, f->column, word, f->rule,
 			    source_text(a, text, f), path, cure);
+}
+
+const char *
+sdl_finding_text(struct arena *a, const char *name, const char *text, const struct sdl_finding *f)
+{
+	return sdl_finding_text_as(a, "error", name, text, f);
 }

@@ -69,4 +69,17 @@ extern const struct sdl_key sdl_keys[];
 const struct sdl_key *sdl_key_named(const struct sdl_key *keys, const char *name) mustcheck;
 size_t sdl_key_count(const struct sdl_key *keys) mustcheck;
 
+/* A place in the tree: a key's value, or the top (key NULL). */
+struct sdl_spot {
+	const struct sdl_key *key;
+	unsigned names; /* levels of names that lie above the mapping of its keys */
+	bool list;	/* entries lie above it */
+};
+
+/* One step down: a name, or NULL (or "*", or digits) for an entry of a list.
+ * False if nothing is known there. */
+bool sdl_spot_down(struct sdl_spot *spot, const char *name) mustcheck;
+/* The keys of the mapping that stands there, or NULL. */
+const struct sdl_key *sdl_spot_keys(const struct sdl_spot *spot) mustcheck;
+
 #endif

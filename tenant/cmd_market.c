@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gavel bids, providers, api, sdl: looking at the market and at files. */
-#include "deploy/sdl.h"
+/* gavel bids, providers, api: looking at the market. */
 #include "tenant/tenant.h"
 
 static struct rate
@@ -91,31 +90,5 @@ cmd_api(struct context *c, int argc, char **argv, struct err *e)
 			NULL, &doc, e) < 0)
 		return -1;
 	print_json(doc);
-	return 0;
-}
-
-int
-cmd_sdl(struct context *c, int argc, char **argv, struct err *e)
-{
-	struct sdl sdl;
-	char *text;
-	size_t n;
-	FILE *f;
-
-	if (argc != 3 || strcmp(argv[1], "check") != 0)
-		return err_set(e, &TENANT_USAGE, "sdl check FILE");
-	f = strcmp(argv[2], "-") == 0 ? stdin : fopen(argv[2], "re");
-	if (f == NULL)
-		return err_errno(e, "open %s", argv[2]);
-	text = arena_alloc(&c->arena, JSON_BYTES_MAX + 1);
-	n = fread(text, 1, JSON_BYTES_MAX, f);
-	if (sdl_read(&c->arena, argv[2], text, n, &sdl, e) < 0) {
-		for (size_t i = 0; i < sdl.finding_count; i++)
-			fprintf(stderr, "%s\n",
-				sdl_finding_text(&c->arena, argv[2], text, &sdl.findings[i]));
-		return -1;
-	}
-	printf("%s: good, %zu placement%s\n", argv[2], sdl.placement_count,
-	       sdl.placement_count == 1 ? "" : "s");
 	return 0;
 }

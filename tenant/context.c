@@ -12,6 +12,7 @@
 #include "tenant/tenant.h"
 
 const struct code TENANT_USAGE = { "usage", INVALID, "the command was not understood" };
+const struct code TENANT_SAID = { "said", INVALID, "the output tells what is wrong" };
 const struct code DEPLOYMENT_UNKNOWN = { "deployment_unknown", NOT_FOUND,
 					 "there is no deployment of this name" };
 const struct code NO_LEASE = { "no_lease", NOT_FOUND, "the deployment has no lease" };

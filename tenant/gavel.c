@@ -35,7 +35,7 @@ static const struct command commands[] = {
 	{ "withdraw", "AMOUNT", "take free tokens out of escrow", "", cmd_withdraw },
 	{ "balance", "[ADDRESS]", "tokens in the wallet and in escrow", "", cmd_balance },
 	{ "faucet", "AMOUNT", "test tokens, on a devnet only", "", cmd_faucet },
-	{ "sdl", "check FILE", "read a deployment file and say what is wrong", "", cmd_sdl },
+	{ "sdl", "COMMAND ...", "check, format, explain, convert deployment files", NULL, cmd_sdl },
 	{ "api", "METHOD PATH [BODY]", "call the market's REST API",
 	  "\nexample: gavel api GET /v1/orders?limit=5\n", cmd_api },
 };
@@ -155,7 +155,8 @@ main(int argc, char **argv)
 	argv += optind;
 	optind = 0; /* glibc: begin anew, with another set of options */
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+		if (command->help != NULL &&
+		    (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
 			printf("usage: gavel %s %s\n\n%s\n%s", command->name, command->args,
 			       command->summary, command->help);
 			return 0;
@@ -167,7 +168,9 @@ main(int argc, char **argv)
 		}
 	if (command->run(&c, argc, argv, &e) == 0)
 		return 0;
-	if (e.code == &TENANT_USAGE)
+	if (e.code == &TENANT_SAID)
+		return kind_exit_status(e.code->kind);
+	if (e.code == &TENANT_USAGE && command->help != NULL)
 		fprintf(stderr, "usage: gavel %s %s\n", command->name, command->args);
 	print_error(&c, &e);
 	return kind_exit_status(e.code->kind);

@@ -9,6 +9,7 @@
 #ifndef GAVEL_TENANT_H
 #define GAVEL_TENANT_H
 
+#include "deploy/sdl.h"
 #include "lease/documents.h"
 #include "lease/evm.h"
 #include "lease/key.h"
@@ -33,7 +34,8 @@ struct context {
 	struct arena arena;
 };
 
-/* A command: fills e and returns -1, or 0; argv[0] is its name. */
+/* A command: fills e and returns -1, or 0; argv[0] is its name. help NULL: it has
+ * commands of its own and answers --help itself. */
 struct command {
 	const char *name, *args, *summary, *help;
 	int (*run)(struct context *c, int argc, char **argv, struct err *e);
@@ -86,12 +88,28 @@ void say(const struct context *c, const char *fmt, ...) printflike(2, 3);
 /* The result with --json. */
 void print_json(struct json *doc);
 
+/* Of each placement: services, resources, the highest price, ports, volumes. */
+void sdl_summary(struct context *c, const struct sdl *sdl);
+/* The findings, each with its place, on stderr. */
+void
+sdl_print_findings(struct context *c, const char *name, const char *text, const struct sdl *sdl);
+
+/* A deployment file, "-" is standard input. */
+int
+file_read(struct context *c, const char *path, char **text, size_t *len, struct err *e) mustcheck;
+/* All of it or nothing: a new file is moved over the old one. Links are followed,
+ * the mode stays. */
+int file_replace(struct context *c, const char *path, const char *text, struct err *e) mustcheck;
+/* A unified diff of two texts on stdout. */
+void diff_print(struct context *c, const char *name, const char *before, const char *after);
+
 /* Check a reading against the lease, sign it and give it to the provider; the
  * reading is what GET .../usage answered. */
 int countersign(struct context *c, const struct lease_ref *l, const struct json *reading,
 		struct sig *payer_sig, struct usage_terms *usage, struct err *e) mustcheck;
 
-extern const struct code TENANT_USAGE, DEPLOYMENT_UNKNOWN, NO_LEASE, USAGE_WRONG;
+/* TENANT_SAID: the output tells all; only the exit status is left to give. */
+extern const struct code TENANT_USAGE, TENANT_SAID, DEPLOYMENT_UNKNOWN, NO_LEASE, USAGE_WRONG;
 
 /* The commands. */
 int cmd_deploy(struct context *c, int argc, char **argv, struct err *e);
@@ -110,5 +128,7 @@ int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
 int cmd_providers(struct context *c, int argc, char **argv, struct err *e);
 int cmd_api(struct context *c, int argc, char **argv, struct err *e);
 int cmd_sdl(struct context *c, int argc, char **argv, struct err *e);
+int cmd_sdl_fmt(struct context *c, int argc, char **argv, struct err *e);
+int cmd_sdl_lint(struct context *c, int argc, char **argv, struct err *e);
 
 #endif
