@@ -114,8 +114,8 @@ service_print(struct arena *a, const struct service *s, const struct group_servi
 static void
 rate_texts(const struct rate rate, char hour[AMOUNT_TEXT_SIZE], char month[AMOUNT_TEXT_SIZE])
 {
-	rate_human(rate, 3600, TOKEN_DECIMALS, hour);
-	rate_human(rate, 730 * 3600, TOKEN_DECIMALS, month);
+	amount_human(rate_due(rate, 3600), TOKEN_DECIMALS, hour);
+	amount_human(rate_due(rate, 730 * 3600), TOKEN_DECIMALS, month);
 }
 
 void
@@ -358,6 +358,12 @@ static const struct command commands[] = {
 	  sdl_explain },
 	{ "schema", "", "the JSON Schema of deployment files",
 	  "\nexample: gavel sdl schema >sdl.schema.json\n", schema },
+	{ "convert", "COMPOSE.YML [-o FILE] [--partial]", "a deployment file of a compose file",
+	  "  -o, --output FILE  where it goes (default: standard output)\n"
+	  "      --partial      leave out what cannot be kept\n"
+	  "\nexample: gavel sdl convert docker-compose.yml -o deploy.yaml\n"
+	  "What had to be invented is marked in the result by \"# invented\".\n",
+	  cmd_sdl_convert },
 	{ "lint", "FILE... [--fix [--check]]",
 	  "findings and advice; mend what has one right answer",
 	  "      --fix    mend, and show the difference\n"

@@ -3,6 +3,7 @@
  * only by one that has been read again. */
 #include <getopt.h>
 
+#include "deploy/compose.h"
 #include "deploy/sdl_format.h"
 #include "deploy/sdl_lint.h"
 #include "tenant/tenant.h"
@@ -170,4 +171,42 @@ cmd_sdl_lint(struct context *c, int argc, char **argv, struct err *e)
 		any = any || bad;
 	}
 	return any ? err_set(e, &TENANT_SAID, "findings") : 0;
+}
+
+/* ------------------------------------------------------------------ */
+
+int
+cmd_sdl_convert(struct context *c, int argc, char **argv, struct err *e)
+{
+	static const struct option options[] = { { "output", required_argument, NULL, 'o' },
+						 { "partial", no_argument, NULL, 'p' },
+						 { NULL, 0, NULL, 0 } };
+	const char *output = "-";
+	bool partial = false;
+	struct compose made;
+	char *text;
+	size_t len;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "o:", options, NULL)) != -1)
+		switch (opt) {
+		case 'o': output = optarg; break;
+		case 'p': partial = true; break;
+		default: return err_set(e, &TENANT_USAGE, "sdl convert");
+		}
+	if (optind != argc - 1)
+		return err_set(e, &TENANT_USAGE, "sdl convert takes one file");
+	if (file_read(c, argv[optind], &text, &len, e) < 0 ||
+	    compose_convert(&c->arena, argv[optind], text, len, &made, e) < 0)
+		return -1;
+	for (size_t i = 0; i < made.note_count; i++)
+		fprintf(stderr, "%s\n", compose_note_text(&c->arena, argv[optind], &made.notes[i]));
+	if (made.refused > 0 && !partial)
+		return err_set(e, &COMPOSE_BAD,
+			       "%zu things cannot be kept; --partial leaves them out",
+			       made.refused);
+	if (strcmp(output, "-") != 0)
+		return file_replace(c, output, made.sdl, e);
+	fputs(made.sdl, stdout);
+	return 0;
 }

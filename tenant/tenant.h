@@ -130,5 +130,6 @@ int cmd_api(struct context *c, int argc, char **argv, struct err *e);
 int cmd_sdl(struct context *c, int argc, char **argv, struct err *e);
 int cmd_sdl_fmt(struct context *c, int argc, char **argv, struct err *e);
 int cmd_sdl_lint(struct context *c, int argc, char **argv, struct err *e);
+int cmd_sdl_convert(struct context *c, int argc, char **argv, struct err *e);
 
 #endif
