@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "group.h"
 
+#include <strings.h>
+
 #include "deploy/rules.h"
 
 const struct code GROUP_BAD = { "group_bad", INVALID, "a rule of groups is broken" };
@@ -10,10 +12,21 @@ const struct json_field attribute_fields[] = { JSON_STR(T, key, 128, 0), JSON_ST
 					       JSON_END };
 #undef T
 
+#define MAYBE (JSON_OPTIONAL | JSON_OMIT_EMPTY)
+
+#define T struct volume
+const struct json_field volume_fields[] = { JSON_STR(T, name, 63, 0), JSON_U64(T, bytes, 0),
+					    JSON_STR(T, class, 16, 0), JSON_END };
+#undef T
+
 #define T struct group_service
 static const struct json_field group_service_fields[] = {
-	JSON_STR(T, name, 63, 0), JSON_U32(T, count, SERVICE_COUNT_MAX, 0),
-	JSON_OBJ(T, resources, resources_fields, 0), JSON_END
+	JSON_STR(T, name, 63, 0),
+	JSON_U32(T, count, SERVICE_COUNT_MAX, 0),
+	JSON_OBJ(T, resources, resources_fields, 0),
+	JSON_LIST(T, volumes, volume_fields, struct volume, SERVICE_MOUNTS_MAX, MAYBE),
+	JSON_STRS(T, gpus, SERVICE_GPU_MODELS_MAX, MAYBE),
+	JSON_END
 };
 #undef T
 
@@ -24,6 +37,11 @@ const struct json_field group_fields[] = {
 	JSON_LIST(T, services, group_service_fields, struct group_service, GROUP_SERVICES_MAX, 0),
 	JSON_LIST(T, attributes, attribute_fields, struct attribute, GROUP_ATTRIBUTES_MAX, 0),
 	JSON_STRS(T, signed_by, GROUP_AUDITORS_MAX, 0),
+	JSON_STRS(T, signed_any, GROUP_AUDITORS_MAX, MAYBE),
+	JSON_U32(T, ips, GROUP_IPS_MAX, MAYBE),
+	JSON_U32(T, reclaim_s, 0, MAYBE),
+	JSON_STRS(T, allow, GROUP_AUDITORS_MAX, MAYBE),
+	JSON_STRS(T, deny, GROUP_AUDITORS_MAX, MAYBE),
 	JSON_HASH(T, manifest, 0),
 	JSON_END
 };
@@ -56,6 +74,55 @@ check_range(const char *what, const char *service, uint64_t v, uint64_t min, uin
 }
 
 static int
+check_volumes(const struct group_service *s, struct err *e)
+{
+	static const char *const classes[] = { "default", "beta1", "beta2", "beta3" };
+	const struct volume *v = s->volumes.items;
+	u128 sum = 0;
+
+	for (size_t i = 0; i < s->volumes.count; i++) {
+		const char *fault = rule_name(v[i].name);
+		size_t k = 0;
+
+		while (k < NELEMS(classes) && strcmp(v[i].class, classes[k]) != 0)
+			k++;
+		if (fault == NULL && k == NELEMS(classes))
+			fault = "a class is default, beta1, beta2 or beta3";
+		if (fault == NULL && i > 0 && strcmp(v[i - 1].name, v[i].name) >= 0)
+			fault = "volumes stand once each, by name";
+		if (fault != NULL)
+			return err_field(e, &GROUP_BAD, "/services",
+					 "service %s: volume \"%.63s\": %s", s->name, v[i].name,
+					 fault);
+		if (check_range("a volume", s->name, v[i].bytes, STORAGE_BYTES_MIN,
+				STORAGE_BYTES_MAX, e) < 0)
+			return -1;
+		sum += v[i].bytes;
+	}
+	if (sum != s->resources.persistent_bytes)
+		return err_field(e, &GROUP_BAD, "/services",
+				 "service %s: persistent_bytes is not the sum of its volumes",
+				 s->name);
+	return 0;
+}
+
+static int
+check_gpus(const struct group_service *s, struct err *e)
+{
+	if (s->gpus.count > 0 && s->resources.gpus == 0)
+		return err_field(e, &GROUP_BAD, "/services", "service %s: gpu models, but no gpus",
+				 s->name);
+	for (size_t i = 0; i < s->gpus.count; i++) {
+		const char *fault = rule_gpu(s->gpus.items[i]);
+
+		if (fault != NULL)
+			return err_field(e, &GROUP_BAD, "/services", "service %s: %s", s->name,
+					 fault);
+	}
+	return 0;
+}
+
+static int
 check_service(const struct group_service *s, struct err *e)
 {
 	const struct resources *r = &s->resources;
@@ -71,9 +138,11 @@ check_service(const struct group_service *s, struct err *e)
 	    check_range("storage_bytes", s->name, r->storage_bytes, STORAGE_BYTES_MIN,
 			STORAGE_BYTES_MAX, e) < 0 ||
 	    check_range("gpus", s->name, r->gpus, 0, GPUS_MAX, e) < 0 ||
-	    check_range("endpoints", s->name, r->endpoints, 0, SERVICE_EXPOSES_MAX, e) < 0)
+	    check_range("endpoints", s->name, r->endpoints, 0, SERVICE_EXPOSES_MAX, e) < 0 ||
+	    check_range("egress_gib", s->name, r->egress_gib, 0, EGRESS_GIB_MAX, e) < 0 ||
+	    check_range("ips", s->name, r->ips, 0, 0, e) < 0)
 		return -1;
-	return 0;
+	return check_volumes(s, e) < 0 ? -1 : check_gpus(s, e);
 }
 
 static int
@@ -128,18 +197,17 @@ check_attributes(const struct group *g, struct err *e)
 }
 
 static int
-check_auditors(const struct group *g, struct err *e)
+check_addresses(const struct json_strs *list, const char *field, const char *what, struct err *e)
 {
 	struct err why = ERR_NONE;
 	struct address address;
 
-	if (g->signed_by.count > GROUP_AUDITORS_MAX)
-		return err_field(e, &GROUP_BAD, "/signed_by", "more than %u auditors",
-				 GROUP_AUDITORS_MAX);
-	for (size_t i = 0; i < g->signed_by.count; i++)
-		if (address_read(g->signed_by.items[i], &address, &why) < 0)
-			return err_field(e, &GROUP_BAD, "/signed_by", "auditor %zu: %.200s", i,
-					 why.text);
+	if (list->count > GROUP_AUDITORS_MAX)
+		return err_field(e, &GROUP_BAD, field, "more than %u %ss", GROUP_AUDITORS_MAX,
+				 what);
+	for (size_t i = 0; i < list->count; i++)
+		if (address_read(list->items[i], &address, &why) < 0)
+			return err_field(e, &GROUP_BAD, field, "%s %zu: %.200s", what, i, why.text);
 	return 0;
 }
 
@@ -153,7 +221,14 @@ group_check(const struct group *g, struct err *e)
 	if (strcmp(g->billing, "reserved") != 0 && strcmp(g->billing, "metered") != 0)
 		return err_field(e, &GROUP_BAD, "/billing",
 				 "billing is \"%.16s\", must be reserved or metered", g->billing);
-	if (check_services(g, e) < 0 || check_attributes(g, e) < 0 || check_auditors(g, e) < 0)
+	if (g->ips > GROUP_IPS_MAX)
+		return err_field(e, &GROUP_BAD, "/ips", "%u addresses, at most %u", g->ips,
+				 GROUP_IPS_MAX);
+	if (check_services(g, e) < 0 || check_attributes(g, e) < 0 ||
+	    check_addresses(&g->signed_by, "/signed_by", "auditor", e) < 0 ||
+	    check_addresses(&g->signed_any, "/signed_any", "auditor", e) < 0 ||
+	    check_addresses(&g->allow, "/allow", "provider", e) < 0 ||
+	    check_addresses(&g->deny, "/deny", "provider", e) < 0)
 		return -1;
 	return 0;
 }
@@ -178,7 +253,7 @@ group_hash(const struct group *g)
 struct resources
 group_total(const struct group *g)
 {
-	struct resources total = { 0 };
+	struct resources total = { .ips = g->ips };
 
 	for (size_t i = 0; i < g->services.count; i++) {
 		const struct group_service *s = service_at(g, i);
@@ -223,4 +298,50 @@ group_mismatch(const struct group *g, const struct json_list *attributes)
 			return wanted;
 	}
 	return NULL;
+}
+
+static bool
+names(const struct json_strs *list, const char *provider)
+{
+	for (size_t i = 0; i < list->count; i++)
+		if (strcasecmp(list->items[i], provider) == 0)
+			return true;
+	return false;
+}
+
+bool
+group_admits(const struct group *g, const char *provider)
+{
+	return !names(&g->deny, provider) && (g->allow.count == 0 || names(&g->allow, provider));
+}
+
+static bool
+has_word(const char *text, const char *word, size_t len)
+{
+	for (;;) {
+		size_t have = strcspn(text, "/");
+
+		if (have == len && strncasecmp(text, word, len) == 0)
+			return true;
+		if (text[have] == '\0')
+			return false;
+		text += have + 1;
+	}
+}
+
+bool
+gpu_matches(const char *wanted, const char *have)
+{
+	size_t vendor = strcspn(wanted, "/");
+
+	if (strncasecmp(wanted, have, vendor) != 0 || (have[vendor] != '/' && have[vendor] != '\0'))
+		return false;
+	for (const char *word = wanted + vendor; *word == '/';) {
+		size_t len = strcspn(++word, "/");
+
+		if (!has_word(have, word, len))
+			return false;
+		word += len;
+	}
+	return true;
 }

@@ -18,10 +18,19 @@ struct attribute {
 	const char *key, *value; /* value "*": any */
 };
 
+/* A volume that outlives its container. */
+struct volume {
+	const char *name;
+	uint64_t bytes;
+	const char *class; /* default, beta1 (disk), beta2 (SSD), beta3 (NVMe) */
+};
+
 struct group_service {
 	const char *name;
 	uint32_t count;
 	struct resources resources; /* of one copy */
+	struct json_list volumes;   /* of struct volume: persistent ones, by name */
+	struct json_strs gpus;	    /* any of these will do: see rule_gpu() */
 };
 
 struct group {
@@ -30,6 +39,11 @@ struct group {
 	struct json_list services;   /* of struct group_service, at most 16 */
 	struct json_list attributes; /* of struct attribute: all must match the provider's */
 	struct json_strs signed_by;  /* addresses of auditors, all of them */
+	struct json_strs signed_any; /* and at least one of these, if any are named */
+	uint32_t ips;		     /* addresses of its own */
+	uint32_t reclaim_s;	     /* notice before a provider takes the lease back; 0: none */
+	struct json_strs allow;	     /* addresses of providers: only these, if any are named */
+	struct json_strs deny;	     /* never these */
 	struct hash manifest;	     /* manifest_hash() */
 };
 
@@ -46,7 +60,12 @@ enum billing group_billing(const struct group *g);
 /* NULL, or the first attribute that the provider lacks. "*" matches any value;
  * a trailing * matches a prefix. */
 const struct attribute *group_mismatch(const struct group *g, const struct json_list *attributes);
+/* By the lists allow and deny; `provider` as address_text() writes it. */
+bool group_admits(const struct group *g, const char *provider);
+/* Whether a machine's gpu ("nvidia/h100/80Gi/sxm") is what is asked for
+ * ("nvidia/h100"): every word of `wanted` after the vendor is among its words. */
+bool gpu_matches(const char *wanted, const char *have);
 
-extern const struct json_field attribute_fields[];
+extern const struct json_field attribute_fields[], volume_fields[];
 
 #endif

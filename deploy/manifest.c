@@ -7,6 +7,29 @@ const struct code MANIFEST_BAD = { "manifest_bad", INVALID, "a rule of manifests
 
 #define MAYBE (JSON_OPTIONAL | JSON_OMIT_EMPTY)
 
+#define T struct http_options
+static const struct json_field http_fields[] = { JSON_U32(T, max_body_bytes, 0, MAYBE),
+						 JSON_U32(T, read_timeout_ms, 0, MAYBE),
+						 JSON_U32(T, send_timeout_ms, 0, MAYBE),
+						 JSON_U32(T, next_tries, 0, MAYBE),
+						 JSON_U32(T, next_timeout_ms, 0, MAYBE),
+						 JSON_STRS(T, next_cases, 10, MAYBE),
+						 JSON_END };
+#undef T
+
+#define T struct check
+static const struct json_field check_fields[] = { JSON_STR(T, use, 8, 0),
+						  JSON_STR(T, kind, 8, 0),
+						  JSON_U32(T, port, 65535, MAYBE),
+						  JSON_STR(T, path, 1024, MAYBE),
+						  JSON_STRS(T, command, SERVICE_ARGS_MAX, MAYBE),
+						  JSON_U32(T, every_s, CHECK_S_MAX, 0),
+						  JSON_U32(T, timeout_s, CHECK_S_MAX, 0),
+						  JSON_U32(T, failures, 100, 0),
+						  JSON_U32(T, grace_s, CHECK_S_MAX, MAYBE),
+						  JSON_END };
+#undef T
+
 #define T struct expose
 static const struct json_field expose_fields[] = { JSON_U32(T, port, 65535, 0),
 						   JSON_U32(T, as, 65535, MAYBE),
@@ -14,13 +37,16 @@ static const struct json_field expose_fields[] = { JSON_U32(T, port, 65535, 0),
 						   JSON_BOOLEAN(T, global, MAYBE),
 						   JSON_STRS(T, hosts, EXPOSE_HOSTS_MAX, MAYBE),
 						   JSON_STRS(T, to, GROUP_SERVICES_MAX, MAYBE),
+						   JSON_STR(T, ip, 63, MAYBE),
+						   JSON_OBJ(T, http, http_fields, MAYBE),
 						   JSON_END };
 #undef T
 
 #define T struct mount
-static const struct json_field mount_fields[] = { JSON_STR(T, volume, 63, 0),
-						  JSON_STR(T, path, 1024, 0),
-						  JSON_BOOLEAN(T, readonly, MAYBE), JSON_END };
+static const struct json_field mount_fields[] = {
+	JSON_STR(T, volume, 63, 0),    JSON_STR(T, path, 1024, 0), JSON_BOOLEAN(T, readonly, MAYBE),
+	JSON_STR(T, class, 16, MAYBE), JSON_U64(T, bytes, MAYBE),  JSON_END
+};
 #undef T
 
 #define T struct service
@@ -35,6 +61,9 @@ const struct json_field service_fields[] = {
 	JSON_BOOLEAN(T, readonly, MAYBE),
 	JSON_LIST(T, exposes, expose_fields, struct expose, SERVICE_EXPOSES_MAX, MAYBE),
 	JSON_LIST(T, mounts, mount_fields, struct mount, SERVICE_MOUNTS_MAX, MAYBE),
+	JSON_LIST(T, checks, check_fields, struct check, SERVICE_CHECKS_MAX, MAYBE),
+	JSON_U32(T, stop_s, STOP_S_MAX, MAYBE),
+	JSON_STR(T, restart, 16, MAYBE),
 	JSON_STR(T, registry_user, 256, MAYBE),
 	JSON_STR(T, registry_password, 4096, MAYBE),
 	JSON_STR(T, registry_host, 253, MAYBE),
@@ -117,6 +146,10 @@ expose_fault(const struct manifest *m, const struct service *s, const struct exp
 		return "proto must be tcp, udp or http";
 	if (x->hosts.count > 0 && !(http && x->global))
 		return "host names go with http to the world only";
+	if (x->ip != NULL && (!x->global || rule_name(x->ip) != NULL))
+		return "an address of its own has a name and is open to the world";
+	if (x->http.next_cases.count > 0 && !http)
+		return "http options go with http";
 	if (x->global && x->to.count > 0)
 		return "a port is open to the world or to services, not both";
 	if (x->to.count > GROUP_SERVICES_MAX)
@@ -174,6 +207,8 @@ mounts_fault(const struct service *s)
 		fault = rule_name(m->volume);
 		if (fault == NULL)
 			fault = rule_mount_path(m->path);
+		if (fault == NULL && m->class != NULL && m->bytes < STORAGE_BYTES_MIN)
+			fault = "a volume of a class has a size";
 		if (fault != NULL)
 			return fault;
 		for (size_t k = 0; k < i; k++)
@@ -182,6 +217,47 @@ mounts_fault(const struct service *s)
 				return "a volume or a mount path stands twice";
 	}
 	return NULL;
+}
+
+static const char *
+check_fault(const struct service *s, size_t i)
+{
+	const struct check *c = (const struct check *)s->checks.items + i;
+	bool http = strcmp(c->kind, "http") == 0, command = strcmp(c->kind, "command") == 0;
+
+	if (strcmp(c->use, "ready") != 0 && strcmp(c->use, "health") != 0)
+		return "a check is ready or health";
+	if (!http && !command && strcmp(c->kind, "tcp") != 0)
+		return "a check is http, tcp or command";
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(((const struct check *)s->checks.items)[k].use, c->use) == 0)
+			return "a check stands twice";
+	if (command != (c->command.count > 0) || command == (c->port != 0))
+		return "a check has a port, or a command";
+	if (http != (c->path != NULL))
+		return "an http check has a path, others none";
+	if (c->every_s == 0 || c->timeout_s == 0 || c->failures == 0)
+		return "a check's every, timeout and failures are at least 1";
+	if (http && rule_url_path(c->path) != NULL)
+		return rule_url_path(c->path);
+	return strs_fault(&c->command, SERVICE_ARGS_MAX, rule_argument);
+}
+
+static const char *
+life_fault(const struct service *s)
+{
+	const char *fault = NULL;
+
+	if (s->checks.count > SERVICE_CHECKS_MAX)
+		return "too many checks";
+	for (size_t i = 0; i < s->checks.count && fault == NULL; i++)
+		fault = check_fault(s, i);
+	if (fault == NULL && s->stop_s > STOP_S_MAX)
+		fault = "the time to stop is at most 600 seconds";
+	if (fault == NULL && s->restart != NULL && strcmp(s->restart, "never") != 0 &&
+	    strcmp(s->restart, "on-failure") != 0)
+		fault = "restart is on-failure or never, or left out";
+	return fault;
 }
 
 static const char *
@@ -220,6 +296,8 @@ service_fault(const struct manifest *m, const struct service *s)
 		fault = exposes_fault(m, s);
 	if (fault == NULL)
 		fault = mounts_fault(s);
+	if (fault == NULL)
+		fault = life_fault(s);
 	return fault != NULL ? fault : registry_fault(s);
 }
 
@@ -287,8 +365,55 @@ static bool
 resources_equal(const struct resources *a, const struct resources *b)
 {
 	return a->cpu_milli == b->cpu_milli && a->memory_bytes == b->memory_bytes &&
-	       a->storage_bytes == b->storage_bytes && a->gpus == b->gpus &&
-	       a->endpoints == b->endpoints;
+	       a->storage_bytes == b->storage_bytes && a->persistent_bytes == b->persistent_bytes &&
+	       a->gpus == b->gpus && a->endpoints == b->endpoints && a->egress_gib == b->egress_gib;
+}
+
+static bool
+mount_is_persistent(const struct mount *m)
+{
+	return m->class != NULL && strcmp(m->class, "ram") != 0;
+}
+
+/* Every persistent mount is a volume that was auctioned, at its size. What was
+ * auctioned may stay unmounted. */
+static bool
+mounts_match(const struct service *s, const struct group_service *bought)
+{
+	const struct volume *v = bought->volumes.items;
+
+	for (size_t i = 0; i < s->mounts.count; i++) {
+		const struct mount *m = mount_at(s, i);
+		size_t k = 0;
+
+		if (!mount_is_persistent(m))
+			continue;
+		while (k < bought->volumes.count && strcmp(v[k].name, m->volume) != 0)
+			k++;
+		if (k == bought->volumes.count || v[k].bytes != m->bytes ||
+		    strcmp(v[k].class, m->class) != 0)
+			return false;
+	}
+	return true;
+}
+
+static uint32_t
+ips_of(const struct manifest *m)
+{
+	const char *seen[GROUP_IPS_MAX + 1];
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < m->services.count; i++)
+		for (size_t k = 0; k < service_at(m, i)->exposes.count; k++) {
+			const char *ip = expose_at(service_at(m, i), k)->ip;
+			uint32_t n = 0;
+
+			while (ip != NULL && n < count && strcmp(seen[n], ip) != 0)
+				n++;
+			if (ip != NULL && n == count && count < NELEMS(seen))
+				seen[count++] = ip;
+		}
+	return count;
 }
 
 int
@@ -306,10 +431,13 @@ manifest_matches(const struct manifest *m, const struct group *g, struct err *e)
 			return err_set(e, &MANIFEST_BAD, "service %s, but %s was auctioned",
 				       s->name, bought->name);
 		if (s->count != bought->count ||
-		    !resources_equal(&s->resources, &bought->resources))
+		    !resources_equal(&s->resources, &bought->resources) || !mounts_match(s, bought))
 			return err_set(e, &MANIFEST_BAD,
 				       "service %s asks for other resources than were auctioned",
 				       s->name);
 	}
+	if (ips_of(m) != g->ips)
+		return err_set(e, &MANIFEST_BAD, "%u addresses, but %u were auctioned", ips_of(m),
+			       g->ips);
 	return 0;
 }

@@ -11,6 +11,16 @@
 
 #include "deploy/group.h"
 
+/* Of an HTTP endpoint; what is 0 or empty is the provider's default. */
+struct http_options {
+	uint32_t max_body_bytes;     /* default 1 MiB */
+	uint32_t read_timeout_ms;    /* of the service's answer; default 60 s */
+	uint32_t send_timeout_ms;    /* to the service; default 60 s */
+	uint32_t next_tries;	     /* copies to try; default 3 */
+	uint32_t next_timeout_ms;    /* for all tries; 0: no limit */
+	struct json_strs next_cases; /* error, timeout, 403 ... 504, or off */
+};
+
 struct expose {
 	uint32_t port;	   /* inside the container */
 	uint32_t as;	   /* outside; 0: the provider chooses */
@@ -18,11 +28,30 @@ struct expose {
 	bool global;	   /* open to the world */
 	struct json_strs hosts;
 	struct json_strs to; /* services that may connect (not global) */
+	const char *ip;	     /* at this address of the lease's own, or NULL */
+	struct http_options http;
 };
 
+/* Asked again and again. `ready` decides whether traffic may come, `health`
+ * whether the container is started anew. */
+struct check {
+	const char *use;	  /* "ready", "health" */
+	const char *kind;	  /* "http", "tcp", "command" */
+	uint32_t port;		  /* http, tcp */
+	const char *path;	  /* http: answers 200 to 399 */
+	struct json_strs command; /* exits with 0 */
+	uint32_t every_s, timeout_s;
+	uint32_t failures; /* in a row, to be ill */
+	uint32_t grace_s;  /* after the start: failures do not count */
+};
+
+/* class NULL: a directory of the lease's disk; "ram": memory, counted as such;
+ * else a persistent volume of that class, as the group has it. */
 struct mount {
 	const char *volume, *path;
 	bool readonly;
+	const char *class;
+	uint64_t bytes; /* 0: as the lease's disk */
 };
 
 struct service {
@@ -33,9 +62,12 @@ struct service {
 	struct json_strs env;	  /* NAME=value */
 	uint32_t count;
 	struct resources resources;
-	bool readonly;						       /* the root file system */
-	struct json_list exposes;				       /* of struct expose */
-	struct json_list mounts;				       /* of struct mount */
+	bool readonly;		  /* the root file system */
+	struct json_list exposes; /* of struct expose */
+	struct json_list mounts;  /* of struct mount */
+	struct json_list checks;  /* of struct check */
+	uint32_t stop_s;	  /* from TERM to KILL; 0: 10 */
+	const char *restart;	  /* NULL: always; "on-failure", "never" */
 	const char *registry_user, *registry_password, *registry_host; /* or NULL */
 };
 

@@ -226,6 +226,33 @@ is_line(const char *text)
 }
 
 const char *
+rule_gpu(const char *text)
+{
+	size_t len = strlen(text);
+	unsigned slashes = 0;
+
+	if (len == 0 || len > ATTRIBUTE_MAX || text[0] == '/' || text[len - 1] == '/' ||
+	    strspn(text, LOWER UPPER DIGIT "-_./") != len || strstr(text, "//") != NULL)
+		return "a gpu is vendor[/model[/ram][/interface]] of letters, digits, - . and _";
+	for (const char *p = text; *p != '\0'; p++)
+		slashes += *p == '/';
+	return slashes <= 3 ? NULL : "a gpu has at most vendor, model, ram and interface";
+}
+
+const char *
+rule_url_path(const char *text)
+{
+	size_t len = strlen(text);
+
+	if (text[0] != '/' || len > 1024)
+		return "a check's path starts with / and has at most 1024 bytes";
+	for (size_t i = 0; i < len; i++)
+		if (text[i] <= 0x20 || text[i] >= 0x7f || text[i] == '#')
+			return "a check's path has no blanks, control characters or #";
+	return NULL;
+}
+
+const char *
 rule_attribute_key(const char *text)
 {
 	if (*text == '\0' || strlen(text) > ATTRIBUTE_MAX || !is_line(text) ||

@@ -21,6 +21,13 @@
 #define SERVICE_ENV_MAX	       256u
 #define SERVICE_EXPOSES_MAX    32u
 #define SERVICE_MOUNTS_MAX     4u
+#define SERVICE_CHECKS_MAX     2u
+#define SERVICE_GPU_MODELS_MAX 16u
+#define GROUP_IPS_MAX	       8u
+#define STOP_S_MAX	       600u
+#define CHECK_S_MAX	       3600u
+#define RECLAIM_S_MAX	       2592000u
+#define EGRESS_GIB_MAX	       1000000u
 #define EXPOSE_HOSTS_MAX       16u
 #define CPU_MILLI_MIN	       10u
 #define CPU_MILLI_MAX	       384000u
@@ -29,6 +36,7 @@
 #define MEMORY_BYTES_MAX       (UINT64_C(2) << 40)
 #define GROUP_MEMORY_BYTES_MAX (UINT64_C(100) << 40)
 #define STORAGE_BYTES_MIN      (UINT64_C(5) << 20)
+#define DISK_BYTES_DEFAULT     (UINT64_C(64) << 20) /* of a service with volumes elsewhere only */
 #define STORAGE_BYTES_MAX      (UINT64_C(32) << 40)
 #define GPUS_MAX	       24u
 #define GROUP_GPUS_MAX	       1200u
@@ -47,6 +55,10 @@ const char *rule_mount_path(const char *text) mustcheck;
 /* An argument or a variable's value: text without control characters other
  * than tab and line ends, at most 32 KiB. */
 const char *rule_argument(const char *text) mustcheck;
+/* VENDOR[/MODEL[/RAM][/INTERFACE]]: nvidia, nvidia/a100, nvidia/h100/80Gi/sxm. */
+const char *rule_gpu(const char *text) mustcheck;
+/* The path of an HTTP check: absolute, printable, no blank or fragment. */
+const char *rule_url_path(const char *text) mustcheck;
 /* Printable on one line, at most 128 bytes; not empty. */
 const char *rule_attribute_key(const char *text) mustcheck;
 const char *rule_attribute_value(const char *text) mustcheck;

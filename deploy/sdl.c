@@ -4,8 +4,8 @@
  * ties services to profiles, and groups and manifests made of them.
  *
  * Strict where Akash is not: an unknown key is refused, and so is everything
- * that could not be kept (persistent storage, leased addresses, a choice of
- * models): a tenant must not pay for what he did not get.
+ * that could not be kept: a tenant must not pay for what he did not get.
+ * akash.h reads a file as Akash does.
  */
 #include "sdl.h"
 
@@ -22,8 +22,8 @@ services(const struct sdl_reader *r)
 	return r->services.items;
 }
 
-static const struct sdl_service *
-service_named(const struct sdl_reader *r, const char *name)
+const struct sdl_service *
+sdl_service_named(const struct sdl_reader *r, const char *name)
 {
 	for (size_t i = 0; i < r->services.count; i++)
 		if (strcmp(services(r)[i].service.name, name) == 0)
@@ -31,8 +31,8 @@ service_named(const struct sdl_reader *r, const char *name)
 	return NULL;
 }
 
-static const char *
-nearest_service(struct sdl_reader *r, const char *name)
+const char *
+sdl_nearest_service(struct sdl_reader *r, const char *name)
 {
 	return sdl_nearest(r, name, r->services.count > 0 ? &services(r)->service.name : NULL,
 			   r->services.count, sizeof(struct sdl_service));
@@ -100,23 +100,50 @@ static const struct sdl_key line_keys[] = { { "profile", SDL_REQUIRED, profile_r
 					    { "count", SDL_REQUIRED, count_read, "write count: 1" },
 					    SDL_KEY_END };
 
-/* Each mount must find its volume in the profile that this line gives. */
+static const struct sdl_volume *
+volume_named(const struct sdl_compute *c, const char *name)
+{
+	const struct sdl_volume *v = c->volumes.items;
+
+	for (size_t i = 0; i < c->volumes.count; i++)
+		if (strcmp(v[i].name, name) == 0)
+			return &v[i];
+	return NULL;
+}
+
+/* Each mount must find its volume in the profile that this line gives, and each
+ * volume that is not the disk its mount. */
 static void
 volumes_check(struct sdl_reader *r, const struct sdl_service *s, const struct sdl_compute *c)
 {
 	const struct sdl_mount *m = s->mounts.items;
+	const struct sdl_volume *v = c->volumes.items;
 
 	for (size_t i = 0; i < s->mounts.count; i++) {
-		const char *name = m[i].mount.volume;
-		size_t k = 0;
+		const struct sdl_volume *volume = volume_named(c, m[i].mount.volume);
 
-		while (k < c->volumes.count && strcmp(c->volumes.items[k], name) != 0)
-			k++;
-		if (k == c->volumes.count)
+		if (volume == NULL)
 			sdl_find_name(r, &m[i].at,
-				      sdl_nearest(r, name, c->volumes.items, c->volumes.count,
-						  sizeof(c->volumes.items[0])),
-				      "the profile %.60s has no volume %.60s", c->name, name);
+				      sdl_nearest(r, m[i].mount.volume, v != NULL ? &v->name : NULL,
+						  c->volumes.count, sizeof(*v)),
+				      "the profile %.60s has no volume %.60s", c->name,
+				      m[i].mount.volume);
+		else if (volume->class != NULL && strcmp(volume->class, "ram") == 0 &&
+			 m[i].mount.readonly)
+			sdl_find_name(r, &m[i].at, "leave readOnly out",
+				      "memory that nobody can write holds nothing");
+	}
+	for (size_t k = 0; k < c->volumes.count; k++) {
+		size_t i = 0;
+
+		if (v[k].class == NULL)
+			continue;
+		while (i < s->mounts.count && strcmp(m[i].mount.volume, v[k].name) != 0)
+			i++;
+		if (i == s->mounts.count)
+			sdl_find_name(r, &s->at, "add params: {storage: {VOLUME: {mount: /path}}}",
+				      "the volume %.60s of the profile %.60s is mounted nowhere",
+				      v[k].name, c->name);
 	}
 }
 
@@ -164,11 +191,11 @@ deployment_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		return;
 	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
 		struct sdl_at member = sdl_member(r, at, v);
-		const struct sdl_service *found = service_named(r, v->name);
+		const struct sdl_service *found = sdl_service_named(r, v->name);
 		struct sdl_service *s;
 
 		if (found == NULL) {
-			sdl_find_name(r, &member, nearest_service(r, v->name),
+			sdl_find_name(r, &member, sdl_nearest_service(r, v->name),
 				      "there is no service %.60s", v->name);
 			continue;
 		}
@@ -204,9 +231,9 @@ to_check(struct sdl_reader *r, const struct sdl_service *s, const struct sdl_to 
 {
 	const struct sdl_place *p = r->places.items;
 
-	if (service_named(r, to->service) == NULL) {
-		sdl_find(r, &to->at, nearest_service(r, to->service), "there is no service %.60s",
-			 to->service);
+	if (sdl_service_named(r, to->service) == NULL) {
+		sdl_find(r, &to->at, sdl_nearest_service(r, to->service),
+			 "there is no service %.60s", to->service);
 		return;
 	}
 	for (size_t i = 0; i < r->places.count; i++)
@@ -252,6 +279,8 @@ services_check(struct sdl_reader *r)
 			const struct sdl_to *to = port[k].to.items;
 
 			hosts_check(r, s, &port[k], &taken);
+			if (port[k].ip != NULL)
+				sdl_ip_check(r, s, &port[k]);
 			for (size_t n = 0; n < port[k].to.count; n++)
 				to_check(r, s, &to[n]);
 		}
@@ -264,7 +293,8 @@ services_check(struct sdl_reader *r)
 static void
 version_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
-	static const char *const good[] = { "2.0", "2", "2.0.0", "v2", "v2.0", "v2.0.0" };
+	static const char *const good[] = { "2.0",    "2",   "2.0.0", "v2",   "v2.0",
+					    "v2.0.0", "2.1", "2.1.0", "v2.1", "v2.1.0" };
 	const char *text = sdl_text(r, at);
 
 	(void)out;
@@ -272,57 +302,8 @@ version_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		if (strcmp(text, good[i]) == 0)
 			return;
 	if (text != NULL)
-		sdl_find(r, at, "write version: \"2.0\"", "version must be 2.0, got %.20s", text);
-}
-
-static void
-billing_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	const char *text = sdl_text(r, at);
-
-	(void)out;
-	if (text != NULL && strcmp(text, "reserved") != 0 && strcmp(text, "metered") != 0)
-		sdl_find(r, at, NULL, "billing must be reserved or metered, got %.20s", text);
-	else if (text != NULL)
-		r->billing = text;
-}
-
-static void
-readonly_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	(void)out;
-	r->readonly = *at;
-}
-
-static const struct sdl_key gavel_keys[] = { { "billing", 0, billing_read, NULL },
-					     { "readonly", 0, readonly_read, NULL },
-					     SDL_KEY_END };
-
-static void
-gavel_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	sdl_object(r, at, gavel_keys, out);
-}
-
-/* Names services: looked at when these are known, wherever the key stands. */
-static void
-readonly_check(struct sdl_reader *r)
-{
-	size_t index = 0;
-
-	if (r->readonly.node == NULL || !sdl_is_list(r, &r->readonly, 256))
-		return;
-	for (const struct json *v = r->readonly.node->first; v != NULL; v = v->next) {
-		struct sdl_at item = sdl_item(r, &r->readonly, v, index++);
-		const char *text = sdl_text(r, &item);
-		const struct sdl_service *s = text != NULL ? service_named(r, text) : NULL;
-
-		if (s != NULL)
-			services(r)[s - services(r)].service.readonly = true;
-		else if (text != NULL)
-			sdl_find(r, &item, nearest_service(r, text), "there is no service %.60s",
-				 text);
-	}
+		sdl_find(r, at, "write version: \"2.0\"", "version must be 2.0 or 2.1, got %.20s",
+			 text);
 }
 
 /* The deployment refers to the other sections, so it is read after them. */
@@ -331,10 +312,10 @@ static const struct sdl_key top_keys[] = {
 	{ "services", SDL_REQUIRED, sdl_services_read, "say what runs: services: {NAME: ...}" },
 	{ "profiles", SDL_REQUIRED, sdl_profiles_read, "write profiles: with compute, placement" },
 	{ "deployment", SDL_REQUIRED, NULL, "write deployment: {SERVICE: {PLACEMENT: ...}}" },
-	{ "x-gavel", 0, gavel_read, NULL },
+	{ "x-gavel", 0, sdl_gavel_read, NULL },
 	{ "include", SDL_IGNORED, NULL, NULL },
-	{ "endpoints", SDL_NOT_YET, NULL, "leave endpoints out: no addresses are leased" },
-	{ "reclamation", SDL_NOT_YET, NULL, "leave reclamation out" },
+	{ "endpoints", 0, sdl_endpoints_read, NULL },
+	{ "reclamation", 0, sdl_reclamation_read, NULL },
 	SDL_KEY_END
 };
 
@@ -351,7 +332,8 @@ top_read(struct sdl_reader *r, const struct json *root)
 	deployment = sdl_member(r, &at, deployment.node);
 	deployment_read(r, &deployment, NULL);
 	services_check(r);
-	readonly_check(r);
+	sdl_endpoints_check(r);
+	sdl_gavel_services(r);
 }
 
 /* ------------------------------------------------------------------ */
@@ -362,21 +344,24 @@ expose_add(struct sdl_reader *r, struct json_list *list, const struct sdl_port *
 	   struct json_strs to)
 {
 	uint32_t as = port->as != 0 ? port->as : port->port;
-	bool http = global && !port->udp && as == 80;
+	bool http = global && !port->udp && as == 80 && port->ip == NULL;
 	struct expose *x = sdl_push(r, list, sizeof(*x));
 
 	*x = (struct expose){
 		.port = port->port,
 		/* To the world the provider chooses, unless a port is wished for. */
-		.as = global && !http ? port->as : as,
+		.as = global && !http && port->ip == NULL ? port->as : as,
 		.proto = http	     ? "http"
 			 : port->udp ? "udp"
 				     : "tcp",
 		.global = global,
 		.to = to,
+		.ip = global ? port->ip : NULL,
 	};
-	if (http)
-		x->hosts = port->hosts;
+	if (!http)
+		return;
+	x->hosts = port->hosts;
+	x->http = port->http;
 }
 
 /* The services named by `to`; without any, all others of the placement. */
@@ -428,12 +413,70 @@ service_make(struct sdl_reader *r, const struct sdl_place *place, const struct s
 	*out = line->service->service;
 	out->count = line->count;
 	out->resources = line->compute->resources;
+	out->resources.egress_gib = line->service->egress_gib;
 	exposes_make(r, place, line->service, out);
-	for (size_t i = 0; i < line->service->mounts.count; i++)
-		*(struct mount *)sdl_push(r, &out->mounts, sizeof(struct mount)) = m[i].mount;
+	for (size_t i = 0; i < line->service->mounts.count; i++) {
+		const struct sdl_volume *v = volume_named(line->compute, m[i].mount.volume);
+		struct mount *mount = sdl_push(r, &out->mounts, sizeof(*mount));
+
+		*mount = m[i].mount;
+		mount->class = v->class;
+		mount->bytes = v->class != NULL ? v->bytes : 0;
+	}
 }
 
-/* What the gpus of the services ask of the provider, once each, in order. */
+static void
+volumes_make(struct sdl_reader *r, const struct sdl_compute *c, struct group_service *out)
+{
+	const struct sdl_volume *v = c->volumes.items;
+
+	for (size_t i = 0; i < c->volumes.count; i++)
+		if (v[i].class != NULL && strcmp(v[i].class, "ram") != 0)
+			*(struct volume *)sdl_push(r, &out->volumes, sizeof(struct volume)) =
+				(struct volume){ v[i].name, v[i].bytes, v[i].class };
+}
+
+/* How many addresses of its own the placement has. */
+static uint32_t
+ips_make(const struct sdl_reader *r, const struct sdl_place *place)
+{
+	const struct sdl_endpoint *e = r->endpoints.items;
+	const struct sdl_line *l = place->lines.items;
+	uint32_t count = 0;
+
+	for (size_t i = 0; i < r->endpoints.count; i++) {
+		bool here = false;
+
+		for (size_t k = 0; k < place->lines.count; k++) {
+			const struct sdl_port *port = l[k].service->ports.items;
+
+			for (size_t n = 0; n < l[k].service->ports.count; n++)
+				here = here ||
+				       (port[n].ip != NULL && strcmp(port[n].ip, e[i].name) == 0);
+		}
+		count += here;
+	}
+	return count;
+}
+
+/* One more thing asked of the provider, in the order of keys; once. */
+static void
+attribute_add(struct sdl_reader *r, struct json_list *out, const char *key, const char *value)
+{
+	struct attribute *a = out->items;
+	size_t k = 0;
+
+	while (k < out->count && strcmp(a[k].key, key) < 0)
+		k++;
+	if (k < out->count && strcmp(a[k].key, key) == 0)
+		return;
+	sdl_push(r, out, sizeof(*a));
+	a = out->items;
+	memmove(a + k + 1, a + k, (out->count - 1 - k) * sizeof(*a));
+	a[k] = (struct attribute){ key, value };
+}
+
+/* Those of the placement, and what its services ask of a machine. */
 static void
 attributes_make(struct sdl_reader *r, const struct sdl_place *place, struct json_list *out)
 {
@@ -443,20 +486,10 @@ attributes_make(struct sdl_reader *r, const struct sdl_place *place, struct json
 	for (size_t i = 0; i < place->attributes.count; i++)
 		*(struct attribute *)sdl_push(r, out, sizeof(*own)) = own[i];
 	for (size_t i = 0; i < place->lines.count; i++) {
-		const struct attribute *gpu = &l[i].compute->gpu;
-		struct attribute *a = out->items;
-		size_t k = 0;
-
-		if (gpu->key == NULL)
-			continue;
-		while (k < out->count && strcmp(a[k].key, gpu->key) < 0)
-			k++;
-		if (k < out->count && strcmp(a[k].key, gpu->key) == 0)
-			continue;
-		sdl_push(r, out, sizeof(*own));
-		a = out->items;
-		memmove(a + k + 1, a + k, (out->count - 1 - k) * sizeof(*a));
-		a[k] = *gpu;
+		if (l[i].compute->arch != NULL && strcmp(l[i].compute->arch, "amd64") != 0)
+			attribute_add(r, out, "arch", l[i].compute->arch);
+		if (l[i].service->tee != NULL)
+			attribute_add(r, out, "tee/type", l[i].service->tee);
 	}
 }
 
@@ -476,6 +509,11 @@ placement_make(struct sdl_reader *r, struct sdl_place *place, struct sdl_placeme
 	out->group.name = out->manifest.group = place->name;
 	out->group.billing = r->billing;
 	out->group.signed_by = place->signed_by;
+	out->group.signed_any = place->signed_any;
+	out->group.reclaim_s = r->reclaim_s;
+	out->group.allow = r->allow;
+	out->group.deny = r->deny;
+	out->group.ips = ips_make(r, place);
 	out->denom = l[0].denom;
 	attributes_make(r, place, &out->group.attributes);
 	for (size_t i = 0; i < place->lines.count; i++) {
@@ -483,7 +521,11 @@ placement_make(struct sdl_reader *r, struct sdl_place *place, struct sdl_placeme
 		struct group_service *g = sdl_push(r, &out->group.services, sizeof(*g));
 
 		service_make(r, place, &l[i], s);
-		*g = (struct group_service){ s->name, s->count, s->resources };
+		*g = (struct group_service){ .name = s->name,
+					     .count = s->count,
+					     .resources = s->resources,
+					     .gpus = l[i].compute->gpus };
+		volumes_make(r, l[i].compute, g);
 		out->max_rate.nano += l[i].rate.nano * l[i].count;
 	}
 	out->group.manifest = manifest_hash(&out->manifest);

@@ -5,6 +5,8 @@
  */
 #include "sdl_read.h"
 
+#include "deploy/sdl_units.h"
+
 #include <stdarg.h>
 
 /* ------------------------------------------------------------------ */
@@ -245,6 +247,26 @@ sdl_u32(struct sdl_reader *r, const struct sdl_at *at, uint32_t min, uint32_t ma
 	}
 	*out = (uint32_t)v;
 	return true;
+}
+
+void
+sdl_seconds(struct sdl_reader *r, const struct sdl_at *at, uint32_t min, uint32_t max,
+	    uint32_t *out)
+{
+	const char *text = sdl_text(r, at);
+	const char *fault;
+	uint32_t v = 0;
+
+	if (text == NULL)
+		return;
+	fault = sdl_duration_read(text, &v);
+	if (fault != NULL)
+		sdl_find(r, at, "write 10s", "%s, got %.20s", fault, text);
+	else if (v < min || v > max)
+		sdl_find(r, at, NULL, "%s must be %us to %us, got %.20s", at->node->name, min, max,
+			 text);
+	else
+		*out = v;
 }
 
 bool

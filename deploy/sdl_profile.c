@@ -28,11 +28,28 @@ cpu_units_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		sdl_find(r, at, NULL, "cpu units must be 10m to 384, got %.20s", text);
 }
 
-static const struct sdl_key cpu_keys[] = {
-	{ "units", SDL_REQUIRED, cpu_units_read, "write units: 0.5" },
-	{ "attributes", SDL_NOT_YET, NULL, "leave them out: every machine is amd64" },
-	SDL_KEY_END
-};
+static void
+arch_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+
+	if (text != NULL && strcmp(text, "amd64") != 0 && strcmp(text, "arm64") != 0)
+		sdl_find(r, at, NULL, "arch must be amd64 or arm64, got %.20s", text);
+	((struct sdl_compute *)out)->arch = text;
+}
+
+static const struct sdl_key cpu_attribute_keys[] = { { "arch", 0, arch_read, NULL }, SDL_KEY_END };
+
+static void
+cpu_attributes_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_object(r, at, cpu_attribute_keys, out);
+}
+
+static const struct sdl_key cpu_keys[] = { { "units", SDL_REQUIRED, cpu_units_read,
+					     "write units: 0.5" },
+					   { "attributes", 0, cpu_attributes_read, NULL },
+					   SDL_KEY_END };
 
 static void
 cpu_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
@@ -83,7 +100,7 @@ memory_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 /* ------------------------------------------------------------------ */
 /* storage                                                             */
 
-struct volume {
+struct volume_text {
 	const char *name;
 	uint64_t bytes;
 	bool persistent;
@@ -100,13 +117,13 @@ volume_name_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	if (fault != NULL)
 		sdl_find(r, at, NULL, "%s", fault);
 	else if (text != NULL)
-		((struct volume *)out)->name = text;
+		((struct volume_text *)out)->name = text;
 }
 
 static void
 volume_size_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
-	((struct volume *)out)->bytes =
+	((struct volume_text *)out)->bytes =
 		size_read(r, at, STORAGE_BYTES_MIN, STORAGE_BYTES_MAX, "5Mi to 32Ti");
 }
 
@@ -124,9 +141,7 @@ persistent_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		if (strcmp(text, no[i]) == 0)
 			return;
 		if (strcmp(text, yes[i]) == 0) {
-			((struct volume *)out)->persistent = true;
-			sdl_find(r, at, "persistent: false, the volume lives as long as the lease",
-				 "persistent storage cannot be leased here yet");
+			((struct volume_text *)out)->persistent = true;
 			return;
 		}
 	}
@@ -136,7 +151,7 @@ persistent_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 static void
 class_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
-	struct volume *v = out;
+	struct volume_text *v = out;
 
 	v->class = sdl_text(r, at);
 	v->class_at = *at;
@@ -147,7 +162,7 @@ static const struct sdl_key volume_attribute_keys[] = { { "persistent", 0, persi
 							SDL_KEY_END };
 
 static void
-class_check(struct sdl_reader *r, const struct volume *v)
+class_check(struct sdl_reader *r, const struct volume_text *v)
 {
 	static const char *const classes[] = { "default", "beta1", "beta2", "beta3", "ram" };
 
@@ -156,11 +171,11 @@ class_check(struct sdl_reader *r, const struct volume *v)
 	for (size_t i = 0; i < NELEMS(classes); i++) {
 		if (strcmp(v->class, classes[i]) != 0)
 			continue;
-		if (strcmp(v->class, "ram") == 0)
-			sdl_find(r, &v->class_at, "use /dev/shm, which counts as memory",
-				 "storage of class ram cannot be leased here yet");
-		else if (!v->persistent)
-			sdl_find(r, &v->class_at, "leave class out",
+		if (strcmp(v->class, "ram") == 0 && v->persistent)
+			sdl_find(r, &v->class_at, "write persistent: false",
+				 "storage of class ram is memory and cannot be persistent");
+		else if (strcmp(v->class, "ram") != 0 && !v->persistent)
+			sdl_find(r, &v->class_at, "leave class out, or write persistent: true",
 				 "storage that is not persistent has no class");
 		return;
 	}
@@ -185,15 +200,33 @@ static const struct sdl_key volume_keys[] = { { "name", 0, volume_name_read, NUL
 static void
 volume_read(struct sdl_reader *r, const struct sdl_at *at, struct sdl_compute *c)
 {
-	struct volume v = { .name = "default" };
+	struct volume_text v = { .name = "default" };
+	const struct sdl_volume *have = c->volumes.items;
+	struct sdl_volume *added;
 
 	sdl_object(r, at, volume_keys, &v);
 	for (size_t i = 0; i < c->volumes.count; i++)
-		if (strcmp(c->volumes.items[i], v.name) == 0)
+		if (strcmp(have[i].name, v.name) == 0)
 			sdl_find(r, at, "give each volume a name", "the volume %s stands twice",
 				 v.name);
-	c->volumes.items[c->volumes.count++] = v.name;
-	c->resources.storage_bytes += v.bytes;
+	if (v.class != NULL && *v.class == '\0')
+		v.class = NULL;
+	if (v.persistent && v.class == NULL)
+		v.class = "default";
+	added = sdl_push(r, &c->volumes, sizeof(*added));
+	*added = (struct sdl_volume){ v.name, v.bytes, v.class };
+	if (v.persistent)
+		c->resources.persistent_bytes += v.bytes;
+	else if (v.class != NULL) /* a file system in memory counts as memory */
+		c->resources.memory_bytes += v.bytes;
+	else
+		c->resources.storage_bytes += v.bytes;
+}
+
+static int
+volume_order(const void *a, const void *b)
+{
+	return strcmp(((const struct sdl_volume *)a)->name, ((const struct sdl_volume *)b)->name);
 }
 
 /* One mapping, or a list of them. */
@@ -203,7 +236,6 @@ storage_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	struct sdl_compute *c = out;
 	size_t index = 0;
 
-	c->volumes.items = arena_alloc(r->arena, (SERVICE_MOUNTS_MAX + 1) * sizeof(char *));
 	if (at->node->type == JSON_OBJECT) {
 		volume_read(r, at, c);
 	} else if (sdl_is_list(r, at, SERVICE_MOUNTS_MAX)) {
@@ -217,6 +249,11 @@ storage_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	}
 	if (c->resources.storage_bytes > STORAGE_BYTES_MAX)
 		sdl_find(r, at, NULL, "the volumes have more than 32Ti together");
+	/* A container has a disk of its own even where every volume is elsewhere. */
+	if (c->resources.storage_bytes == 0)
+		c->resources.storage_bytes = DISK_BYTES_DEFAULT;
+	if (c->volumes.count > 1)
+		qsort(c->volumes.items, c->volumes.count, sizeof(struct sdl_volume), volume_order);
 }
 
 /* ------------------------------------------------------------------ */
@@ -224,8 +261,9 @@ storage_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 
 struct gpu {
 	uint32_t units;
-	bool vendor; /* there is one */
-	const char *model, *ram, *interface;
+	bool vendor;			     /* there is one */
+	const char *model, *ram, *interface; /* of the one being read */
+	struct json_strs models;
 };
 
 static void
@@ -291,34 +329,60 @@ static const struct sdl_key gpu_model_keys[] = { { "model", 0, gpu_model_read, N
 						 { "interface", 0, gpu_interface_read, NULL },
 						 SDL_KEY_END };
 
-/* Nothing (any model), or a list that means "any of these"; the attributes of a
- * group are "all of these", so a list of one is what can be said. */
 static void
-nvidia_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+gpu_add(struct sdl_reader *r, struct gpu *g, const char *vendor)
+{
+	struct json_strs *m = &g->models;
+
+	m->items = arena_grow(r->arena, m->items, m->count, sizeof(*m->items));
+	m->items[m->count++] =
+		arena_printf(r->arena, "%s%s%s%s%s%s%s", vendor, g->model != NULL ? "/" : "",
+			     g->model != NULL ? g->model : "", g->ram != NULL ? "/" : "",
+			     g->ram != NULL ? g->ram : "", g->interface != NULL ? "/" : "",
+			     g->interface != NULL ? g->interface : "");
+}
+
+/* Nothing (any model), or a list that means "any of these". */
+static void
+gpu_models_read(struct sdl_reader *r, const struct sdl_at *at, struct gpu *g)
 {
 	size_t index = 0;
 
-	if (!sdl_is_list(r, at, GROUP_ATTRIBUTES_MAX))
+	g->vendor = true;
+	if (at->node->type == JSON_NULL || (at->node->type == JSON_ARRAY && at->node->count == 0)) {
+		gpu_add(r, g, at->node->name);
+		return;
+	}
+	if (!sdl_is_list(r, at, SERVICE_GPU_MODELS_MAX))
 		return;
 	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
 		struct sdl_at item = sdl_item(r, at, v, index++);
 
-		if (index == 2)
-			sdl_find(r, &item, "keep one model, or none for any",
-				 "a choice of gpu models cannot be leased here yet");
-		sdl_object(r, &item, gpu_model_keys, out);
+		g->model = g->ram = g->interface = NULL;
+		sdl_object(r, &item, gpu_model_keys, g);
+		gpu_add(r, g, at->node->name);
 	}
 }
 
-static const struct sdl_key gpu_vendor_keys[] = { { "nvidia", 0, nvidia_read, NULL },
-						  { "amd", SDL_NOT_YET, NULL, "write nvidia" },
-						  SDL_KEY_END };
-
+/* A vendor without a value is any of its models, so null counts here. */
 static void
 gpu_vendor_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
-	((struct gpu *)out)->vendor = true;
-	sdl_object(r, at, gpu_vendor_keys, out);
+	static const char *const vendors[] = { "nvidia", "amd" };
+
+	if (!sdl_is_map(r, at))
+		return;
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_at member = sdl_member(r, at, v);
+
+		if (strcmp(v->name, vendors[0]) == 0 || strcmp(v->name, vendors[1]) == 0)
+			gpu_models_read(r, &member, out);
+		else
+			sdl_find_name(r, &member,
+				      sdl_nearest(r, v->name, vendors, NELEMS(vendors),
+						  sizeof(vendors[0])),
+				      "a gpu's vendor is nvidia or amd");
+	}
 }
 
 static const struct sdl_key gpu_attribute_keys[] = {
@@ -349,12 +413,7 @@ gpu_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		sdl_find(r, at, "write units: 1", "there are gpu attributes but no gpu units");
 	if (gpu.units == 0)
 		return;
-	c->gpu.key = arena_printf(r->arena, "capabilities/gpu/vendor/nvidia/model/%s%s%s%s%s",
-				  gpu.model != NULL ? gpu.model : "*",
-				  gpu.ram != NULL ? "/ram/" : "", gpu.ram != NULL ? gpu.ram : "",
-				  gpu.interface != NULL ? "/interface/" : "",
-				  gpu.interface != NULL ? gpu.interface : "");
-	c->gpu.value = "true";
+	c->gpus = gpu.models;
 }
 
 /* ------------------------------------------------------------------ */
@@ -429,8 +488,9 @@ attributes_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		qsort(list->items, list->count, sizeof(struct attribute), attribute_order);
 }
 
-static void
-auditors_read(struct sdl_reader *r, const struct sdl_at *at, struct json_strs *out)
+void
+sdl_addresses(struct sdl_reader *r, const struct sdl_at *at, const char *what, const char *cure,
+	      struct json_strs *out)
 {
 	size_t index = 0;
 
@@ -445,8 +505,7 @@ auditors_read(struct sdl_reader *r, const struct sdl_at *at, struct json_strs *o
 		if (text == NULL)
 			continue;
 		if (address_read(text, &address, &why) < 0)
-			sdl_find(r, &item, "name an auditor of this market, or leave signedBy out",
-				 "an auditor is an address, 0x and 40 digits");
+			sdl_find(r, &item, cure, "%s is an address, 0x and 40 digits", what);
 		out->items = arena_grow(r->arena, out->items, out->count, sizeof(*out->items));
 		out->items[out->count++] = text;
 	}
@@ -455,17 +514,15 @@ auditors_read(struct sdl_reader *r, const struct sdl_at *at, struct json_strs *o
 static void
 all_of_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
-	auditors_read(r, at, &((struct sdl_place *)out)->signed_by);
+	sdl_addresses(r, at, "an auditor", "name an auditor of this market, or leave signedBy out",
+		      &((struct sdl_place *)out)->signed_by);
 }
 
-/* One of one is all of one; a real choice cannot be said in a group. */
 static void
 any_of_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
-	if (at->node->type == JSON_ARRAY && at->node->count > 1)
-		sdl_find(r, at, "keep one, or write allOf",
-			 "a choice of auditors cannot be asked for here yet");
-	auditors_read(r, at, &((struct sdl_place *)out)->signed_by);
+	sdl_addresses(r, at, "an auditor", "name an auditor of this market, or leave signedBy out",
+		      &((struct sdl_place *)out)->signed_any);
 }
 
 static const struct sdl_key signed_by_keys[] = { { "allOf", 0, all_of_read, NULL },

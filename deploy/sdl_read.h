@@ -6,7 +6,9 @@
  *	sdl_service.c  services
  *	sdl_profile.c  profiles.compute, profiles.placement
  *	sdl_find.c     findings, and reading a tree by a table of keys
- *	sdl_units.c    quantities and prices
+ *	sdl_endpoint.c endpoints, reclamation
+ *	sdl_gavel.c    x-gavel, which is ours
+ *	sdl_units.c    quantities, durations and prices
  *
  * A section is read by its walker, which never stops at a fault: it adds a
  * finding and goes on. What could not be read keeps its zero value; groups and
@@ -35,7 +37,10 @@ struct sdl_port {
 	struct sdl_at at;
 	uint32_t port, as;
 	bool udp, global;
+	const char *ip; /* of endpoints, or NULL */
+	struct sdl_at ip_at;
 	struct json_strs hosts;
+	struct http_options http;
 	struct json_list to; /* of struct sdl_to */
 };
 
@@ -50,14 +55,30 @@ struct sdl_service {
 	struct json_list ports;	 /* of struct sdl_port */
 	struct json_list mounts; /* of struct sdl_mount */
 	unsigned placements;	 /* how many it is deployed to */
+	const char *tee;	 /* what params.tee asks for, or NULL */
+	uint32_t egress_gib;	 /* x-gavel: of one copy, in 30 days */
+};
+
+struct sdl_volume {
+	const char *name;
+	uint64_t bytes;
+	const char *class; /* NULL: of the lease's disk; "ram"; else persistent */
+};
+
+/* endpoints.NAME: an address of the lease's own. */
+struct sdl_endpoint {
+	const char *name;
+	struct sdl_at at;
+	bool used;
 };
 
 struct sdl_compute {
 	const char *name;
 	struct sdl_at at;
 	struct resources resources; /* but for endpoints */
-	struct json_strs volumes;   /* names */
-	struct attribute gpu;	    /* what the provider must have; key NULL: nothing */
+	struct json_list volumes;   /* of struct sdl_volume, by name */
+	struct json_strs gpus;	    /* any of these models */
+	const char *arch;	    /* or NULL */
 };
 
 struct sdl_price {
@@ -80,7 +101,7 @@ struct sdl_place {
 	const char *name;
 	struct sdl_at at;
 	struct json_list attributes; /* of struct attribute, by key */
-	struct json_strs signed_by;
+	struct json_strs signed_by, signed_any;
 	struct json_list prices; /* of struct sdl_price */
 	struct json_list lines;	 /* of struct sdl_line */
 };
@@ -89,10 +110,13 @@ struct sdl_reader {
 	struct arena *arena;
 	struct sdl_finding *findings;
 	size_t finding_count;
-	struct json_list services; /* of struct sdl_service, by name once read */
-	struct json_list computes; /* of struct sdl_compute */
-	struct json_list places;   /* of struct sdl_place, by name once read */
-	struct sdl_at readonly;	   /* x-gavel.readonly; node NULL: not there */
+	struct json_list services;  /* of struct sdl_service, by name once read */
+	struct json_list computes;  /* of struct sdl_compute */
+	struct json_list places;    /* of struct sdl_place, by name once read */
+	struct json_list endpoints; /* of struct sdl_endpoint */
+	struct sdl_at own_services; /* x-gavel.services; node NULL: not there */
+	uint32_t reclaim_s;
+	struct json_strs allow, deny; /* x-gavel.auction */
 	const char *billing;
 	const char *denom; /* of the first price: all must agree */
 };
@@ -154,5 +178,22 @@ void *sdl_push(struct sdl_reader *r, struct json_list *list, size_t size);
 
 void sdl_services_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
 void sdl_profiles_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
+void sdl_endpoints_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
+void sdl_reclamation_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
+/* port->ip names an endpoint, and its port there is nobody else's. */
+void sdl_ip_check(struct sdl_reader *r, const struct sdl_service *s, const struct sdl_port *port);
+/* Every endpoint is used. */
+void sdl_endpoints_check(struct sdl_reader *r);
+void sdl_gavel_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
+/* What x-gavel says of services, once these are known. */
+void sdl_gavel_services(struct sdl_reader *r);
+const struct sdl_service *sdl_service_named(const struct sdl_reader *r, const char *name) mustcheck;
+const char *sdl_nearest_service(struct sdl_reader *r, const char *name) mustcheck;
+/* A list of addresses; `cure` for what is none. */
+void sdl_addresses(struct sdl_reader *r, const struct sdl_at *at, const char *what,
+		   const char *cure, struct json_strs *out);
+/* A duration such as 90s, 10m or 1h30m, in whole seconds. */
+void sdl_seconds(struct sdl_reader *r, const struct sdl_at *at, uint32_t min, uint32_t max,
+		 uint32_t *out);
 
 #endif

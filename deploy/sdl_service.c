@@ -65,25 +65,53 @@ to_global_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		port->global = port->global || global;
 }
 
-/* Limits of Akash's ingress. Read, so that a mistake is seen; ours has its own. */
+static void
+next_cases_read(struct sdl_reader *r, const struct sdl_at *at, struct http_options *http)
+{
+	static const char *const cases[] = { "error", "timeout", "403", "404", "429",
+					     "500",   "502",	 "503", "504", "off" };
+	size_t index = 0;
+
+	if (!sdl_is_list(r, at, NELEMS(cases)))
+		return;
+	http->next_cases.items = arena_alloc(r->arena, NELEMS(cases) * sizeof(char *));
+	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
+		struct sdl_at item = sdl_item(r, at, v, index++);
+		const char *text = sdl_text(r, &item);
+		size_t i = 0;
+
+		while (text != NULL && i < NELEMS(cases) && strcmp(text, cases[i]) != 0)
+			i++;
+		if (text != NULL && i == NELEMS(cases))
+			sdl_find(r, &item, NULL,
+				 "next_cases has error, timeout, 403, 404, 429, 500, 502, 503, "
+				 "504, or only off");
+		else if (text != NULL)
+			http->next_cases.items[http->next_cases.count++] = text;
+		if (text != NULL && strcmp(text, "off") == 0 && at->node->count > 1)
+			sdl_find(r, &item, "leave the others out", "off stands alone");
+	}
+}
+
 static void
 http_options_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
 	static const struct {
 		const char *name;
 		uint32_t max;
+		size_t offset;
 	} numbers[] = {
-		{ "max_body_size", 104857600 },
-		{ "proxy_buffer_size", 1048576 },
-		{ "read_timeout", 60000 },
-		{ "send_timeout", 60000 },
-		{ "next_tries", UINT32_MAX },
-		{ "next_timeout", UINT32_MAX },
-		{ "next_cases", 0 },
+		{ "max_body_size", 104857600, offsetof(struct http_options, max_body_bytes) },
+		{ "proxy_buffer_size", 1048576, SIZE_MAX }, /* of nginx; nothing here to set */
+		{ "read_timeout", 60000, offsetof(struct http_options, read_timeout_ms) },
+		{ "send_timeout", 60000, offsetof(struct http_options, send_timeout_ms) },
+		{ "next_tries", UINT32_MAX, offsetof(struct http_options, next_tries) },
+		{ "next_timeout", UINT32_MAX, offsetof(struct http_options, next_timeout_ms) },
+		{ "next_cases", 0, 0 },
 	};
+	struct http_options *http = &((struct sdl_port *)out)->http;
 	uint32_t v;
 
-	(void)out;
 	if (!sdl_is_map(r, at))
 		return;
 	for (const struct json *m = at->node->first; m != NULL; m = m->next) {
@@ -100,17 +128,31 @@ http_options_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		else if (m->type == JSON_NULL)
 			continue;
 		else if (numbers[i].max == 0)
-			(void)!sdl_is_list(r, &member, 16);
-		else
-			sdl_u32(r, &member, 0, numbers[i].max, &v);
+			next_cases_read(r, &member, http);
+		else if (sdl_u32(r, &member, 0, numbers[i].max, &v) &&
+			 numbers[i].offset != SIZE_MAX)
+			memcpy((char *)http + numbers[i].offset, &v, sizeof(v));
 	}
+}
+
+static void
+to_ip_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct sdl_port *port = out;
+	const char *text = sdl_text(r, at);
+
+	if (text == NULL || *text == '\0')
+		return;
+	if (port->ip != NULL && strcmp(port->ip, text) != 0)
+		sdl_find(r, at, "keep one", "a port is open at one address");
+	port->ip = text;
+	port->ip_at = *at;
 }
 
 static const struct sdl_key to_keys[] = { { "service", 0, to_service_read, NULL },
 					  { "global", 0, to_global_read, NULL },
-					  { "http_options", SDL_IGNORED, http_options_read, NULL },
-					  { "ip", SDL_NOT_YET, NULL,
-					    "leave ip out: the provider's own address is used" },
+					  { "http_options", SDL_IGNORED, NULL, NULL },
+					  { "ip", 0, to_ip_read, NULL },
 					  SDL_KEY_END };
 
 static void
@@ -127,21 +169,23 @@ to_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	}
 }
 
-static const struct sdl_key expose_keys[] = {
-	{ "port", SDL_REQUIRED, port_read, "write port: 80, the port inside the container" },
-	{ "as", 0, as_read, NULL },
-	{ "proto", 0, proto_read, NULL },
-	{ "accept", 0, accept_read, NULL },
-	{ "to", 0, to_read, NULL },
-	{ "http_options", SDL_IGNORED, http_options_read, NULL },
-	SDL_KEY_END
-};
+static const struct sdl_key expose_keys[] = { { "port", SDL_REQUIRED, port_read,
+						"write port: 80, the port inside the container" },
+					      { "as", 0, as_read, NULL },
+					      { "proto", 0, proto_read, NULL },
+					      { "accept", 0, accept_read, NULL },
+					      { "to", 0, to_read, NULL },
+					      { "http_options", 0, http_options_read, NULL },
+					      SDL_KEY_END };
 
 static void
 expose_check(struct sdl_reader *r, const struct sdl_port *port)
 {
 	uint32_t as = port->as != 0 ? port->as : port->port;
 
+	if (port->ip != NULL && !port->global)
+		sdl_find(r, &port->ip_at, "add global: true beside it",
+			 "an address of its own is open to the world");
 	if (port->hosts.count > 0 && (!port->global || port->udp || as != 80))
 		sdl_find(r, &port->at, "add as: 80 and to: [{global: true}], or leave accept out",
 			 "accept goes with HTTP: tcp, as 80, global");
@@ -222,10 +266,21 @@ mounts_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	mounts_check(r, s);
 }
 
+static void
+tee_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+
+	if (text != NULL && strcmp(text, "cpu") != 0 && strcmp(text, "cpu-gpu") != 0)
+		sdl_find(r, at, NULL, "tee must be cpu or cpu-gpu, got %.20s", text);
+	((struct sdl_service *)out)->tee = text;
+}
+
 static const struct sdl_key params_keys[] = {
 	{ "storage", 0, mounts_read, NULL },
-	{ "permissions", SDL_NOT_YET, NULL, "leave permissions out: there is no Kubernetes here" },
-	{ "tee", SDL_NOT_YET, NULL, "leave tee out" },
+	{ "permissions", SDL_NOT_YET, NULL,
+	  "leave permissions out: a workload here has no cluster to read from" },
+	{ "tee", 0, tee_read, NULL },
 	SDL_KEY_END
 };
 

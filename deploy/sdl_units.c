@@ -183,3 +183,32 @@ sdl_token_rate_read(const char *text, uint32_t seconds, struct rate *rate)
 		*rate = rate_of(&d, TOKEN_UNITS, seconds);
 	return fault;
 }
+
+/* ------------------------------------------------------------------ */
+
+const char *
+sdl_duration_read(const char *text, uint32_t *seconds)
+{
+	static const char form[] = "a duration is like 90s, 10m, 1h30m or 24h";
+	static const struct {
+		char unit;
+		uint32_t seconds;
+	} units[] = { { 'h', 3600 }, { 'm', 60 }, { 's', 1 } };
+	const char *p = text;
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < NELEMS(units) && *p != '\0'; i++) {
+		size_t digits = strspn(p, "0123456789");
+
+		if (digits == 0 || digits > 9)
+			return form;
+		if (p[digits] == units[i].unit) {
+			sum += strtoull(p, NULL, 10) * units[i].seconds;
+			p += digits + 1;
+		}
+	}
+	if (*p != '\0' || p == text)
+		return form;
+	*seconds = sum > UINT32_MAX ? UINT32_MAX : (uint32_t)sum;
+	return NULL;
+}

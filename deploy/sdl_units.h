@@ -24,6 +24,9 @@ const char *sdl_block_rate_read(const char *text, struct rate *rate) mustcheck;
 /* Ours: tokens of 6 decimals per so many seconds. */
 const char *sdl_token_rate_read(const char *text, uint32_t seconds, struct rate *rate) mustcheck;
 
+/* 90s, 10m, 1h30m, 24h: whole seconds. */
+const char *sdl_duration_read(const char *text, uint32_t *seconds) mustcheck;
+
 #define SDL_HOUR_S  3600u
 #define SDL_MONTH_S (730u * 3600u)
 

@@ -2,14 +2,22 @@
 #include "lease/price.h"
 
 #define MIB ((uint64_t)1024 * 1024)
+#define GIB ((uint64_t)1024 * MIB)
+/* An egress allowance is for 30 days. */
+#define ALLOWANCE_S (30u * 86400)
 
-const struct json_field rate_card_fields[] = { JSON_RATE(struct rate_card, fixed, JSON_OPTIONAL),
-					       JSON_RATE(struct rate_card, cpu_milli, 0),
-					       JSON_RATE(struct rate_card, memory_mib, 0),
-					       JSON_RATE(struct rate_card, storage_mib, 0),
-					       JSON_RATE(struct rate_card, gpu, JSON_OPTIONAL),
-					       JSON_RATE(struct rate_card, endpoint, JSON_OPTIONAL),
-					       JSON_END };
+const struct json_field rate_card_fields[] = {
+	JSON_RATE(struct rate_card, fixed, JSON_OPTIONAL),
+	JSON_RATE(struct rate_card, cpu_milli, 0),
+	JSON_RATE(struct rate_card, memory_mib, 0),
+	JSON_RATE(struct rate_card, storage_mib, 0),
+	JSON_RATE(struct rate_card, volume_mib, JSON_OPTIONAL),
+	JSON_RATE(struct rate_card, gpu, JSON_OPTIONAL),
+	JSON_RATE(struct rate_card, endpoint, JSON_OPTIONAL),
+	JSON_RATE(struct rate_card, ip, JSON_OPTIONAL),
+	JSON_RATE(struct rate_card, egress_gib, JSON_OPTIONAL),
+	JSON_END
+};
 
 static u128
 capped(u128 nano)
@@ -34,8 +42,11 @@ mib(uint64_t bytes)
 
 /* Rates of the parts of a reservation, before any curve. */
 struct parts {
-	u128 fixed, cpu, memory, storage, gpu, endpoint;
+	u128 fixed, cpu, memory, storage, volume, gpu, endpoint, ip, egress;
 };
+
+/* What cpu, memory and egress stand at in price_parts(). */
+enum { PART_CPU, PART_MEMORY, PART_EGRESS = PRICE_PARTS - 2, PART_BASE };
 
 static struct parts
 parts_of(const struct rate_card *card, const struct resources *r)
@@ -45,15 +56,19 @@ parts_of(const struct rate_card *card, const struct resources *r)
 		.cpu = times(card->cpu_milli, r->cpu_milli),
 		.memory = times(card->memory_mib, mib(r->memory_bytes)),
 		.storage = times(card->storage_mib, mib(r->storage_bytes)),
+		.volume = times(card->volume_mib, mib(r->persistent_bytes)),
 		.gpu = times(card->gpu, r->gpus),
 		.endpoint = times(card->endpoint, r->endpoints),
+		.ip = times(card->ip, r->ips),
+		.egress = (times(card->egress_gib, r->egress_gib) + ALLOWANCE_S - 1) / ALLOWANCE_S,
 	};
 }
 
 static u128
 parts_sum(const struct parts *p)
 {
-	return capped(p->fixed + p->cpu + p->memory + p->storage + p->gpu + p->endpoint);
+	return capped(p->fixed + p->cpu + p->memory + p->storage + p->volume + p->gpu +
+		      p->endpoint + p->ip + p->egress);
 }
 
 struct rate
@@ -105,16 +120,19 @@ struct split {
 };
 
 static void
-split_rate(const struct price_lease *l, struct split out[static 6])
+split_rate(const struct price_lease *l, struct split out[static PRICE_PARTS])
 {
 	struct parts p = parts_of(&l->card, &l->reserved);
 	u128 sum = parts_sum(&p), given = 0;
-	const struct split rows[6] = { { "cpu", p.cpu },	   { "memory", p.memory },
-				       { "storage", p.storage },   { "gpu", p.gpu },
-				       { "endpoint", p.endpoint }, { "base", p.fixed } };
+	const struct split rows[PRICE_PARTS] = {
+		{ "cpu", p.cpu },	{ "memory", p.memory }, { "storage", p.storage },
+		{ "volume", p.volume }, { "gpu", p.gpu },	{ "endpoint", p.endpoint },
+		{ "ip", p.ip },		{ "egress", p.egress }, { "base", p.fixed }
+	};
 
-	for (size_t i = 0; i < 6; i++) {
-		u128 nano = i == 5 ? l->rate.nano - given : share(l->rate.nano, rows[i].nano, sum);
+	for (size_t i = 0; i < PRICE_PARTS; i++) {
+		u128 nano = i == PART_BASE ? l->rate.nano - given
+					   : share(l->rate.nano, rows[i].nano, sum);
 
 		out[i] = (struct split){ rows[i].name, nano };
 		given += nano;
@@ -133,24 +151,27 @@ for_use(u128 nano, uint64_t used, uint64_t reserved, uint32_t seconds)
 
 size_t
 price_parts(const struct price_lease *l, const struct meter *m, uint32_t elapsed,
-	    struct price_part parts[static 6])
+	    struct price_part parts[static PRICE_PARTS])
 {
 	bool metered = l->billing == BILLING_METERED;
 	uint32_t seconds = metered ? MIN(m->seconds, elapsed) : elapsed;
 	u128 exact = 0, given = 0, due,
 	     most = MIN(rate_due(l->rate, elapsed).units, l->deposit.units);
-	struct split split[6];
+	struct split split[PRICE_PARTS];
 
 	split_rate(l, split);
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < PRICE_PARTS; i++) {
 		u128 nano = split[i].nano * seconds;
 
-		if (metered && i == 0)
+		if (metered && i == PART_CPU)
 			nano = for_use(split[i].nano, m->cpu_milli_seconds, l->reserved.cpu_milli,
 				       seconds);
-		if (metered && i == 1)
+		if (metered && i == PART_MEMORY)
 			nano = for_use(split[i].nano, m->memory_mib_seconds,
 				       mib(l->reserved.memory_bytes), seconds);
+		if (metered && i == PART_EGRESS)
+			nano = for_use(split[i].nano, m->egress_bytes,
+				       l->reserved.egress_gib * GIB / ALLOWANCE_S, seconds);
 		exact += nano;
 		parts[i] = (struct price_part){ split[i].name, { nano / RATE_UNIT } };
 	}
@@ -158,22 +179,22 @@ price_parts(const struct price_lease *l, const struct meter *m, uint32_t elapsed
 	 * holding the reservation: it and the rounding stand with the base part.
 	 * Where the cap is lower, it takes from the end. */
 	due = MIN(MAX(exact / RATE_UNIT, rate_due(l->base, elapsed).units), most);
-	for (size_t i = 0; i < 5; i++) {
+	for (size_t i = 0; i < PART_BASE; i++) {
 		parts[i].amount.units = MIN(parts[i].amount.units, due - given);
 		given += parts[i].amount.units;
 	}
-	parts[5].amount.units = due - given;
-	return 6;
+	parts[PART_BASE].amount.units = due - given;
+	return PRICE_PARTS;
 }
 
 struct amount
 price_due(const struct price_lease *l, const struct meter *m, uint32_t elapsed)
 {
-	struct price_part parts[6];
+	struct price_part parts[PRICE_PARTS];
 	u128 sum = 0;
 
 	price_parts(l, m, elapsed, parts);
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < PRICE_PARTS; i++)
 		sum += parts[i].amount.units;
 	return (struct amount){ sum };
 }

@@ -8,15 +8,17 @@
  * a group is the card applied to its full reservation:
  *
  *	rate = fixed + cpu * millicores + memory * MiB + storage * MiB
- *	     + gpu * gpus + endpoint * endpoints
+ *	     + volume * MiB + gpu * gpus + endpoint * endpoints + ip * ips
+ *	     + egress * GiB / 30 days
  *
  * Metered billing charges what was used, each resource capped at its
  * reservation, and never less than the base share that the order allows:
  *
  *	due = min(rate * t, max(base * t, share_cpu + share_memory + rest))
  *
- * where the fixed, storage, gpu and endpoint parts accrue by time (they are
- * held, used or not), and CPU and memory by what the cgroup counted.
+ * where the fixed, storage, volume, gpu, endpoint and ip parts accrue by time
+ * (they are held, used or not), CPU and memory by what the cgroup counted, and
+ * egress by the bytes that left.
  */
 #ifndef GAVEL_PRICE_H
 #define GAVEL_PRICE_H
@@ -29,8 +31,11 @@ struct rate_card {
 	struct rate cpu_milli; /* per thousandth of a CPU */
 	struct rate memory_mib;
 	struct rate storage_mib;
+	struct rate volume_mib; /* of persistent volumes */
 	struct rate gpu;
 	struct rate endpoint;
+	struct rate ip;
+	struct rate egress_gib; /* 10^-9 base units for a GiB, not per second */
 };
 
 extern const struct json_field rate_card_fields[];
@@ -47,6 +52,7 @@ struct meter {
 	uint32_t seconds; /* healthy seconds: those that count */
 	uint64_t cpu_milli_seconds;
 	uint64_t memory_mib_seconds;
+	uint64_t egress_bytes;
 };
 
 /* What is due for a lease at `rate` whose group reserves `reserved`, of which
@@ -66,8 +72,9 @@ struct price_part {
 	const char *resource;
 	struct amount amount;
 };
-/* Fills up to 6 parts that add up to the due exactly; returns how many. */
+#define PRICE_PARTS 9
+/* Fills the parts, which add up to the due exactly; returns how many. */
 size_t price_parts(const struct price_lease *l, const struct meter *m, uint32_t elapsed,
-		   struct price_part parts[static 6]);
+		   struct price_part parts[static PRICE_PARTS]);
 
 #endif

@@ -575,6 +575,19 @@ jsonw_member(struct jsonw *w, const char *name, const char *fmt, ...)
 	jsonw_str(w, text);
 }
 
+static bool field_empty(const struct json_field *f, const void *in);
+
+/* An object of which nothing would be written. */
+static bool
+object_empty(const struct json_field *fields, const void *in)
+{
+	for (const struct json_field *f = fields; f->name != NULL; f++)
+		if ((f->flags & JSON_OMIT_EMPTY) == 0 ||
+		    !field_empty(f, (const char *)in + f->offset))
+			return false;
+	return true;
+}
+
 static bool
 field_empty(const struct json_field *f, const void *in)
 {
@@ -589,6 +602,7 @@ field_empty(const struct json_field *f, const void *in)
 	case JSON_KIND_LIST: return ((const struct json_list *)in)->count == 0;
 	case JSON_KIND_STRS: return ((const struct json_strs *)in)->count == 0;
 	case JSON_KIND_BASE64: return ((const struct json_bytes *)in)->len == 0;
+	case JSON_KIND_OBJECT: return object_empty(f->sub, in);
 	case JSON_KIND_ADDRESS: return address_is_zero(in);
 	case JSON_KIND_AMOUNT: return ((const struct amount *)in)->units == 0;
 	case JSON_KIND_RATE: return ((const struct rate *)in)->nano == 0;

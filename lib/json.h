@@ -95,7 +95,7 @@ struct json_bytes {
 };
 
 #define JSON_OPTIONAL	1u /* may be missing: the member keeps its value */
-#define JSON_OMIT_EMPTY 2u /* not written when NULL, 0, false or an empty list */
+#define JSON_OMIT_EMPTY 2u /* not written when NULL, 0, false or empty */
 
 struct json_field {
 	const char *name;

@@ -237,6 +237,7 @@ open_bid(struct task *t, struct entry *en)
 	struct clerk *c = clerk_of(t);
 	struct err e = ERR_NONE;
 	struct hash h, digest;
+	char who[ADDRESS_TEXT_SIZE];
 	size_t len;
 	char *text = seal_open(&t->arena, r->order.round_key.b, r->closed.key.b, en->envelope,
 			       en->envelope_len, &len, &e);
@@ -254,6 +255,8 @@ open_bid(struct task *t, struct entry *en)
 	digest = terms_digest(&c->domain, &h);
 	if (sig_check(&en->doc.sig, &digest, &en->provider, &e) < 0)
 		return "is not signed by its provider";
+	if (!group_admits(&r->order.group, address_text(&en->provider, who)))
+		return "is of a provider that the tenant left out";
 	return NULL;
 }
 

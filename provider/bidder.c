@@ -48,8 +48,12 @@ why_not(struct agent *g, struct arena *a, const struct round_doc *round, struct 
 			return "excluded";
 	if (group_mismatch(&round->group, &g->settings->attributes) != NULL)
 		return "attribute";
-	if (round->group.signed_by.count > 0)
+	if (!group_admits(&round->group, self))
+		return "excluded";
+	if (round->group.signed_by.count > 0 || round->group.signed_any.count > 0)
 		return "audit";
+	if (round->group.reclaim_s > g->settings->reclaim_s)
+		return "term";
 	for (size_t i = 0; i < round->group.services.count; i++)
 		copies += ((const struct group_service *)round->group.services.items)[i].count;
 	if (copies > WORK_UNITS_MAX)

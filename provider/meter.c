@@ -34,6 +34,7 @@ meter_totals(const struct meter_state *m)
 		.seconds = (uint32_t)(m->healthy_us / SECOND_US),
 		.cpu_milli_seconds = m->cpu_ns / 1000000,
 		.memory_mib_seconds = (uint64_t)(m->memory_byte_us / MIB / SECOND_US),
+		.egress_bytes = m->egress_bytes,
 	};
 }
 

@@ -140,7 +140,7 @@ check_due(struct sim *s, const struct price_lease *l, const struct meter *m, uin
 	u128 full = l->rate.nano * elapsed / 1000000000u,
 	     least = l->base.nano * elapsed / 1000000000u;
 	u128 most = MIN(full, l->deposit.units);
-	struct price_part parts[6];
+	struct price_part parts[PRICE_PARTS];
 	u128 sum = 0;
 
 	MUST(s, due <= most, "more is due than the rate or the deposit allows");
@@ -148,7 +148,7 @@ check_due(struct sim *s, const struct price_lease *l, const struct meter *m, uin
 	if (l->billing == BILLING_RESERVED)
 		MUST(s, due == most, "reserved, and not charged for the time");
 	price_parts(l, m, elapsed, parts);
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < PRICE_PARTS; i++)
 		sum += parts[i].amount.units;
 	MUST(s, sum == due, "a receipt does not add up");
 }

@@ -96,7 +96,13 @@ test_sums(void)
 	for (size_t i = 0; i < 16; i++) {
 		snprintf(names[i], sizeof(names[i]), "s%zu", i);
 		services[i] = (struct group_service){
-			names[i], 100, { 384000, UINT64_C(1) << 40, UINT64_C(1) << 40, 24, 1 }
+			.name = names[i],
+			.count = 100,
+			.resources = { .cpu_milli = 384000,
+				       .memory_bytes = UINT64_C(1) << 40,
+				       .storage_bytes = UINT64_C(1) << 40,
+				       .gpus = 24,
+				       .endpoints = 1 },
 		};
 	}
 	g.services = (struct json_list){ services, 16 };
@@ -171,6 +177,46 @@ test_match(void)
 	ok(group_mismatch(&(struct group){ 0 }, &provider) == NULL, "no wish is always met");
 }
 
+static void
+test_gpu_models(void)
+{
+	static const struct {
+		const char *wanted, *have;
+		bool same;
+	} cases[] = {
+		{ "nvidia", "nvidia/h100/80Gi/sxm", true },
+		{ "nvidia/h100", "nvidia/h100/80Gi/sxm", true },
+		{ "nvidia/h100/sxm", "nvidia/h100/80Gi/sxm", true },
+		{ "nvidia/80Gi", "nvidia/h100/80Gi/sxm", true },
+		{ "nvidia/H100", "nvidia/h100", true },
+		{ "nvidia/h100", "nvidia/h100x", false },
+		{ "nvidia/h1", "nvidia/h100", false },
+		{ "amd/h100", "nvidia/h100", false },
+		{ "nvidia/h100/40Gi", "nvidia/h100/80Gi", false },
+		{ "nvidia/h100/pcie", "nvidia/h100", false },
+		{ "nvid", "nvidia/h100", false },
+	};
+
+	for (size_t i = 0; i < NELEMS(cases); i++)
+		ok(gpu_matches(cases[i].wanted, cases[i].have) == cases[i].same, "%s %s %s",
+		   cases[i].wanted, cases[i].same ? "is" : "is not", cases[i].have);
+}
+
+static void
+test_admits(void)
+{
+	const char *a = "0x00000000000000000000000000000000000000aA";
+	const char *b = "0x00000000000000000000000000000000000000bb";
+	struct group g = { .deny = { &a, 1 } };
+
+	ok(!group_admits(&g, "0x00000000000000000000000000000000000000aa"), "denied, in any case");
+	ok(group_admits(&g, b), "the others are not");
+	g = (struct group){ .allow = { &a, 1 } };
+	ok(group_admits(&g, a) && !group_admits(&g, b), "only who is allowed");
+	g.deny = (struct json_strs){ &a, 1 };
+	ok(!group_admits(&g, a), "a denial stands above it");
+}
+
 int
 main(void)
 {
@@ -179,6 +225,8 @@ main(void)
 	test_sums();
 	test_hash();
 	test_match();
+	test_gpu_models();
+	test_admits();
 	arena_release(&arena);
 	return tap_done();
 }

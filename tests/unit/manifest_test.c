@@ -164,8 +164,17 @@ static void
 test_matches(void)
 {
 	struct group_service services[2] = {
-		{ "db", 1, { 250, 67108864, 67108864, 0, 0 } },
-		{ "web", 2, { 250, 67108864, 67108864, 0, 1 } },
+		{ .name = "db",
+		  .count = 1,
+		  .resources = { .cpu_milli = 250,
+				 .memory_bytes = 67108864,
+				 .storage_bytes = 67108864 } },
+		{ .name = "web",
+		  .count = 2,
+		  .resources = { .cpu_milli = 250,
+				 .memory_bytes = 67108864,
+				 .storage_bytes = 67108864,
+				 .endpoints = 1 } },
 	};
 	struct group g = { .services = { services, 2 } };
 	struct err e = ERR_NONE;

@@ -71,7 +71,12 @@ test_outages(void)
 static void
 test_usage(void)
 {
-	struct group_service web = { "web", 1, { 1000, 64 * MIB, 64 * MIB, 0, 1 } };
+	struct group_service web = { .name = "web",
+				     .count = 1,
+				     .resources = { .cpu_milli = 1000,
+						    .memory_bytes = 64 * MIB,
+						    .storage_bytes = 64 * MIB,
+						    .endpoints = 1 } };
 	struct group g = { .name = "x", .billing = "metered", .services = { &web, 1 } };
 	struct price_lease price = {
 		.rate = { 1000 * (u128)RATE_UNIT },

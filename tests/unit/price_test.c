@@ -164,15 +164,22 @@ test_properties(void)
 
 	for (int i = 0; i < 20000; i++) {
 		struct price_lease l = lease(roll(2) == 0 ? BILLING_RESERVED : BILLING_METERED, 0);
-		struct meter m = { (uint32_t)roll(5000), roll(8000000), roll(8000000) };
+		struct meter m = { (uint32_t)roll(5000), roll(8000000), roll(8000000),
+				   roll(1ull << 50) };
 		uint32_t elapsed = (uint32_t)roll(6000);
-		struct price_part parts[6];
+		struct price_part parts[PRICE_PARTS];
 		u128 sum = 0, due, most, least;
 
 		l.card.fixed.nano = roll(3) * roll(RATE_UNIT);
 		l.card.cpu_milli.nano = roll(50000000);
 		l.card.memory_mib.nano = roll(3) * roll(9000000);
 		l.card.storage_mib.nano = roll(2) * roll(9000000);
+		l.card.volume_mib.nano = roll(2) * roll(9000000);
+		l.card.egress_gib.nano = roll(2) * roll(9000000) * RATE_UNIT;
+		l.card.ip.nano = roll(2) * roll(RATE_UNIT);
+		l.reserved.persistent_bytes = roll(1ull << 40);
+		l.reserved.egress_gib = (uint32_t)roll(1000);
+		l.reserved.ips = (uint32_t)roll(3);
 		l.rate.nano = 1 + roll(100 * (uint64_t)RATE_UNIT) *
 					  (roll(50) == 0 ? (u128)RATE_UNIT * RATE_UNIT : 1);
 		l.base = rate_base(l.rate, (uint32_t)roll(10001));
@@ -209,10 +216,13 @@ test_monotone(void)
 		l.card.cpu_milli.nano = roll(50000000);
 		l.card.memory_mib.nano = roll(9000000);
 		l.card.endpoint.nano = roll(3) * roll(RATE_UNIT);
+		l.card.egress_gib.nano = roll(3) * roll(100) * RATE_UNIT;
+		l.reserved.egress_gib = (uint32_t)roll(1000);
 		for (uint32_t t = 1; t < 500; t++) {
 			m.seconds = t;
 			m.cpu_milli_seconds += roll(1000);
 			m.memory_mib_seconds += roll(1024);
+			m.egress_bytes += roll(1000000);
 			due = price_due(&l, &m, t).units;
 			falls += due < last;
 			if (due < last)
@@ -225,12 +235,43 @@ test_monotone(void)
 		printf("# the deepest fall was %llu units\n", (unsigned long long)deepest);
 }
 
+/* Volumes, addresses and egress: on top of what was there. */
+static void
+test_more_parts(void)
+{
+	struct group_service web = { .name = "web",
+				     .count = 2,
+				     .resources = { .persistent_bytes = 10 << 20,
+						    .egress_gib = 2592 } };
+	struct group g = { .billing = "metered", .ips = 3, .services = { &web, 1 } };
+	struct rate_card prices = { .volume_mib = { 5 * (u128)RATE_UNIT },
+				    .ip = { 7 * (u128)RATE_UNIT },
+				    .egress_gib = { 1000 * (u128)RATE_UNIT } };
+	struct price_lease l = { .card = prices,
+				 .reserved = group_total(&g),
+				 .billing = BILLING_METERED };
+	struct meter m = { .seconds = 1000 };
+	struct price_part parts[PRICE_PARTS];
+
+	l.rate = price_group(&prices, &g);
+	l.deposit.units = 1000000;
+	is_int((long long)(l.rate.nano / RATE_UNIT), 20 * 5 + 3 * 7 + 2, "the sum of the parts");
+	is_int((long long)price_due(&l, &m, 1000).units, 121000, "no egress, nothing for it");
+	m.egress_bytes = UINT64_C(1) << 30;
+	is_int((long long)price_due(&l, &m, 1000).units, 122000, "a GiB at its price");
+	m.egress_bytes = UINT64_C(1) << 40;
+	is_int((long long)price_due(&l, &m, 1000).units, 123000, "never more than the allowance");
+	price_parts(&l, &m, 1000, parts);
+	is_str(parts[3].resource, "volume", "a part of its own");
+	is_int((long long)parts[3].amount.units, 100000, "and its amount");
+}
+
 static void
 test_extremes(void)
 {
 	struct price_lease l = lease(BILLING_METERED, 10000);
-	struct meter m = { UINT32_MAX, UINT64_MAX, UINT64_MAX };
-	struct price_part parts[6];
+	struct meter m = { UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX };
+	struct price_part parts[PRICE_PARTS];
 	u128 sum = 0;
 
 	l.rate.nano = RATE_MAX;
@@ -240,7 +281,7 @@ test_extremes(void)
 	ok(price_due(&l, &m, UINT32_MAX).units == AMOUNT_MAX,
 	   "the largest of everything stays at the ceiling");
 	price_parts(&l, &m, UINT32_MAX, parts);
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < PRICE_PARTS; i++)
 		sum += parts[i].amount.units;
 	ok(sum == AMOUNT_MAX, "and its receipt adds up");
 	memset(&l, 0, sizeof(l));
@@ -255,6 +296,7 @@ main(void)
 	test_due();
 	test_properties();
 	test_monotone();
+	test_more_parts();
 	test_extremes();
 	return tap_done();
 }

@@ -4,7 +4,14 @@
 
 #include "tap.h"
 
-static const struct resources some = { 500, 1 << 20, 2 << 20, 1, 2 };
+static const struct resources some = { .cpu_milli = 500,
+				       .memory_bytes = 1 << 20,
+				       .storage_bytes = 2 << 20,
+				       .gpus = 1,
+				       .endpoints = 2,
+				       .persistent_bytes = 3,
+				       .egress_gib = 4,
+				       .ips = 5 };
 
 static void
 test_fit(void)
@@ -14,13 +21,23 @@ test_fit(void)
 		bool fits;
 		const char *what;
 	} cases[] = {
-		{ { 500, 1 << 20, 2 << 20, 1, 2 }, true, "exactly all" },
-		{ { 0, 0, 0, 0, 0 }, true, "nothing" },
-		{ { 501, 0, 0, 0, 0 }, false, "too much cpu" },
-		{ { 0, (1 << 20) + 1, 0, 0, 0 }, false, "too much memory" },
-		{ { 0, 0, (2 << 20) + 1, 0, 0 }, false, "too much storage" },
-		{ { 0, 0, 0, 2, 0 }, false, "too many gpus" },
-		{ { 0, 0, 0, 0, 3 }, false, "too many endpoints" },
+		{ { .cpu_milli = 500,
+		    .memory_bytes = 1 << 20,
+		    .storage_bytes = 2 << 20,
+		    .gpus = 1,
+		    .endpoints = 2 },
+		  true,
+		  "as much as there is" },
+		{ { .persistent_bytes = 4 }, false, "too many volumes" },
+		{ { .egress_gib = 5 }, false, "too much egress" },
+		{ { .ips = 6 }, false, "too many addresses" },
+		{ { .persistent_bytes = 3, .egress_gib = 4, .ips = 5 }, true, "exactly all" },
+		{ { .cpu_milli = 0 }, true, "nothing" },
+		{ { .cpu_milli = 501 }, false, "too much cpu" },
+		{ { .memory_bytes = (1 << 20) + 1 }, false, "too much memory" },
+		{ { .storage_bytes = (2 << 20) + 1 }, false, "too much storage" },
+		{ { .gpus = 2 }, false, "too many gpus" },
+		{ { .endpoints = 3 }, false, "too many endpoints" },
 	};
 
 	for (size_t i = 0; i < NELEMS(cases); i++)
@@ -31,8 +48,14 @@ static void
 test_sums(void)
 {
 	struct resources sum = some, three = resources_times(&some, 3);
-	static const struct resources huge = { UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT32_MAX,
-					       UINT32_MAX };
+	static const struct resources huge = { .cpu_milli = UINT32_MAX,
+					       .memory_bytes = UINT64_MAX,
+					       .storage_bytes = UINT64_MAX,
+					       .gpus = UINT32_MAX,
+					       .endpoints = UINT32_MAX,
+					       .persistent_bytes = UINT64_MAX,
+					       .egress_gib = UINT32_MAX,
+					       .ips = UINT32_MAX };
 
 	resources_add(&sum, &some);
 	resources_add(&sum, &some);
@@ -61,8 +84,8 @@ test_json(void)
 	arena_init(&a, 0);
 	text = json_encode(&a, resources_fields, &some);
 	is_str(text,
-	       "{\"cpu_milli\":500,\"memory_bytes\":1048576,\"storage_bytes\":2097152,\"gpus\":1,"
-	       "\"endpoints\":2}",
+	       "{\"cpu_milli\":500,\"memory_bytes\":1048576,\"storage_bytes\":2097152,"
+	       "\"persistent_bytes\":3,\"gpus\":1,\"endpoints\":2,\"egress_gib\":4,\"ips\":5}",
 	       "canonical text");
 	ok(json_decode(&a, text, strlen(text), resources_fields, &back, &e) == 0 &&
 		   memcmp(&back, &some, sizeof(some)) == 0,

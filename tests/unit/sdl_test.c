@@ -66,7 +66,7 @@ static const char good[] =
 	"    eu: {profile: big, count: 1}\n"
 	"x-gavel:\n"
 	"  billing: metered\n" /* 50 */
-	"  readonly: [web]\n";
+	"  services: {web: {readonly: true}}\n";
 
 static const char *
 edited(const char *from, const char *to)
@@ -228,9 +228,9 @@ test_good(void)
 	is_str(p->group.billing, "metered", "billing");
 	is_str(json_encode(&arena, attribute_fields, p->group.attributes.items),
 	       "{\"key\":\"a\",\"value\":\"b\"}", "attributes are sorted");
-	is_int((long long)p->group.attributes.count, 3, "the gpu is an attribute");
-	is_str(((struct attribute *)p->group.attributes.items)[1].key,
-	       "capabilities/gpu/vendor/nvidia/model/a100", "by its model");
+	is_int((long long)p->group.attributes.count, 2, "no more of them");
+	is_str(((struct group_service *)p->group.services.items)[0].gpus.items[0], "nvidia/a100",
+	       "the gpu by its model");
 	is_str(json_encode(&arena, service_fields, p->manifest.services.items),
 	       "{\"name\":\"db\",\"image\":\"postgres:16.4\",\"count\":1,\"resources\":{\"cpu_"
 	       "milli\":"
@@ -257,6 +257,107 @@ test_good(void)
 	ok(hash_equal(&hash, &p->group.manifest), "the group carries the manifest's hash");
 	ok(group_check(&p->group, &e) == 0 && manifest_check(&p->manifest, &e) == 0,
 	   "both pass their own checks");
+}
+
+/* Everything that a file can say beyond the first. */
+static const char rich[] =
+	"version: \"2.1\"\n"
+	"endpoints: {front: {kind: ip}}\n"
+	"reclamation: {min_window: 1h30m}\n"
+	"services:\n"
+	"  api:\n"
+	"    image: a:1\n"
+	"    expose:\n"
+	"      - port: 80\n"
+	"        accept: [a.example.org]\n"
+	"        to: [{global: true}]\n"
+	"        http_options: {max_body_size: 5, read_timeout: 7, next_cases: [error, 502]}\n"
+	"      - {port: 53, proto: udp, to: [{global: true, ip: front}]}\n"
+	"    params:\n"
+	"      tee: cpu\n"
+	"      storage: {data: {mount: /data}, fast: {mount: /fast}}\n"
+	"profiles:\n"
+	"  compute:\n"
+	"    p:\n"
+	"      resources:\n"
+	"        cpu: {units: 1, attributes: {arch: arm64}}\n"
+	"        memory: {size: 64Mi}\n"
+	"        gpu: {units: 1, attributes: {vendor: {nvidia: , amd: [{model: mi300, ram: "
+	"192Gi}]}}}\n"
+	"        storage:\n"
+	"          - {name: fast, size: 16Mi, attributes: {class: ram}}\n"
+	"          - {name: data, size: 1Gi, attributes: {persistent: true, class: beta3}}\n"
+	"  placement:\n"
+	"    eu:\n"
+	"      signedBy: {anyOf: [\"0x00000000000000000000000000000000000000aa\", "
+	"\"0x00000000000000000000000000000000000000bb\"]}\n"
+	"      pricing: {p: {per_hour: 1}}\n"
+	"deployment: {api: {eu: {profile: p, count: 2}}}\n"
+	"x-gavel:\n"
+	"  auction: {deny: [\"0x00000000000000000000000000000000000000cc\"]}\n"
+	"  services:\n"
+	"    api:\n"
+	"      egress: 10Gi\n"
+	"      stop: 30s\n"
+	"      restart: on-failure\n"
+	"      ready: {http: /up}\n"
+	"      health: {command: [\"/bin/ok\", \"-v\"], every: 1m, timeout: 5s, failures: 2, "
+	"grace: 90s}\n";
+
+static void
+test_rich(void)
+{
+	struct sdl sdl;
+	struct err e = ERR_NONE;
+	const struct sdl_placement *p;
+
+	if (!ok(read_text(rich, &sdl, &e) == 0, "a file with everything: %s", e.text))
+		return;
+	p = &sdl.placements[0];
+	is_str(json_encode(&arena, group_fields,
+			   &(struct group){ .name = p->group.name,
+					    .billing = p->group.billing,
+					    .services = p->group.services,
+					    .attributes = p->group.attributes,
+					    .signed_by = p->group.signed_by,
+					    .signed_any = p->group.signed_any,
+					    .ips = p->group.ips,
+					    .reclaim_s = p->group.reclaim_s,
+					    .deny = p->group.deny }),
+	       "{\"name\":\"eu\",\"billing\":\"reserved\",\"services\":[{\"name\":\"api\","
+	       "\"count\":2,"
+	       "\"resources\":{\"cpu_milli\":1000,\"memory_bytes\":83886080,\"storage_bytes\":"
+	       "67108864,\"persistent_bytes\":1073741824,\"gpus\":1,\"endpoints\":2,\"egress_gib\":"
+	       "10},"
+	       "\"volumes\":[{\"name\":\"data\",\"bytes\":1073741824,\"class\":\"beta3\"}],"
+	       "\"gpus\":[\"nvidia\",\"amd/mi300/192Gi\"]}],\"attributes\":[{\"key\":\"arch\","
+	       "\"value\":\"arm64\"},{\"key\":\"tee/type\",\"value\":\"cpu\"}],\"signed_by\":[],"
+	       "\"signed_any\":[\"0x00000000000000000000000000000000000000aa\","
+	       "\"0x00000000000000000000000000000000000000bb\"],\"ips\":1,\"reclaim_s\":5400,"
+	       "\"deny\":[\"0x00000000000000000000000000000000000000cc\"],"
+	       "\"manifest\":"
+	       "\"0x0000000000000000000000000000000000000000000000000000000000000000\"}",
+	       "the group says it all");
+	is_str(json_encode(&arena, service_fields, p->manifest.services.items),
+	       "{\"name\":\"api\",\"image\":\"a:1\",\"count\":2,\"resources\":{\"cpu_milli\":1000,"
+	       "\"memory_bytes\":83886080,\"storage_bytes\":67108864,\"persistent_bytes\":"
+	       "1073741824,"
+	       "\"gpus\":1,\"endpoints\":2,\"egress_gib\":10},\"exposes\":[{\"port\":80,\"as\":80,"
+	       "\"proto\":\"http\",\"global\":true,\"hosts\":[\"a.example.org\"],\"http\":{"
+	       "\"max_body_bytes\":5,\"read_timeout_ms\":7,\"next_cases\":[\"error\",\"502\"]}},"
+	       "{\"port\":53,\"as\":53,\"proto\":\"udp\",\"global\":true,\"ip\":\"front\"}],"
+	       "\"mounts\":[{\"volume\":\"data\",\"path\":\"/data\",\"class\":\"beta3\",\"bytes\":"
+	       "1073741824},{\"volume\":\"fast\",\"path\":\"/"
+	       "fast\",\"class\":\"ram\",\"bytes\":16777216}],"
+	       "\"checks\":[{\"use\":\"ready\",\"kind\":\"http\",\"port\":80,\"path\":\"/"
+	       "up\",\"every_s\":10,"
+	       "\"timeout_s\":2,\"failures\":3},{\"use\":\"health\",\"kind\":\"command\","
+	       "\"command\":"
+	       "[\"/bin/"
+	       "ok\",\"-v\"],\"every_s\":60,\"timeout_s\":5,\"failures\":2,\"grace_s\":90}],"
+	       "\"stop_s\":30,\"restart\":\"on-failure\"}",
+	       "and the manifest");
+	ok(manifest_matches(&p->manifest, &p->group, &e) == 0, "they match: %s", e.text);
 }
 
 static void
@@ -300,9 +401,11 @@ test_variants(void)
 		{ "      - B\n", "      - B=\n", true },
 		{ "    expose:\n", "    dependencies: [{service: db}]\n    expose:\n", true },
 		{ "        as: 80\n", "        as: 80\n        http_options: {max_body_size: 1}\n",
-		  true },
+		  false },
 		{ "        as: 80\n", "        as: 80\n        proto: TCP\n", true },
-		{ "  readonly: [web]\n", "", false },
+		{ "  services: {web: {readonly: true}}\n", "", false },
+		{ "\"2.0\"", "\"2.1\"", true },
+		{ "{model: a100}", "{model: a100}, {model: h100, ram: 80Gi}", true },
 		{ "nginx:1.27", "nginx:1.28", false },
 		{ "count: 2", "count: 3", false },
 		{ "- port: 5432\n", "- port: 5432\n        proto: udp\n", false },
@@ -336,7 +439,8 @@ test_findings(void)
 		unsigned line, column;
 		const char *path, *rule, *cure; /* rule, cure: the beginning */
 	} cases[] = {
-		{ "\"2.0\"", "\"2.1\"", 1, 10, "version", "version must be 2.0", "write version" },
+		{ "\"2.0\"", "\"2.2\"", 1, 10, "version", "version must be 2.0 or 2.1",
+		  "write version" },
 		{ "services:", "servics:", 2, 1, "servics", "there is no key \"servics\"",
 		  "did you mean \"services\"?" },
 		{ "    args:", "    arg:", 5, 5, "services.web.arg", "there is no key",
@@ -369,8 +473,8 @@ test_findings(void)
 		  "global must be true or false", NULL },
 		{ "global: true", "global: \"true\"", 14, 21, "services.web.expose.0.to.0.global",
 		  "global must be true or false", NULL },
-		{ "global: true", "ip: myip", 14, 13, "services.web.expose.0.to.0.ip",
-		  "ip cannot be leased here yet", "leave ip out" },
+		{ "global: true", "ip: myip", 14, 17, "services.web.expose.0.to.0.ip",
+		  "there is no endpoint myip", NULL },
 		{ "/data,", "data,", 17, 23, "services.web.params.storage.data.mount",
 		  "a mount path starts with /", NULL },
 		{ "        data: {m", "        dat: {m", 17, 9, "services.web.params.storage.dat",
@@ -389,9 +493,15 @@ test_findings(void)
 		  NULL },
 		{ "name: data, ", "", 31, 13, "profiles.compute.small.resources.storage.1",
 		  "the volume default stands twice", "give each volume" },
-		{ "size: 1Gi}\n    big", "size: 1Gi, attributes: {persistent: true}}\n    big", 31,
+		{ "size: 1Gi}\n    big", "size: 1Gi, attributes: {persistent: maybe}}\n    big", 31,
 		  62, "profiles.compute.small.resources.storage.1.attributes.persistent",
-		  "persistent storage cannot be leased", "persistent: false" },
+		  "persistent must be true or false", NULL },
+		{ "{size: 1Gi}", "{size: 1Gi, attributes: {persistent: true}}", 18, 3,
+		  "services.db", "the volume default of the profile big is mounted nowhere",
+		  "add params" },
+		{ "size: 1Gi}\n    big", "size: 1Gi, attributes: {class: ram}}\n    big", 17, 9,
+		  "services.web.params.storage.data", "memory that nobody can write",
+		  "leave readOnly out" },
 		{ "size: 1Gi}\n    big", "size: 1Gi, attributes: {class: beta3}}\n    big", 31, 57,
 		  "profiles.compute.small.resources.storage.1.attributes.class",
 		  "storage that is not persistent has no class", "leave class out" },
@@ -402,9 +512,9 @@ test_findings(void)
 		  "add attributes" },
 		{ "gpu: {units: 1", "gpu: {units: 0", 37, 14, "profiles.compute.big.resources.gpu",
 		  "there are gpu attributes but no", "write units: 1" },
-		{ "[{model: a100}]", "[{model: a100}, {model: h100}]", 37, 71,
-		  "profiles.compute.big.resources.gpu.attributes.vendor.nvidia.1",
-		  "a choice of gpu models", "keep one model" },
+		{ "nvidia: [{model: a100}]", "nvidea: [{model: a100}]", 37, 47,
+		  "profiles.compute.big.resources.gpu.attributes.vendor.nvidea",
+		  "a gpu's vendor is nvidia or amd", "did you mean \"nvidia\"?" },
 		{ "a: b}", "a: }", 40, 37, "profiles.placement.eu.attributes.a",
 		  "an attribute's value", "write \"*\"" },
 		{ "      pricing:", "      signedBy: {anyOf: [akash1xyz]}\n      pricing:", 41, 26,
@@ -441,10 +551,26 @@ test_findings(void)
 		  "the service db is not deployed", "add it to deployment" },
 		{ "billing: metered", "billing: free", 50, 12, "x-gavel.billing", "billing must be",
 		  NULL },
-		{ "readonly: [web]", "readonly: [wep]", 51, 14, "x-gavel.readonly.0",
+		{ "{web: {readonly", "{wep: {readonly", 51, 14, "x-gavel.services.wep",
 		  "there is no service wep", "did you mean \"web\"?" },
-		{ "x-gavel:", "endpoints: {a: {kind: ip}}\nx-gavel:", 49, 1, "endpoints",
-		  "endpoints cannot be leased", "leave endpoints out" },
+		{ "readonly: true", "health: {tcp: 1, http: /}", 51, 20,
+		  "x-gavel.services.web.health", "a check is one of", "write http" },
+		{ "readonly: true", "health: {http: x}", 51, 35, "x-gavel.services.web.health.http",
+		  "a check's path starts with /", "write http: /healthz" },
+		{ "readonly: true", "ready: {tcp: 80, every: 10}", 51, 44,
+		  "x-gavel.services.web.ready.every", "a duration is like 90s", "write 10s" },
+		{ "readonly: true", "restart: sometimes", 51, 29, "x-gavel.services.web.restart",
+		  "restart must be always", NULL },
+		{ "readonly: true", "stop: 1h", 51, 26, "x-gavel.services.web.stop",
+		  "stop must be 1s to 600s", NULL },
+		{ "readonly: true", "egress: 100G", 51, 28, "x-gavel.services.web.egress",
+		  "egress is whole Gi", "write egress: 100Gi" },
+		{ "billing: metered", "auction: {deny: [me]}", 50, 20, "x-gavel.auction.deny.0",
+		  "a provider is an address", "`gavel providers`" },
+		{ "x-gavel:", "endpoints: {a: {kind: ip}}\nx-gavel:", 49, 13, "endpoints.a",
+		  "the endpoint a is not used", "name it under" },
+		{ "x-gavel:", "reclamation: {min_window: 1d}\nx-gavel:", 49, 27,
+		  "reclamation.min_window", "a duration is like", "write 10s" },
 		{ "    image: postgres:16.4\n", "", 18, 3, "services.db",
 		  "the key image is missing", "write image" },
 		{ "[-g, daemon off;]", "-g", 5, 11, "services.web.args", "a list is expected",
@@ -581,6 +707,7 @@ main(void)
 	test_sizes();
 	test_prices();
 	test_good();
+	test_rich();
 	test_round_trip();
 	test_variants();
 	test_findings();

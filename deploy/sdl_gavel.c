@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * sdl_gavel.c - the section x-gavel: what is ours and not the format's. Akash
+ * refuses a file with it cleanly, as it does any key of the top level that it
+ * does not know.
+ *
+ * What it says of services is looked at when these are known, wherever the key
+ * stands in the file.
+ */
+#include "sdl_read.h"
+
+#include "deploy/sdl_units.h"
+
+static void
+billing_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+
+	(void)out;
+	if (text != NULL && strcmp(text, "reserved") != 0 && strcmp(text, "metered") != 0)
+		sdl_find(r, at, NULL, "billing must be reserved or metered, got %.20s", text);
+	else if (text != NULL)
+		r->billing = text;
+}
+
+/* ------------------------------------------------------------------ */
+/* auction                                                             */
+
+static void
+allow_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	(void)out;
+	sdl_addresses(r, at, "a provider", "`gavel providers` lists them", &r->allow);
+}
+
+static void
+deny_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	(void)out;
+	sdl_addresses(r, at, "a provider", "`gavel providers` lists them", &r->deny);
+}
+
+static const struct sdl_key auction_keys[] = { { "allow", 0, allow_read, NULL },
+					       { "deny", 0, deny_read, NULL },
+					       SDL_KEY_END };
+
+static void
+auction_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_object(r, at, auction_keys, out);
+}
+
+/* ------------------------------------------------------------------ */
+/* services.NAME.ready, .health                                        */
+
+static void
+http_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct check *c = out;
+	const char *text = sdl_text(r, at);
+	const char *fault = text != NULL ? rule_url_path(text) : NULL;
+
+	if (fault != NULL)
+		sdl_find(r, at, "write http: /healthz", "%s", fault);
+	c->kind = "http";
+	c->path = text;
+}
+
+static void
+check_port_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_u32(r, at, 1, 65535, &((struct check *)out)->port);
+}
+
+static void
+tcp_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	((struct check *)out)->kind = "tcp";
+	check_port_read(r, at, out);
+}
+
+static void
+command_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	struct check *c = out;
+
+	c->kind = "command";
+	sdl_strs(r, at, SERVICE_ARGS_MAX, rule_argument, &c->command);
+	if (at->node->type == JSON_ARRAY && at->node->count == 0)
+		sdl_find(r, at, "write command: [PROGRAM, ARGUMENT]", "the command is empty");
+}
+
+static void
+every_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_seconds(r, at, 1, CHECK_S_MAX, &((struct check *)out)->every_s);
+}
+
+static void
+timeout_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_seconds(r, at, 1, CHECK_S_MAX, &((struct check *)out)->timeout_s);
+}
+
+static void
+failures_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_u32(r, at, 1, 100, &((struct check *)out)->failures);
+}
+
+static void
+grace_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_seconds(r, at, 0, CHECK_S_MAX, &((struct check *)out)->grace_s);
+}
+
+static const struct sdl_key check_keys[] = { { "http", 0, http_read, NULL },
+					     { "tcp", 0, tcp_read, NULL },
+					     { "command", 0, command_read, NULL },
+					     { "port", 0, check_port_read, NULL },
+					     { "every", 0, every_read, NULL },
+					     { "timeout", 0, timeout_read, NULL },
+					     { "failures", 0, failures_read, NULL },
+					     { "grace", 0, grace_read, NULL },
+					     SDL_KEY_END };
+
+static unsigned
+kinds_given(const struct json *node)
+{
+	unsigned kinds = 0;
+
+	for (const struct json *v = node->first; v != NULL; v = v->next)
+		kinds += strcmp(v->name, "http") == 0 || strcmp(v->name, "tcp") == 0 ||
+			 strcmp(v->name, "command") == 0;
+	return kinds;
+}
+
+static void
+check_read(struct sdl_reader *r, const struct sdl_at *at, struct sdl_service *s)
+{
+	struct check c = {
+		.use = at->node->name, .kind = "", .every_s = 10, .timeout_s = 2, .failures = 3
+	};
+	const struct sdl_port *port = s->ports.items;
+
+	sdl_object(r, at, check_keys, &c);
+	if (at->node->type != JSON_OBJECT)
+		return;
+	if (kinds_given(at->node) != 1)
+		sdl_find_name(r, at, "write http: /healthz, or tcp: 5432, or command: [PROGRAM]",
+			      "a check is one of http, tcp and command");
+	else if (strcmp(c.kind, "command") == 0 && c.port != 0)
+		sdl_find_name(r, at, "leave port out", "a command has no port");
+	if (strcmp(c.kind, "http") == 0 && c.port == 0 && s->ports.count > 0)
+		c.port = port[0].port;
+	if (strcmp(c.kind, "http") == 0 && c.port == 0)
+		sdl_find_name(r, at, "write port: 80", "the key port is missing");
+	*(struct check *)sdl_push(r, &s->service.checks, sizeof(c)) = c;
+}
+
+static void
+service_check_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	check_read(r, at, out);
+}
+
+/* ------------------------------------------------------------------ */
+/* services.NAME                                                       */
+
+static void
+readonly_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_bool(r, at, &((struct sdl_service *)out)->service.readonly);
+}
+
+static void
+stop_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_seconds(r, at, 1, STOP_S_MAX, &((struct sdl_service *)out)->service.stop_s);
+}
+
+static void
+restart_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+
+	if (text == NULL || strcmp(text, "always") == 0)
+		return;
+	if (strcmp(text, "on-failure") != 0 && strcmp(text, "never") != 0)
+		sdl_find(r, at, NULL, "restart must be always, on-failure or never, got %.20s",
+			 text);
+	((struct sdl_service *)out)->service.restart = text;
+}
+
+static void
+egress_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+	struct sdl_hint hint;
+	const char *fault;
+	uint64_t bytes = 0;
+
+	if (text == NULL)
+		return;
+	fault = sdl_size_read(text, &bytes, &hint);
+	if (fault != NULL)
+		sdl_find(r, at, *hint.text != '\0' ? arena_strdup(r->arena, hint.text) : NULL,
+			 "%s, got %.20s", fault, text);
+	else if (bytes == 0 || bytes % (UINT64_C(1) << 30) != 0 || bytes >> 30 > EGRESS_GIB_MAX)
+		sdl_find(r, at, "write egress: 100Gi",
+			 "egress is whole Gi in 30 days, 1Gi to 1000000Gi, got %.20s", text);
+	else
+		((struct sdl_service *)out)->egress_gib = (uint32_t)(bytes >> 30);
+}
+
+static const struct sdl_key service_keys[] = { { "readonly", 0, readonly_read, NULL },
+					       { "stop", 0, stop_read, NULL },
+					       { "restart", 0, restart_read, NULL },
+					       { "egress", 0, egress_read, NULL },
+					       { "ready", 0, service_check_read, NULL },
+					       { "health", 0, service_check_read, NULL },
+					       SDL_KEY_END };
+
+void
+sdl_gavel_services(struct sdl_reader *r)
+{
+	struct sdl_service *services = r->services.items;
+
+	if (r->own_services.node == NULL || !sdl_is_map(r, &r->own_services))
+		return;
+	for (const struct json *v = r->own_services.node->first; v != NULL; v = v->next) {
+		struct sdl_at at = sdl_member(r, &r->own_services, v);
+		const struct sdl_service *s = sdl_service_named(r, v->name);
+
+		if (s == NULL)
+			sdl_find_name(r, &at, sdl_nearest_service(r, v->name),
+				      "there is no service %.60s", v->name);
+		else
+			sdl_object(r, &at, service_keys, &services[s - services]);
+	}
+}
+
+/* ------------------------------------------------------------------ */
+
+static void
+services_remember(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	(void)out;
+	r->own_services = *at;
+}
+
+static const struct sdl_key gavel_keys[] = { { "billing", 0, billing_read, NULL },
+					     { "auction", 0, auction_read, NULL },
+					     { "services", 0, services_remember, NULL },
+					     { "interruptible", SDL_NOT_YET, NULL,
+					       "leave interruptible out: every lease is firm" },
+					     SDL_KEY_END };
+
+void
+sdl_gavel_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	sdl_object(r, at, gavel_keys, out);
+}
