@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "provider/agent.h"
+#include "provider/proxy.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -284,6 +284,7 @@ agent_run(void *start, const int *fds)
 	if (g.book == NULL)
 		fatal("%s", e.text);
 	open_gateway(&g);
+	proxy_start(&g);
 	log_info("provider.listening", "gateway=%s:%u tag=%s", s->listen, http_port(g.gateway),
 		 s->tag);
 	timer_every(&g.loop, 0, 500 * MILLI_US, register_soon, &g);

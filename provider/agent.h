@@ -8,6 +8,7 @@
  *	bidder.c       the market's events: price, seal, bid or decline; accept
  *	runner.c       leases from accepted to running to ended, level-triggered
  *	plan.c         which slots and ports a lease has
+ *	proxy.c        host names, by HAProxy; certs.c certificates for them
  *	metering.c     readings into signed usage
  *	gateway_api.c  what tenants may ask over HTTPS
  *	exec_api.c     commands inside workloads;  logs_api.c  their logs
@@ -46,6 +47,7 @@ struct agent {
 	mono_t swept_at;	    /* when the market was last asked of all leases */
 	struct busy *busy;	    /* leases that a task works on */
 	struct route_in *ingresses; /* open endpoints */
+	struct proxy *proxy;	    /* of HTTP host names, or NULL */
 	bool meter_busy;
 };
 
@@ -84,6 +86,9 @@ int plan_work(struct agent *g, struct arena *a, struct work *w, const struct man
 int plan_open_ports(struct agent *g, const struct work *w, struct err *e) mustcheck;
 bool plan_ports_open(const struct agent *g, const struct work *w);
 void plan_close_ports(struct agent *g, const struct hash *lease);
+/* What tenants are told: an array in the arena. */
+struct endpoint *plan_endpoints(const struct agent *g, struct arena *a, const struct work *w,
+				const struct manifest *m, size_t *count) mustcheck;
 
 /* Calls to the jail: start in a step, read in the next. */
 enum next jail_start(struct task *t, struct agent *g, struct chan_call *call, enum jail_verb verb,

@@ -177,20 +177,16 @@ static void
 write_endpoints(struct jsonw *w, const struct agent *g, struct arena *a, const struct work *work)
 {
 	struct err ignored = ERR_NONE;
+	struct endpoint *list;
 	struct manifest m;
+	size_t count = 0;
 
 	jsonw_name(w, "endpoints");
 	jsonw_open(w, '[');
-	for (uint32_t i = 0; i < work->port_count && work->manifest != NULL; i++) {
-		const struct work_port *p = &work->ports[i];
-		struct endpoint e = { .port = p->inside };
-
-		if (work_manifest(a, work, &m, &ignored) < 0)
-			break;
-		e.service = ((struct service *)m.services.items)[work->units[p->unit].service].name;
-		e.url = arena_printf(a, "%s://%s:%u", p->proto, g->settings->public_host,
-				     p->outside);
-		json_write(w, endpoint_fields, &e);
+	if (work->port_count > 0 && work_manifest(a, work, &m, &ignored) == 0) {
+		list = plan_endpoints(g, a, work, &m, &count);
+		for (size_t i = 0; i < count; i++)
+			json_write(w, endpoint_fields, &list[i]);
 	}
 	jsonw_close(w, ']');
 }

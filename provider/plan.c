@@ -3,8 +3,8 @@
  * Where a lease's containers live on this machine: slots, and the ports that
  * lead in from the world. Stored with the lease, so a restart finds the same.
  */
-#include "provider/agent.h"
 #include "provider/ingress.h"
+#include "provider/proxy.h"
 
 /* ------------------------------------------------------------------ */
 /* Endpoints.                                                           */
@@ -12,40 +12,80 @@
 struct route_in {
 	struct route_in *next;
 	struct hash lease;
+	struct work_port port;
 	struct ingress *ingress;
 };
 
 static bool
-port_is_open(const struct agent *g, unsigned port)
+port_equal(const struct work_port *a, const struct work_port *b)
+{
+	return a->outside == b->outside &&
+	       (strcmp(a->proto, "udp") == 0) == (strcmp(b->proto, "udp") == 0);
+}
+
+static bool
+port_is_open(const struct agent *g, const struct work_port *port)
 {
 	for (const struct route_in *r = g->ingresses; r != NULL; r = r->next)
-		if (ingress_port(r->ingress) == port)
+		if (port_equal(&r->port, port))
 			return true;
 	return false;
+}
+
+/* All copies of the service behind it. */
+static size_t
+targets_of(const struct agent *g, const struct work *w, const struct work_port *p,
+	   struct ingress_target targets[static WORK_UNITS_MAX])
+{
+	size_t count = 0;
+
+	for (uint32_t u = 0; u < w->unit_count; u++) {
+		if (w->units[u].service != w->units[p->unit].service)
+			continue;
+		net_address(&g->jail_config.net, (uint16_t)w->units[u].slot, 2,
+			    targets[count].address);
+		targets[count++].port = p->inside;
+	}
+	return count;
+}
+
+static int
+port_open(struct agent *g, const struct work *w, const struct work_port *p, struct err *e)
+{
+	struct ingress_target targets[WORK_UNITS_MAX];
+	size_t count = targets_of(g, w, p, targets);
+	struct route_in *r;
+	struct ingress *in;
+
+	in = strcmp(p->proto, "udp") == 0
+		     ? ingress_open_udp(&g->loop, g->settings->listen, p->outside, targets, count,
+					e)
+		     : ingress_open(&g->loop, g->settings->listen, p->outside, targets, count, e);
+	if (in == NULL)
+		return -1;
+	r = xcalloc(1, sizeof(*r));
+	r->lease = w->hash;
+	r->port = *p;
+	r->ingress = in;
+	r->next = g->ingresses;
+	g->ingresses = r;
+	return 0;
+}
+
+/* Reached by host names, through the proxy. */
+static bool
+is_routed(const struct work_port *p)
+{
+	return p->outside == 0;
 }
 
 int
 plan_open_ports(struct agent *g, const struct work *w, struct err *e)
 {
-	char inside[NET_ADDRESS_SIZE];
-
-	for (uint32_t i = 0; i < w->port_count; i++) {
-		const struct work_port *p = &w->ports[i];
-		struct route_in *r;
-		struct ingress *in;
-
-		if (port_is_open(g, p->outside))
-			continue;
-		net_address(&g->jail_config.net, (uint16_t)w->units[p->unit].slot, 2, inside);
-		in = ingress_open(&g->loop, g->settings->listen, p->outside, inside, p->inside, e);
-		if (in == NULL)
+	for (uint32_t i = 0; i < w->port_count; i++)
+		if (!is_routed(&w->ports[i]) && !port_is_open(g, &w->ports[i]) &&
+		    port_open(g, w, &w->ports[i], e) < 0)
 			return -1;
-		r = xcalloc(1, sizeof(*r));
-		r->lease = w->hash;
-		r->ingress = in;
-		r->next = g->ingresses;
-		g->ingresses = r;
-	}
 	return 0;
 }
 
@@ -63,6 +103,60 @@ plan_close_ports(struct agent *g, const struct hash *lease)
 		ingress_close(r->ingress);
 		free(r);
 	}
+	proxy_poke(g);
+}
+
+static const char *
+port_proto(const struct expose *x)
+{
+	if (strcmp(x->proto, "udp") == 0)
+		return "udp";
+	if (strcmp(x->proto, "http") == 0 || x->as == 80 || (x->as == 0 && x->port == 80))
+		return "http";
+	return "tcp";
+}
+
+static const struct expose *
+port_expose(const struct service *s, const struct work_port *p)
+{
+	for (size_t i = 0; i < s->exposes.count; i++) {
+		const struct expose *x = (const struct expose *)s->exposes.items + i;
+
+		if (x->global && x->port == p->inside && strcmp(port_proto(x), p->proto) == 0)
+			return x;
+	}
+	return NULL;
+}
+
+#define ENDPOINTS_MAX 64u /* of a lease, as documents.h takes them */
+
+struct endpoint *
+plan_endpoints(const struct agent *g, struct arena *a, const struct work *w,
+	       const struct manifest *m, size_t *count)
+{
+	struct endpoint *list = arena_alloc(a, ENDPOINTS_MAX * sizeof(*list));
+
+	*count = 0;
+	for (uint32_t i = 0; i < w->port_count && *count < ENDPOINTS_MAX; i++) {
+		const struct work_port *p = &w->ports[i];
+		const struct service *s =
+			(const struct service *)m->services.items + w->units[p->unit].service;
+		const struct expose *x = port_expose(s, p);
+		struct endpoint e = { .service = s->name, .port = p->inside };
+		const char **hosts;
+		size_t n = is_routed(p) && x != NULL ? proxy_hosts(g, a, &w->id, s, x, &hosts) : 0;
+
+		for (size_t h = 0; h < n && *count < ENDPOINTS_MAX; h++) {
+			e.url = proxy_url(g, a, hosts[h]);
+			list[(*count)++] = e;
+		}
+		if (is_routed(p))
+			continue;
+		e.url = arena_printf(a, "%s://%s:%u", p->proto, g->settings->public_host,
+				     p->outside);
+		list[(*count)++] = e;
+	}
+	return list;
 }
 
 /* ------------------------------------------------------------------ */
@@ -84,7 +178,8 @@ slot_taken(const struct work *works, size_t count, const struct work *self, uint
 }
 
 static bool
-port_taken(const struct work *works, size_t count, const struct work *self, uint32_t port)
+port_taken(const struct work *works, size_t count, const struct work *self,
+	   const struct work_port *port)
 {
 	for (size_t i = 0; i <= count; i++) {
 		const struct work *w = i < count ? &works[i] : self;
@@ -92,7 +187,7 @@ port_taken(const struct work *works, size_t count, const struct work *self, uint
 		if (i < count && hash_equal(&w->hash, &self->hash))
 			continue;
 		for (uint32_t u = 0; u < w->port_count; u++)
-			if (w->ports[u].outside == port)
+			if (port_equal(&w->ports[u], port))
 				return true;
 	}
 	return false;
@@ -114,25 +209,41 @@ plan_unit(const struct agent *g, const struct work *works, size_t count, struct 
 	return 0;
 }
 
+/* The port that the tenant wishes for, if it is of the range and free; the
+ * lowest that is free otherwise. */
 static int
-plan_port(const struct agent *g, const struct work *works, size_t count, struct work *w,
-	  uint32_t unit, const struct expose *x, struct err *e)
+plan_outside(const struct agent *g, const struct work *works, size_t count, const struct work *w,
+	     const struct expose *x, struct work_port *p, struct err *e)
 {
-	uint32_t port = g->settings->endpoint_port_first,
-		 end = port + g->settings->endpoint_port_count;
+	uint32_t first = g->settings->endpoint_port_first,
+		 end = first + g->settings->endpoint_port_count;
 
-	if (!x->global || w->port_count == WORK_UNITS_MAX)
+	p->outside = x->as;
+	if (x->as >= first && x->as < end && !port_taken(works, count, w, p) && !port_is_open(g, p))
 		return 0;
-	while (port < end && (port_taken(works, count, w, port) || port_is_open(g, port)))
-		port++;
-	if (port == end)
-		return err_set(e, &RESOURCES_SHORT, "no port is free");
-	w->ports[w->port_count] = (struct work_port){ unit, x->port, port, "" };
-	snprintf(w->ports[w->port_count++].proto, sizeof(w->ports[0].proto), "%s",
-		 strcmp(x->proto, "udp") == 0 ? "udp"
-		 : strcmp(x->proto, "http") == 0 || x->as == 80 || (x->as == 0 && x->port == 80)
-			 ? "http"
-			 : "tcp");
+	for (p->outside = first; p->outside < end; p->outside++)
+		if (!port_taken(works, count, w, p) && !port_is_open(g, p))
+			return 0;
+	return err_set(e, &RESOURCES_SHORT, "no port is free");
+}
+
+static int
+plan_port(const struct agent *g, struct arena *a, const struct work *works, size_t count,
+	  struct work *w, uint32_t unit, const struct service *s, const struct expose *x,
+	  struct err *e)
+{
+	struct work_port p = { .unit = unit, .inside = x->port };
+	const char **hosts;
+
+	if (!x->global)
+		return 0;
+	if (w->port_count == WORK_UNITS_MAX)
+		return err_set(e, &ERR_TOO_BIG, "more than %d ports", WORK_UNITS_MAX);
+	snprintf(p.proto, sizeof(p.proto), "%s", port_proto(x));
+	if (proxy_hosts(g, a, &w->id, s, x, &hosts) == 0 &&
+	    plan_outside(g, works, count, w, x, &p, e) < 0)
+		return -1;
+	w->ports[w->port_count++] = p;
 	return 0;
 }
 
@@ -146,7 +257,8 @@ plan_work(struct agent *g, struct arena *a, struct work *w, const struct manifes
 
 	if (w->unit_count > 0)
 		return 0;
-	if (book_live(g->book, a, &works, &count, e) < 0)
+	if (book_live(g->book, a, &works, &count, e) < 0 ||
+	    proxy_hosts_free(g, a, works, count, w, m, e) < 0)
 		return -1;
 	for (size_t i = 0; i < m->services.count; i++) {
 		const struct service *s = (const struct service *)m->services.items + i;
@@ -155,7 +267,7 @@ plan_work(struct agent *g, struct arena *a, struct work *w, const struct manifes
 			if (plan_unit(g, works, count, w, (uint32_t)i, e) < 0)
 				return -1;
 			for (size_t k = 0; copy == 0 && k < s->exposes.count; k++)
-				if (plan_port(g, works, count, w, w->unit_count - 1,
+				if (plan_port(g, a, works, count, w, w->unit_count - 1, s,
 					      (const struct expose *)s->exposes.items + k, e) < 0)
 					return -1;
 		}
@@ -167,7 +279,7 @@ bool
 plan_ports_open(const struct agent *g, const struct work *w)
 {
 	for (uint32_t i = 0; i < w->port_count; i++)
-		if (!port_is_open(g, w->ports[i].outside))
+		if (!is_routed(&w->ports[i]) && !port_is_open(g, &w->ports[i]))
 			return false;
 	return true;
 }

@@ -20,6 +20,7 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "provider/agent.h"
+#include "provider/haproxy.h"
 #include "provider/mounts.h"
 #include "provider/runc.h"
 #include "provider/unpack.h"
@@ -202,6 +203,7 @@ clean(const struct provider_settings *s)
 	struct chan_call call = { .verb = JAIL_LIST };
 	struct err e = ERR_NONE;
 	int pair[2], exec[2], failed = 0;
+	char ingress[512];
 	struct arena a;
 
 	jail_config_make(s, &config);
@@ -232,6 +234,8 @@ clean(const struct provider_settings *s)
 			printf("removed %s copy %u\n", entry.ref.name, entry.ref.copy);
 		}
 	}
+	snprintf(ingress, sizeof(ingress), "%s/agent/ingress", s->state_dir);
+	haproxy_end(ingress);
 	if (net_stop(&config.net, &e) < 0)
 		fprintf(stderr, "error: %s\n", e.text);
 	arena_release(&a);

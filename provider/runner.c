@@ -11,7 +11,7 @@
  * images on disk and containers in the jail, and adopts what runs.
  */
 #include "provider/image.h"
-#include "provider/ingress.h"
+#include "provider/proxy.h"
 
 #include <arpa/inet.h>
 #include <event2/bufferevent.h>
@@ -26,6 +26,7 @@
 
 #define POLL_US		(5 * MILLI_US)
 #define READY_POLL_US	(10 * MILLI_US)
+#define ROUTED_POLL_US	(20 * MILLI_US)
 #define LAUNCH_LIMIT_US (900 * SECOND_US)
 #define SWEEP_EVERY_US	(10 * SECOND_US)  /* should an event have been lost */
 #define OPEN_LIMIT_US	(120 * SECOND_US) /* accepted, but never opened */
@@ -107,6 +108,7 @@ static enum next opened_ask(struct task *t);
 static enum next start(struct task *t);
 static enum next ready(struct task *t);
 static enum next report(struct task *t);
+static enum next routed(struct task *t);
 
 static enum next
 launch_plan(struct task *t)
@@ -390,14 +392,14 @@ ready(struct task *t)
 }
 
 static bool
-port_answers(const struct agent *g, const struct work *w, const struct work_port *p)
+port_answers(const struct agent *g, const struct work *w, uint32_t unit, const struct work_port *p)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)p->inside) };
 	char text[NET_ADDRESS_SIZE];
 	int fd, result;
 	struct timeval patience = { 0, 2000 };
 
-	net_address(&g->jail_config.net, (uint16_t)w->units[p->unit].slot, 2, text);
+	net_address(&g->jail_config.net, (uint16_t)w->units[unit].slot, 2, text);
 	if (inet_pton(AF_INET, text, &to.sin_addr) != 1)
 		return false;
 	fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -426,8 +428,10 @@ ready_read(struct task *t)
 		return TASK_FAIL;
 	}
 	for (uint32_t i = 0; i < l->work.port_count; i++)
-		if (l->work.ports[i].unit == l->unit && strcmp(l->work.ports[i].proto, "udp") != 0)
-			all = all && port_answers(g, &l->work, &l->work.ports[i]);
+		if (l->work.units[l->work.ports[i].unit].service ==
+			    l->work.units[l->unit].service &&
+		    strcmp(l->work.ports[i].proto, "udp") != 0)
+			all = all && port_answers(g, &l->work, l->unit, &l->work.ports[i]);
 	if (!all && clock_mono() > l->ready_by) {
 		err_set(&t->err, &ERR_TIMEOUT, "service %s does not answer on its port",
 			unit_service(l)->name);
@@ -437,7 +441,7 @@ ready_read(struct task *t)
 		return task_sleep(t, READY_POLL_US);
 	if (++l->unit < l->work.unit_count)
 		return task_jump(t, ready);
-	return task_jump(t, report);
+	return task_jump(t, routed);
 }
 
 static enum next
@@ -454,22 +458,13 @@ report_body(struct task *t, const char *failure)
 {
 	struct launch *l = t->state;
 	struct agent *g = t->owner;
-	struct endpoint *e = arena_alloc(&t->arena, (l->work.port_count + 1) * sizeof(*e));
 	struct launch_post post = { .lease = l->work.hash,
 				    .healthy = failure == NULL,
-				    .error = failure,
-				    .endpoints = { e, failure == NULL ? l->work.port_count : 0 } };
+				    .error = failure };
 
-	for (uint32_t i = 0; i < post.endpoints.count; i++) {
-		const struct work_port *p = &l->work.ports[i];
-
-		e[i] = (struct endpoint){
-			.service = service_of(l, l->work.units[p->unit].service)->name,
-			.port = p->inside,
-			.url = arena_printf(&t->arena, "%s://%s:%u", p->proto,
-					    g->settings->public_host, p->outside),
-		};
-	}
+	if (failure == NULL)
+		post.endpoints.items =
+			plan_endpoints(g, &t->arena, &l->work, &l->manifest, &post.endpoints.count);
 	return json_encode(&t->arena, launch_post_fields, &post);
 }
 
@@ -488,6 +483,25 @@ send_report(struct task *t, const char *failure)
 			       .bearer = g->token,
 			       .ca_path = g->settings->market_ca };
 	return fetch_start(t, &l->f);
+}
+
+/* Host names work before anyone is told of them. */
+static enum next
+routed(struct task *t)
+{
+	struct launch *l = t->state;
+	struct agent *g = t->owner;
+
+	if (proxy_serves(g, &l->work.hash))
+		return task_jump(t, report);
+	proxy_poke(g);
+	return task_sleep(t, ROUTED_POLL_US);
+}
+
+static enum next
+routed_again(struct task *t)
+{
+	return task_jump(t, routed);
 }
 
 static enum next
@@ -555,6 +569,8 @@ static const struct step launch_steps[] = { { "plan", launch_plan },
 					    { "ready", ready },
 					    { "ready_read", ready_read },
 					    { "ready_again", ready_again },
+					    { "routed", routed },
+					    { "routed_again", routed_again },
 					    { "report", report },
 					    { "reported", reported },
 					    { "report_again", report_again },

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include "deploy/rules.h"
+#include "deploy/rules.h"
 #include "lib/conf.h"
 
 #define T   struct provider_settings
@@ -41,6 +42,18 @@ static const struct json_field fields[] = { JSON_STR(T, market_url, 200, 0),
 					    JSON_U32(T, meter_every_ms, 3600000, OPT),
 					    JSON_U32(T, reclaim_s, RECLAIM_S_MAX, OPT),
 					    JSON_BOOLEAN(T, accept_old_runc, OPT),
+					    JSON_U32(T, ingress_http, 65535, OPT),
+					    JSON_U32(T, ingress_https, 65535, OPT),
+					    JSON_STR(T, ingress_address, 64, OPT),
+					    JSON_STR(T, ingress_domain, 190, OPT),
+					    JSON_STR(T, ingress_certs, 500, OPT),
+					    JSON_U32(T, ingress_routes, 4096, OPT),
+					    JSON_STR(T, acme_url, 500, OPT),
+					    JSON_STR(T, acme_email, 200, OPT),
+					    JSON_STR(T, acme_ca, 500, OPT),
+					    JSON_U32(T, acme_port, 65535, OPT),
+					    JSON_STRS(T, ips, 256, OPT),
+					    JSON_U32(T, dns_port, 65535, OPT),
 					    JSON_END };
 #undef T
 
@@ -61,6 +74,7 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		       struct err *e)
 {
 	uint32_t network;
+	struct in_addr in;
 
 	*s = (struct provider_settings){
 		.listen = "0.0.0.0",
@@ -77,9 +91,19 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.list_bp = 11000,
 		.curve_bp = 3000,
 		.meter_every_ms = 10000,
+		.ingress_routes = 256,
+		.acme_port = 8402,
 		.reclaim_s = RECLAIM_S_MAX,
 	};
 	if (conf_read(a, path, fields, s, e) < 0)
 		return -1;
+	if (s->ingress_domain != NULL && rule_host(s->ingress_domain) != NULL)
+		return err_field(e, &ERR_CONFIG, "/ingress_domain", "ingress_domain: %s",
+				 rule_host(s->ingress_domain));
+	for (size_t i = 0; i < s->ips.count; i++)
+		if (inet_pton(AF_INET, s->ips.items[i], &in) != 1)
+			return err_field(e, &ERR_CONFIG, "/ips",
+					 "ips: \"%.40s\" is not an IPv4 address",
+					 s->ips.items[i]);
 	return network_read(s->network, &network, e);
 }

@@ -32,6 +32,16 @@ struct provider_settings {
 	uint32_t meter_every_ms;
 	uint32_t reclaim_s; /* the longest notice that we promise to give */
 	bool accept_old_runc;
+	uint32_t ingress_http, ingress_https; /* ports of the HTTP proxy; 0: none */
+	const char *ingress_address;	      /* NULL: as listen */
+	const char *ingress_domain;	      /* *.domain leads here, or NULL */
+	const char *ingress_certs;	      /* directory of the operator's *.pem, or NULL */
+	uint32_t ingress_routes;	      /* HTTP endpoints at once */
+	const char *acme_url, *acme_email;    /* NULL: no certificates are asked for */
+	const char *acme_ca;		      /* who signs for acme_url, or NULL: the system's */
+	uint32_t acme_port;		      /* of 127.0.0.1, for its challenges */
+	struct json_strs ips;		      /* addresses of the machine for single leases */
+	uint32_t dns_port;		      /* for the workloads' names; 0: /etc/hosts */
 };
 
 int provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * yaml_tree.c - libyaml's events to a tree. Knows nothing of what it says.
+ */
+#include "lib/yaml_tree.h"
+
+#include "lib/yaml.h"
+
+#include <yaml.h>
+
+struct anchor {
+	const char *name;
+	struct yaml_tree *node;
+};
+
+struct grower {
+	struct arena *arena;
+	const char *file;
+	struct err *e;
+	struct yaml_tree *root;
+	struct yaml_tree *open[YAML_TREE_DEPTH_MAX]; /* collections being filled */
+	size_t depth;
+	size_t nodes;
+	struct anchor *anchors;
+	size_t anchor_count;
+};
+
+static int
+grower_fail(struct grower *g, const struct code *code, yaml_mark_t at, const char *what)
+{
+	return err_set(g->e, code, "%s:%zu:%zu: %.160s", g->file, at.line + 1, at.column + 1, what);
+}
+
+/* The bytes as a C string; see the header for NUL. */
+static const char *
+keep_text(struct arena *a, const yaml_char_t *text, size_t len)
+{
+	size_t zeros = 0;
+	char *out, *p;
+
+	for (size_t i = 0; i < len; i++)
+		zeros += text[i] == 0;
+	if (zeros == 0)
+		return arena_strndup(a, (const char *)text, len);
+	out = p = arena_alloc(a, len + zeros + 1);
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] == 0)
+			*p++ = (char)0xc0;
+		*p++ = text[i] == 0 ? (char)0x80 : (char)text[i];
+	}
+	return out;
+}
+
+static const char *
+keep_name(struct arena *a, const yaml_char_t *name)
+{
+	return name != NULL ? arena_strdup(a, (const char *)name) : NULL;
+}
+
+/* A later anchor of the same name hides the earlier one. */
+static void
+anchor_set(struct grower *g, const yaml_char_t *name, struct yaml_tree *node)
+{
+	if (name == NULL)
+		return;
+	g->anchors = arena_grow(g->arena, g->anchors, g->anchor_count, sizeof(*g->anchors));
+	g->anchors[g->anchor_count++] = (struct anchor){ keep_name(g->arena, name), node };
+}
+
+static struct yaml_tree *
+anchor_named(const struct grower *g, const char *name)
+{
+	for (size_t i = g->anchor_count; i-- > 0;)
+		if (strcmp(g->anchors[i].name, name) == 0)
+			return g->anchors[i].node;
+	return NULL;
+}
+
+/* A node at its place in the tree. NULL: too many. */
+static struct yaml_tree *
+grow(struct grower *g, enum yaml_tree_kind kind, const yaml_char_t *tag, yaml_mark_t at)
+{
+	struct yaml_tree *n, *up = g->depth > 0 ? g->open[g->depth - 1] : NULL;
+
+	if (++g->nodes > YAML_TREE_NODES_MAX) {
+		grower_fail(g, &ERR_TOO_BIG, at, "more than 65536 values");
+		return NULL;
+	}
+	n = ARENA_NEW(g->arena, struct yaml_tree);
+	n->kind = kind;
+	n->value = "";
+	n->tag = tag != NULL && strcmp((const char *)tag, "!") != 0 ? keep_name(g->arena, tag)
+								    : NULL;
+	n->line = (unsigned)at.line + 1;
+	n->column = (unsigned)at.column + 1;
+	if (up == NULL) {
+		g->root = n;
+		return n;
+	}
+	up->content = arena_grow(g->arena, up->content, up->count, sizeof(*up->content));
+	up->content[up->count++] = n;
+	return n;
+}
+
+static int
+on_scalar(struct grower *g, const yaml_event_t *event)
+{
+	struct yaml_tree *n = grow(g, YAML_TREE_SCALAR, event->data.scalar.tag, event->start_mark);
+
+	if (n == NULL)
+		return -1;
+	n->plain = event->data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+	n->value = keep_text(g->arena, event->data.scalar.value, event->data.scalar.length);
+	anchor_set(g, event->data.scalar.anchor, n);
+	return 0;
+}
+
+static int
+on_alias(struct grower *g, const yaml_event_t *event)
+{
+	struct yaml_tree *n = grow(g, YAML_TREE_ALIAS, NULL, event->start_mark);
+
+	if (n == NULL)
+		return -1;
+	n->value = keep_name(g->arena, event->data.alias.anchor);
+	n->target = anchor_named(g, n->value);
+	if (n->target == NULL)
+		return grower_fail(g, &YAML_SYNTAX, event->start_mark,
+				   "the alias names nothing that stands before it");
+	return 0;
+}
+
+static int
+on_start(struct grower *g, enum yaml_tree_kind kind, const yaml_char_t *tag,
+	 const yaml_char_t *anchor, yaml_mark_t at)
+{
+	struct yaml_tree *n;
+
+	if (g->depth == YAML_TREE_DEPTH_MAX)
+		return grower_fail(g, &ERR_TOO_BIG, at, "nested deeper than 1000");
+	n = grow(g, kind, tag, at);
+	if (n == NULL)
+		return -1;
+	anchor_set(g, anchor, n);
+	g->open[g->depth++] = n;
+	return 0;
+}
+
+/* 1: the document is read. */
+static int
+on_event(struct grower *g, const yaml_event_t *event)
+{
+	const yaml_version_directive_t *version = event->data.document_start.version_directive;
+
+	switch (event->type) {
+	case YAML_DOCUMENT_START_EVENT:
+		/* libyaml takes %YAML 1.2, yaml.v3 does not. */
+		if (version != NULL && (version->major != 1 || version->minor != 1))
+			return grower_fail(g, &YAML_SYNTAX, event->start_mark,
+					   "%YAML of another version than 1.1");
+		return 0;
+	case YAML_SCALAR_EVENT: return on_scalar(g, event);
+	case YAML_ALIAS_EVENT: return on_alias(g, event);
+	case YAML_SEQUENCE_START_EVENT:
+		return on_start(g, YAML_TREE_LIST, event->data.sequence_start.tag,
+				event->data.sequence_start.anchor, event->start_mark);
+	case YAML_MAPPING_START_EVENT:
+		return on_start(g, YAML_TREE_MAP, event->data.mapping_start.tag,
+				event->data.mapping_start.anchor, event->start_mark);
+	case YAML_SEQUENCE_END_EVENT:
+	case YAML_MAPPING_END_EVENT: g->depth--; return 0;
+	case YAML_DOCUMENT_END_EVENT:
+	case YAML_STREAM_END_EVENT: return 1;
+	default: return 0;
+	}
+}
+
+static int
+parser_fail(struct grower *g, const yaml_parser_t *parser)
+{
+	yaml_mark_t at = parser->problem_mark;
+
+	if (parser->error == YAML_MEMORY_ERROR)
+		fatal("out of memory");
+	/* The reader knows bytes and not lines. */
+	if (parser->error == YAML_READER_ERROR)
+		at = parser->mark;
+	return grower_fail(g, &YAML_SYNTAX, at,
+			   parser->problem != NULL ? parser->problem : "not YAML");
+}
+
+int
+yaml_tree_parse(struct arena *a, const char *name, const char *text, size_t len,
+		struct yaml_tree **out, struct err *e)
+{
+	struct grower g = { .arena = a, .file = name, .e = e };
+	yaml_parser_t parser;
+	yaml_event_t event;
+	int rc = 0;
+
+	if (len > YAML_TREE_BYTES_MAX)
+		return err_set(e, &ERR_TOO_BIG, "%s: %zu bytes of YAML, at most %d", name, len,
+			       YAML_TREE_BYTES_MAX);
+	if (!yaml_parser_initialize(&parser))
+		fatal("out of memory");
+	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+	while (rc == 0) {
+		if (!yaml_parser_parse(&parser, &event)) {
+			rc = parser_fail(&g, &parser);
+			break;
+		}
+		rc = on_event(&g, &event);
+		yaml_event_delete(&event);
+	}
+	yaml_parser_delete(&parser);
+	if (rc < 0)
+		return -1;
+	*out = g.root;
+	return 0;
+}
