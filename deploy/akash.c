@@ -109,6 +109,13 @@ finding_order(const void *a, const void *b)
 	return order != 0 ? order : strcmp(x->rule, y->rule);
 }
 
+void
+ak_findings_sort(struct ak_reader *r)
+{
+	if (r->finding_count > 0)
+		qsort(r->findings, r->finding_count, sizeof(*r->findings), finding_order);
+}
+
 /* ------------------------------------------------------------------ */
 /* Version.                                                            */
 
@@ -187,7 +194,7 @@ akash_read(struct arena *a, const char *name, const char *text, size_t len, stru
 		return -1;
 	stages(&f, root, out);
 	if (r.finding_count > 0) {
-		qsort(r.findings, r.finding_count, sizeof(*r.findings), finding_order);
+		ak_findings_sort(&r);
 		*out = (struct akash){ .findings = r.findings, .finding_count = r.finding_count };
 		return err_set(e, &AKASH_INVALID, "%s:%u:%u: %s: %.160s", name, r.findings[0].line,
 			       r.findings[0].column, r.findings[0].path, r.findings[0].rule);

@@ -66,6 +66,7 @@ struct akash_resources {
 	struct akash_list volumes; /* of akash_volume, in Akash's order */
 	uint64_t gpus;
 	struct akash_list gpu_attributes; /* of akash_attribute: any one of them will do */
+	struct akash_list gpu_keys;	  /* of const char *: the same keys as written */
 	struct akash_list endpoints;	  /* of akash_endpoint */
 };
 
@@ -89,11 +90,14 @@ struct akash_expose {
 	const char *service;
 	struct akash_list hosts; /* of const char * */
 	struct akash_http http;
-	const char *ip; /* of endpoints, or "" */
+	struct akash_http written; /* the same without defaults */
+	const char *ip;		   /* of endpoints, or "" */
 	uint32_t sequence;
+	size_t entry; /* which of the service's ports it is made of */
 };
 
 struct akash_mount {
+	struct akash_at at;
 	const char *volume, *path;
 	bool readonly;
 };

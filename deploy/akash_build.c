@@ -159,6 +159,14 @@ http_from(struct ak_file *f, const struct ak_expose *e)
 	};
 }
 
+static struct akash_http
+http_written(const struct ak_http *h)
+{
+	return (struct akash_http){ h->max_body_size, h->read_timeout, h->send_timeout,
+				    h->next_tries,    h->next_timeout, h->proxy_buffer_size,
+				    h->next_cases };
+}
+
 /* Upper case as Unicode has it: U+0131 and U+017F become I and S, neither of
  * which is in TCP or UDP. */
 static bool
@@ -175,7 +183,7 @@ proto_udp(struct ak_file *f, const struct ak_expose *e)
 }
 
 static void
-expose_add(struct ak_file *f, const struct ak_expose *e, const struct ak_to *to,
+expose_add(struct ak_file *f, const struct ak_expose *e, size_t entry, const struct ak_to *to,
 	   const struct numbers *numbers, struct akash_list *out)
 {
 	struct akash_expose x = {
@@ -188,6 +196,8 @@ expose_add(struct ak_file *f, const struct ak_expose *e, const struct ak_to *to,
 		.global = to != NULL && to->global,
 		.hosts = e->accept,
 		.http = http_from(f, e),
+		.written = http_written(&e->http),
+		.entry = entry,
 	};
 
 	if (x.global && *x.ip != '\0')
@@ -221,9 +231,9 @@ exposes_from(struct ak_file *f, const struct ak_service *s, const struct numbers
 		const struct ak_to *to = e[i].to.items;
 
 		if (e[i].to.count == 0)
-			expose_add(f, &e[i], NULL, numbers, &out);
+			expose_add(f, &e[i], i, NULL, numbers, &out);
 		for (size_t k = 0; k < e[i].to.count; k++)
-			expose_add(f, &e[i], &to[k], numbers, &out);
+			expose_add(f, &e[i], i, &to[k], numbers, &out);
 	}
 	go_sort(out.items, out.count, sizeof(struct akash_expose), expose_less);
 	return out;
@@ -284,6 +294,7 @@ resources_from(struct arena *a, const struct ak_compute *c)
 	out.memory_bytes = c->resources.memory.size;
 	out.gpus = c->resources.gpu.units;
 	out.gpu_attributes = c->resources.gpu.attributes;
+	out.gpu_keys = c->resources.gpu.keys;
 	v = c->resources.storage.items;
 	for (size_t i = 0; i < c->resources.storage.count; i++) {
 		struct akash_volume *w = ak_push(a, &out.volumes, sizeof(*w));
@@ -424,7 +435,7 @@ mounts_from(struct arena *a, const struct ak_params *p)
 		const struct ak_mount *m = e[i].value;
 		struct akash_mount *n = ak_push(a, &out, sizeof(*n));
 
-		*n = (struct akash_mount){ e[i].key, or_empty(m->mount), m->readonly };
+		*n = (struct akash_mount){ m->at, e[i].key, or_empty(m->mount), m->readonly };
 	}
 	return out;
 }

@@ -269,19 +269,27 @@ model_key(struct arena *a, const struct model *m)
 	return key;
 }
 
+/* The attributes by key, and their keys as written. */
+struct gpu_lists {
+	struct akash_list attributes, keys;
+};
+
 static bool
-gpu_keys(struct ak_decoder *d, const struct yaml_tree *n, const struct vendor *v, void *out)
+gpu_keys(struct ak_decoder *d, const struct yaml_tree *n, const struct vendor *v,
+	 struct gpu_lists *out)
 {
 	const struct model *m = v->nvidia.items;
-	struct akash_list list = { 0 };
+	struct akash_list list = { 0 }, written = { 0 };
 	const struct akash_attribute *t;
 
 	for (size_t i = 0; i < v->nvidia.count; i++)
 		attribute_add(d->r->arena, &list, model_key(d->r->arena, &m[i]), "true");
 	if (list.count == 0)
 		attribute_add(d->r->arena, &list, "vendor/nvidia/model/*", "true");
-	go_sort(list.items, list.count, sizeof(*t), attribute_less);
 	t = list.items;
+	for (size_t i = 0; i < list.count; i++)
+		*(const char **)ak_push(d->r->arena, &written, sizeof(char *)) = t[i].key;
+	go_sort(list.items, list.count, sizeof(*t), attribute_less);
 	for (size_t i = 0; i < list.count; i++) {
 		if (!attribute_key_good(t[i].key))
 			return ak_refuse(d, n, NULL, "\"%.130s\" is not an attribute's key",
@@ -290,7 +298,7 @@ gpu_keys(struct ak_decoder *d, const struct yaml_tree *n, const struct vendor *v
 			return ak_refuse(d, n, "remove one of them", "%.130s stands twice",
 					 t[i].key);
 	}
-	*(struct akash_list *)out = list;
+	*out = (struct gpu_lists){ list, written };
 	return true;
 }
 
@@ -331,14 +339,16 @@ gpu_attributes_from(struct ak_decoder *d, const struct yaml_tree *n, void *out)
 	return gpu_keys(d, n, &v, out);
 }
 
-static const struct ak_type gpu_attributes = { .kind = AK_LIST,
-					       .size = sizeof(struct akash_list),
+static const struct ak_type gpu_attributes = { .kind = AK_STRUCT,
+					       .noun = "a mapping",
+					       .size = sizeof(struct gpu_lists),
 					       .unmarshal = gpu_attributes_from };
 
 static bool
 gpu_from(struct ak_decoder *d, const struct yaml_tree *n, void *out)
 {
 	struct ak_gpu gpu = { .at = { n, ak_path_text(d->r->arena, d->path) } };
+	struct gpu_lists lists = { 0 };
 	size_t before = d->r->finding_count;
 
 	for (size_t i = 0; i < n->count; i += 2) {
@@ -353,12 +363,15 @@ gpu_from(struct ak_decoder *d, const struct yaml_tree *n, void *out)
 			return false;
 		if (units)
 			(void)ak_decode(d->r, &here, n->content[i + 1], &gpu_units, &gpu.units);
+		else if (ak_is_null(n->content[i + 1]))
+			lists = (struct gpu_lists){ 0 };
 		else
-			(void)ak_decode(d->r, &here, n->content[i + 1], &gpu_attributes,
-					&gpu.attributes);
+			(void)ak_decode(d->r, &here, n->content[i + 1], &gpu_attributes, &lists);
 	}
 	if (d->r->finding_count > before)
 		return false;
+	gpu.attributes = lists.attributes;
+	gpu.keys = lists.keys;
 	if (gpu.units > 0 && gpu.attributes.count == 0)
 		return ak_refuse(d, n, "write attributes: {vendor: {nvidia: }}",
 				 "GPUs need attributes");
@@ -460,12 +473,12 @@ storage_attributes_from(struct ak_decoder *d, const struct yaml_tree *n, void *o
 static const struct ak_type storage_attributes = { .kind = AK_LIST,
 						   .size = sizeof(struct akash_list),
 						   .unmarshal = storage_attributes_from };
-static const struct ak_field volume_fields[] = {
+static const struct ak_field volume_fields_[] = {
 	AK_FIELD(struct ak_volume, "name", name, &ak_string),
 	AK_FIELD(struct ak_volume, "size", size, &byte_size),
 	AK_FIELD(struct ak_volume, "attributes", attributes, &storage_attributes), AK_FIELD_END
 };
-static const struct ak_type volume_type = AK_STRUCT_OF(struct ak_volume, volume_fields);
+static const struct ak_type volume_type = AK_STRUCT_OF(struct ak_volume, volume_fields_);
 
 /* The attribute persistent, or NULL. */
 static const char *

@@ -132,6 +132,9 @@ void ak_find_in(struct ak_reader *r, const struct akash_at *at, const char *memb
 bool ak_refuse(struct ak_decoder *d, const struct yaml_tree *n, const char *cure, const char *fmt,
 	       ...) printflike(4, 5);
 
+/* By their place in the file. */
+void ak_findings_sort(struct ak_reader *r);
+
 /* --- the file as written --- */
 
 struct ak_to {
@@ -203,7 +206,8 @@ struct ak_memory {
 struct ak_gpu {
 	struct akash_at at;
 	uint64_t units;
-	struct akash_list attributes; /* of akash_attribute */
+	struct akash_list attributes; /* of akash_attribute, by key */
+	struct akash_list keys;	      /* of const char *, as written */
 };
 
 struct ak_volume {

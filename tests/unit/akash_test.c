@@ -759,7 +759,7 @@ manifest_of(const char *text)
 	struct akash in;
 	struct err e;
 
-	return read_text(text, &in, &e) == 0 ? in.manifest_json : e.text;
+	return read_text(text, &in, &e) == 0 ? in.manifest_json : arena_strdup(&arena, e.text);
 }
 
 static void
