@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gavel status, logs, exec, close, receipt: what one does with a deployment. */
 #include <getopt.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -49,8 +50,8 @@ print_usage(struct context *c, const struct lease_ref *l, const struct json *sta
 	       duration_text((int64_t)rate_lasts(l->terms.rate, left) * SECOND_US, text));
 }
 
-int
-cmd_status(struct context *c, int argc, char **argv, struct err *e)
+static int
+status_one(struct context *c, const char *name, struct err *e)
 {
 	struct json *status = NULL;
 	struct deployment d = { .name = NULL };
@@ -58,7 +59,7 @@ cmd_status(struct context *c, int argc, char **argv, struct err *e)
 	struct jsonw *w;
 	char text[ADDRESS_TEXT_SIZE];
 
-	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0) {
+	if (begin(c, name, &d, &l, e) < 0) {
 		if (e->code != &NO_LEASE || l.order == NULL)
 			return -1;
 		if (c->json)
@@ -106,14 +107,91 @@ cmd_status(struct context *c, int argc, char **argv, struct err *e)
 	return 0;
 }
 
+int
+cmd_status(struct context *c, int argc, char **argv, struct err *e)
+{
+	return parts_each(c, argc > 1 ? argv[1] : NULL, status_one, e);
+}
+
 /* ------------------------------------------------------------------ */
 
-/* Lines come as "time o text": the time is for those who ask with --json. */
+struct logs {
+	bool follow;
+	const char *tail;
+	const char *prefix; /* of each line; NULL: none */
+	bool inside;	    /* of a line */
+};
+
+/* Lines come as "time stream text". */
 static bool
 print_logs(void *ctx, const char *data, size_t len)
 {
-	(void)ctx;
-	return fwrite(data, 1, len, stdout) == len && fflush(stdout) == 0;
+	struct logs *x = ctx;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		const char *end = memchr(data + i, '\n', len - i);
+
+		n = end != NULL ? (size_t)(end - data) - i + 1 : len - i;
+		if (!x->inside && x->prefix != NULL)
+			printf("%s | ", x->prefix);
+		x->inside = end == NULL;
+		if (fwrite(data + i, 1, n, stdout) != n)
+			return false;
+	}
+	return fflush(stdout) == 0;
+}
+
+static int
+logs_one(struct context *c, const char *name, struct logs *x, struct err *e)
+{
+	struct deployment d = { .name = NULL };
+	struct lease_ref l = { .order = NULL };
+	const char *tail = x->tail != NULL ? arena_printf(&c->arena, "&tail=%s", x->tail) : "";
+
+	if (begin(c, name, &d, &l, e) < 0)
+		return -1;
+	return provider_stream(
+		&c->arena, &l.gateway, "GET",
+		lease_path(c, &l, arena_printf(&c->arena, "/logs?follow=%d%s", x->follow, tail)),
+		NULL, print_logs, x, e);
+}
+
+/* One process for each part: each follows its own provider. */
+static pid_t
+logs_start(struct context *c, const char *part, struct logs *x)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid != 0)
+		return pid;
+	x->prefix = part;
+	for (struct err e = ERR_NONE;;) {
+		if (logs_one(c, part, x, &e) == 0)
+			_exit(0);
+		fprintf(stderr, "error: %s: %s [%s]\n", part, e.text, e.code->name);
+		_exit(kind_exit_status(e.code->kind));
+	}
+}
+
+static int
+logs_all(struct context *c, const struct json_strs *parts, struct logs *x, struct err *e)
+{
+	size_t failed = 0;
+	int status;
+
+	/* The password is asked for once, by this process. */
+	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0)
+		return -1;
+	for (size_t i = 0; i < parts->count; i++)
+		if (logs_start(c, parts->items[i], x) < 0)
+			return err_errno(e, "fork");
+	while (wait(&status) > 0)
+		failed += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+	if (failed > 0)
+		return err_set(e, &NO_LEASE, "%zu of %zu have no logs", failed, parts->count);
+	return 0;
 }
 
 int
@@ -122,26 +200,21 @@ cmd_logs(struct context *c, int argc, char **argv, struct err *e)
 	static const struct option options[] = { { "follow", no_argument, NULL, 'f' },
 						 { "tail", required_argument, NULL, 't' },
 						 { NULL, 0, NULL, 0 } };
-	const char *tail = NULL;
-	bool follow = false;
-	struct deployment d = { .name = NULL };
-	struct lease_ref l = { .order = NULL };
+	struct logs x = { .follow = false };
+	struct json_strs parts;
+	const char *name;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "f", options, NULL)) != -1)
 		switch (opt) {
-		case 'f': follow = true; break;
-		case 't': tail = optarg; break;
+		case 'f': x.follow = true; break;
+		case 't': x.tail = optarg; break;
 		default: return err_set(e, &TENANT_USAGE, "logs");
 		}
-	if (begin(c, optind < argc ? argv[optind] : NULL, &d, &l, e) < 0)
+	name = optind < argc ? argv[optind] : NULL;
+	if (parts_find(c, name, &parts, e) < 0)
 		return -1;
-	return provider_stream(
-		&c->arena, &l.gateway, "GET",
-		lease_path(c, &l,
-			   arena_printf(&c->arena, "/logs?follow=%d%s%s", follow,
-					tail != NULL ? "&tail=" : "", tail != NULL ? tail : "")),
-		NULL, print_logs, NULL, e);
+	return parts.count > 0 ? logs_all(c, &parts, &x, e) : logs_one(c, name, &x, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -231,7 +304,8 @@ cmd_exec(struct context *c, int argc, char **argv, struct err *e)
 		split++;
 	if (split > 2 || split + 1 >= argc)
 		return err_set(e, &TENANT_USAGE, "the command stands behind --");
-	if (begin(c, split == 2 ? argv[1] : NULL, &d, &l, e) < 0)
+	if (parts_single(c, split == 2 ? argv[1] : NULL, e) < 0 ||
+	    begin(c, split == 2 ? argv[1] : NULL, &d, &l, e) < 0)
 		return -1;
 	w = jsonw_new(false);
 	exec_body(c, w, argc - split - 1, argv + split + 1);
@@ -268,15 +342,22 @@ wait_closed(struct context *c, const struct deployment *d, struct err *e)
 	return err_set(e, &ERR_TIMEOUT, "stopped and signed, but not settled on chain yet");
 }
 
-static int
-cancel_order(struct context *c, const struct deployment *d, struct err *e)
+int
+order_cancel(struct context *c, const struct deployment *d, struct err *e)
 {
 	struct json *doc;
 	char id[ID_TEXT_SIZE];
 
-	if (market_call(&c->arena, &c->market, "DELETE",
-			arena_printf(&c->arena, "/v1/orders/%s", id_text(ID_ORDER, &d->order, id)),
-			NULL, context_token(c, &c->auctioneer, "close", NULL), NULL, &doc, e) < 0)
+	return market_call(
+		&c->arena, &c->market, "DELETE",
+		arena_printf(&c->arena, "/v1/orders/%s", id_text(ID_ORDER, &d->order, id)), NULL,
+		context_token(c, &c->auctioneer, "close", NULL), NULL, &doc, e);
+}
+
+static int
+cancel_order(struct context *c, const struct deployment *d, struct err *e)
+{
+	if (order_cancel(c, d, e) < 0)
 		return -1;
 	printf("order taken back, nothing was paid\n");
 	return 0;
@@ -302,13 +383,13 @@ settle_close(struct context *c, const struct lease_ref *l, struct err *e)
 			   json_encode(&c->arena, release_post_fields, &post), NULL, &doc, e);
 }
 
-int
-cmd_close(struct context *c, int argc, char **argv, struct err *e)
+static int
+close_one(struct context *c, const char *name, struct err *e)
 {
 	struct deployment d = { .name = NULL };
 	struct lease_ref l = { .order = NULL };
 
-	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
+	if (begin(c, name, &d, &l, e) < 0)
 		return e->code == &NO_LEASE ? cancel_order(c, &d, e) : -1;
 	if (strcmp(l.state, "closed") != 0) {
 		if (strcmp(text_of(l.order, "state"), "leased") != 0)
@@ -324,6 +405,12 @@ cmd_close(struct context *c, int argc, char **argv, struct err *e)
 		printf("closed: %s paid, %s returned\n", money(c, amount_of(l.lease, "paid")),
 		       money(c, amount_of(l.lease, "refund")));
 	return 0;
+}
+
+int
+cmd_close(struct context *c, int argc, char **argv, struct err *e)
+{
+	return parts_each(c, argc > 1 ? argv[1] : NULL, close_one, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -342,8 +429,8 @@ receipt_line(const struct json *lease, const char *name, const char *label, wall
 	       (long long)(MAX(at - from, (wall_t)0) / MILLI_US));
 }
 
-int
-cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
+static int
+receipt_one(struct context *c, const char *name, struct err *e)
 {
 	struct json *status = NULL;
 	const struct json *voucher, *usage;
@@ -351,7 +438,7 @@ cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
 	struct lease_ref l = { .order = NULL };
 	wall_t from = 0;
 
-	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
+	if (begin(c, name, &d, &l, e) < 0)
 		return -1;
 	if (c->json) {
 		print_json(l.lease);
@@ -387,4 +474,10 @@ cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
 	       money(c, amount_of(l.lease, "deposit")), money(c, amount_of(l.lease, "paid")),
 	       money(c, amount_of(l.lease, "refund")));
 	return 0;
+}
+
+int
+cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
+{
+	return parts_each(c, argc > 1 ? argv[1] : NULL, receipt_one, e);
 }

@@ -13,15 +13,15 @@ rate_of(const struct json *object, const char *name)
 	return rate;
 }
 
-int
-cmd_bids(struct context *c, int argc, char **argv, struct err *e)
+static int
+bids_one(struct context *c, const char *name, struct err *e)
 {
 	struct deployment d;
 	struct json *doc;
 	const struct json *rows;
 	char id[ID_TEXT_SIZE];
 
-	if (context_connect(c, e) < 0 || deployment_find(c, argc > 1 ? argv[1] : NULL, &d, e) < 0 ||
+	if (context_connect(c, e) < 0 || deployment_find(c, name, &d, e) < 0 ||
 	    market_get(
 		    &c->arena, &c->market,
 		    arena_printf(&c->arena, "/v1/orders/%s/bids", id_text(ID_ORDER, &d.order, id)),
@@ -46,6 +46,12 @@ cmd_bids(struct context *c, int argc, char **argv, struct err *e)
 			       price(c, rate_of(r, "floor")), text_of(r, "reason"));
 	}
 	return 0;
+}
+
+int
+cmd_bids(struct context *c, int argc, char **argv, struct err *e)
+{
+	return parts_each(c, argc > 1 ? argv[1] : NULL, bids_one, e);
 }
 
 int

@@ -12,7 +12,7 @@
 /* Reading.                                                            */
 
 struct sdl_args {
-	bool json;
+	bool json, akash;
 	const char *placement;
 	char **files;
 	int file_count;
@@ -21,12 +21,14 @@ struct sdl_args {
 static int
 arguments(struct sdl_args *x, int argc, char **argv, struct err *e)
 {
-	static const struct option options[] = { { "placement", required_argument, NULL, 'p' },
+	static const struct option options[] = { { "akash", no_argument, NULL, 'a' },
+						 { "placement", required_argument, NULL, 'p' },
 						 { NULL, 0, NULL, 0 } };
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
 		switch (opt) {
+		case 'a': x->akash = true; break;
 		case 'p': x->placement = optarg; break;
 		default: return err_set(e, &TENANT_USAGE, "sdl %s", argv[0]);
 		}
@@ -35,6 +37,26 @@ arguments(struct sdl_args *x, int argc, char **argv, struct err *e)
 	if (x->file_count == 0)
 		return err_set(e, &TENANT_USAGE, "sdl %s: which file?", argv[0]);
 	return 0;
+}
+
+int
+sdl_load(struct context *c, const char *name, const char *text, size_t len, bool as_akash,
+	 struct akash *akash, struct sdl *sdl, struct err *e)
+{
+	struct akash read = { 0 };
+	int rc;
+
+	if (!as_akash)
+		return sdl_read(&c->arena, name, text, len, sdl, e);
+	*sdl = (struct sdl){ 0 };
+	rc = akash_read(&c->arena, name, text, len, &read, e);
+	if (rc < 0) {
+		sdl->findings = read.findings;
+		sdl->finding_count = read.finding_count;
+	}
+	if (akash != NULL)
+		*akash = read;
+	return rc < 0 ? -1 : akash_import(&c->arena, &read, sdl, e);
 }
 
 void
@@ -184,19 +206,31 @@ placements_json(struct jsonw *w, const struct sdl *sdl)
 	jsonw_close(w, ']');
 }
 
+/* As Akash's tools print it: without 0x. */
+static const char *
+version_text(struct arena *a, const struct akash *in)
+{
+	char text[HASH_TEXT_SIZE];
+
+	return arena_strdup(a, hash_text(&in->hash, text) + 2);
+}
+
 /* Of one file: whether it is good. w NULL: for people. */
 static bool
 check_file(struct context *c, const struct sdl_args *x, const char *file, struct jsonw *w)
 {
 	struct err e = ERR_NONE;
 	struct sdl sdl = { 0 };
+	struct akash akash = { 0 };
 	char *text;
 	size_t len;
 	int rc = file_read(c, file, &text, &len, &e);
 
 	if (rc == 0)
-		rc = sdl_read(&c->arena, file, text, len, &sdl, &e);
-	(void)x;
+		rc = sdl_load(c, file, text, len, x->akash, &akash, &sdl, &e);
+	/* It may be good there and still ask for what is not to be had here. */
+	if (w == NULL && x->akash && akash.manifest_json != NULL)
+		printf("%s: Akash takes it, version %s\n", file, version_text(&c->arena, &akash));
 	if (w == NULL && rc == 0) {
 		printf("%s: good\n", file);
 		sdl_summary(c, &sdl);
@@ -308,6 +342,34 @@ hashes_print(struct context *c, const struct sdl_placement *p)
 		printf("%s group %s manifest %s\n", p->group.name, g, m);
 }
 
+/* Akash has one manifest and one list of groups, and one hash of them all. */
+static int
+derive_akash(struct context *c, const struct sdl_args *x, const char *what, struct err *e)
+{
+	struct akash in;
+	struct sdl sdl = { 0 };
+	char *text;
+	size_t len;
+
+	if (x->file_count != 1 || x->placement != NULL)
+		return err_set(e, &TENANT_USAGE, "one file, and no placement");
+	if (file_read(c, x->files[0], &text, &len, e) < 0)
+		return -1;
+	if (akash_read(&c->arena, x->files[0], text, len, &in, e) < 0) {
+		sdl.findings = in.findings;
+		sdl.finding_count = in.finding_count;
+		sdl_print_findings(c, x->files[0], text, &sdl);
+		return -1;
+	}
+	if (strcmp(what, "hash") == 0 && c->json)
+		printf("{\"version\":\"%s\"}\n", version_text(&c->arena, &in));
+	else
+		puts(strcmp(what, "manifest") == 0 ? in.manifest_json
+		     : strcmp(what, "groups") == 0 ? in.groups_json
+						   : version_text(&c->arena, &in));
+	return 0;
+}
+
 /* One line for each placement. */
 static int
 sdl_derive(struct context *c, int argc, char **argv, struct err *e)
@@ -316,7 +378,11 @@ sdl_derive(struct context *c, int argc, char **argv, struct err *e)
 	struct sdl sdl;
 	bool any = false;
 
-	if (arguments(&x, argc, argv, e) < 0 || read_good(c, &x, &sdl, e) < 0)
+	if (arguments(&x, argc, argv, e) < 0)
+		return -1;
+	if (x.akash)
+		return derive_akash(c, &x, argv[0], e);
+	if (read_good(c, &x, &sdl, e) < 0)
 		return -1;
 	for (size_t i = 0; i < sdl.placement_count; i++) {
 		const struct sdl_placement *p = &sdl.placements[i];
@@ -339,7 +405,8 @@ sdl_derive(struct context *c, int argc, char **argv, struct err *e)
 /* ------------------------------------------------------------------ */
 
 static const struct command commands[] = {
-	{ "check", "FILE...", "say what is wrong with it, or what it asks for",
+	{ "check", "FILE... [--akash]", "say what is wrong with it, or what it asks for",
+	  "      --akash  read it as Akash does, then see whether it can be leased here\n"
 	  "\nexamples: gavel sdl check web.yaml\n"
 	  "          gavel sdl check --json - <web.yaml\n"
 	  "The exit status is 2 when there are findings.\n",
@@ -371,16 +438,19 @@ static const struct command commands[] = {
 	  "\nexamples: gavel sdl lint web.yaml\n"
 	  "          gavel sdl lint --fix web.yaml\n",
 	  cmd_sdl_lint },
-	{ "manifest", "FILE [--placement P]", "the manifest that the winner gets",
+	{ "manifest", "FILE [--placement P] [--akash]", "the manifest that the winner gets",
 	  "      --placement P  of this placement only\n"
+	  "      --akash        Akash's manifest.json\n"
 	  "\nexample: gavel sdl manifest web.yaml | jq .\nOne line for each placement.\n",
 	  sdl_derive },
-	{ "groups", "FILE [--placement P]", "the groups that everybody sees",
+	{ "groups", "FILE [--placement P] [--akash]", "the groups that everybody sees",
 	  "      --placement P  of this placement only\n"
+	  "      --akash        Akash's group-specs.json\n"
 	  "\nexample: gavel sdl groups web.yaml | jq .\nOne line for each placement.\n",
 	  sdl_derive },
-	{ "hash", "FILE [--placement P]", "the hashes of group and manifest",
+	{ "hash", "FILE [--placement P] [--akash]", "the hashes of group and manifest",
 	  "      --placement P  of this placement only\n"
+	  "      --akash        Akash's version hash\n"
 	  "\nexample: gavel sdl hash web.yaml\n",
 	  sdl_derive },
 };

@@ -12,7 +12,11 @@ static const struct command commands[] = {
 	  "      --deposit AMOUNT tokens to lock (default: a day at the highest price)\n"
 	  "      --window MS      time for sealed bids, 50 to 600000 (default 400)\n"
 	  "      --open-within S  seconds in which a lease may be opened (default 300)\n"
+	  "      --placement P    only this one of several\n"
+	  "      --akash          read the file as Akash does\n"
 	  "      --no-wait        return when the order is posted\n"
+	  "\nA file with several placements makes an order of each, NAME-PLACEMENT; NAME\n"
+	  "stands for all of them in status, logs, bids, receipt and close.\n"
 	  "\nexample: gavel deploy web.yaml --deposit 5\n",
 	  cmd_deploy },
 	{ "status", "[NAME]", "what a deployment does and costs", "", cmd_status },

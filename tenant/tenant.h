@@ -9,7 +9,7 @@
 #ifndef GAVEL_TENANT_H
 #define GAVEL_TENANT_H
 
-#include "deploy/sdl.h"
+#include "deploy/akash.h"
 #include "lease/documents.h"
 #include "lease/evm.h"
 #include "lease/key.h"
@@ -63,6 +63,26 @@ int deployment_save(struct context *c, const struct deployment *d, struct err *e
 int
 deployment_find(struct context *c, const char *name, struct deployment *d, struct err *e) mustcheck;
 
+/* A file with several placements: its name stands for deployments of their own.
+ * names: `count` pointers, each `stride` bytes after the one before. */
+int parts_save(struct context *c, const char *name, size_t count, const void *names, size_t stride,
+	       struct err *e) mustcheck;
+/* Of the name (NULL: the last one); none: it stands for itself. */
+int
+parts_find(struct context *c, const char *name, struct json_strs *parts, struct err *e) mustcheck;
+/* fn for the name, or for each of its parts: one that fails does not keep it from
+ * the others. With --json the results are a list. */
+typedef int deployment_fn(struct context *c, const char *name, struct err *e);
+int parts_each(struct context *c, const char *name, deployment_fn *fn, struct err *e) mustcheck;
+/* An error if the name stands for several, for commands that need one. */
+int parts_single(struct context *c, const char *name, struct err *e) mustcheck;
+/* A file below the state directory's "deployments", made or replaced. */
+int state_write(struct context *c, const char *name, const char *text, struct err *e) mustcheck;
+const char *state_path(struct context *c, const char *name) mustcheck;
+
+/* Take an order back that nobody has leased. */
+int order_cancel(struct context *c, const struct deployment *d, struct err *e) mustcheck;
+
 /* The live lease of a deployment, with its provider ready to be called. */
 struct lease_ref {
 	struct json *order, *lease; /* as the market shows them */
@@ -88,6 +108,10 @@ void say(const struct context *c, const char *fmt, ...) printflike(2, 3);
 /* The result with --json. */
 void print_json(struct json *doc);
 
+/* A file read strictly, or as Akash does and then imported. akash: NULL, or what
+ * Akash makes of it. Findings are in sdl. */
+int sdl_load(struct context *c, const char *name, const char *text, size_t len, bool as_akash,
+	     struct akash *akash, struct sdl *sdl, struct err *e) mustcheck;
 /* Of each placement: services, resources, the highest price, ports, volumes. */
 void sdl_summary(struct context *c, const struct sdl *sdl);
 /* The findings, each with its place, on stderr. */
