@@ -4,7 +4,7 @@
 
 #include "deploy/rules.h"
 #include "deploy/sdl_units.h"
-#include "lib/yaml.h"
+#include "lib/yaml_format.h"
 
 #include <strings.h>
 
@@ -79,6 +79,9 @@ compose_name(struct compose_reader *r, const char *given, const char *fallback)
 		name++;
 	for (end = name + strlen(name); end > name && end[-1] == '-';)
 		*--end = '\0';
+	/* A name that YAML would take for null, yes or the like. */
+	if (*name != '\0' && yaml_scalar(r->arena, name, strlen(name)) != name)
+		return arena_printf(r->arena, "%.60s-1", name);
 	return *name != '\0' ? name : fallback;
 }
 

@@ -669,8 +669,10 @@ yaml_scan(struct arena *a, const char *name, const char *text, size_t len, struc
 	  size_t *count, struct err *e)
 {
 	struct loader l = { .arena = a, .file = name, .e = e, .scan = true };
+	struct json *root;
 
-	if (parse(&l, text, len) < 0)
+	/* What is no tree of ours has no marks that could be relied on. */
+	if (yaml_parse(a, name, text, len, YAML_ALIASES, &root, e) < 0 || parse(&l, text, len) < 0)
 		return -1;
 	*out = l.marks;
 	*count = l.mark_count;

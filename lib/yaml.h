@@ -37,7 +37,7 @@ struct yaml_mark {
 	const char *anchor; /* or NULL */
 };
 
-/* As yaml_parse() with YAML_ALIASES would refuse it, but for the limits. */
+/* Refuses what yaml_parse() with YAML_ALIASES refuses. */
 int yaml_scan(struct arena *a, const char *name, const char *text, size_t len,
 	      struct yaml_mark **out, size_t *count, struct err *e) mustcheck;
 int yaml_parse(struct arena *a, const char *name, const char *text, size_t len, unsigned flags,

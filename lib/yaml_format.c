@@ -592,14 +592,14 @@ head_write(struct format *f)
 	for (size_t i = 1; i < all.count; i++)
 		if (*all.items[i] == '\0')
 			head = i;
-	rest.items += head;
-	rest.count -= head;
-	all.count = head;
-	lines_write(f, &all, 0, true);
-	if (head > 0)
+	if (head > 0) {
+		rest.items += head;
+		rest.count -= head;
+		all.count = head;
+		lines_write(f, &all, 0, true);
 		text_add(&f->out, "\n");
-	rest = lines_trimmed(rest);
-	f->root->before = rest;
+	}
+	f->root->before = lines_trimmed(rest);
 }
 
 static void
