@@ -128,7 +128,7 @@ check: setup
 check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
 	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
 	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh tests/tidy.sh \
-		tests/openapi.sh tests/cli/sdl.sh
+		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh
 
 # The same without the programs and the house rules: for SAN=1.
 check-unit: $(UNIT) $(SIM) $(REPLAY)
@@ -176,7 +176,7 @@ install: all
 	install -m 755 $(B)/gavel $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(B)/gavel-market $(B)/gavel-provider $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 sql/schema/*.sql $(DESTDIR)$(PREFIX)/share/gavel/sql/
-	install -m 644 docs/openapi.yaml $(DESTDIR)$(PREFIX)/share/gavel/
+	install -m 644 docs/openapi.yaml docs/sdl.schema.json $(DESTDIR)$(PREFIX)/share/gavel/
 	for page in docs/man/*.scd; do \
 		section=$$(echo $$page | sed 's/.*\.\([0-9]\)\.scd/\1/'); \
 		install -d $(DESTDIR)$(PREFIX)/share/man/man$$section; \

@@ -123,6 +123,9 @@ choose_parts(struct context *c, struct deploy *d, struct err *e)
 			return err_set(e, &TENANT_USAGE, "%s is too long for a name: give --name",
 				       p->deployment.name);
 	}
+	/* From here on the name is what the result is called. */
+	if (d->count == 1)
+		d->name = d->parts[0].deployment.name;
 	if (d->count == 0)
 		return err_set(e, &ERR_NOT_FOUND, "there is no placement %s in %s", d->only,
 			       d->file);

@@ -33,7 +33,7 @@ bids_one(struct context *c, const char *name, struct err *e)
 	}
 	rows = json_get(doc, "data");
 	printf("%-5s %-4s %-42s  %s\n", "round", "rank", "provider", "answer");
-	for (const struct json *r = rows->first; r != NULL; r = r->next) {
+	for (const struct json *r = rows != NULL ? rows->first : NULL; r != NULL; r = r->next) {
 		if (json_get(r, "declined") != NULL)
 			printf("%-5s %-4s %-42s  declined: %s\n", text_of(r, "round"), "-",
 			       text_of(r, "provider"), text_of(r, "declined"));
@@ -70,7 +70,7 @@ cmd_providers(struct context *c, int argc, char **argv, struct err *e)
 		return 0;
 	}
 	rows = json_get(doc, "data");
-	for (const struct json *r = rows->first; r != NULL; r = r->next) {
+	for (const struct json *r = rows != NULL ? rows->first : NULL; r != NULL; r = r->next) {
 		const struct json *online = json_get(r, "online");
 
 		printf("%s  %-7s  %s launches, %s failures  %s\n", text_of(r, "address"),
@@ -78,7 +78,8 @@ cmd_providers(struct context *c, int argc, char **argv, struct err *e)
 		       text_of(r, "launches"), text_of(r, "failures"),
 		       text_of(json_get(r, "record"), "url"));
 		attributes = json_get(r, "attributes");
-		for (const struct json *a = attributes->first; a != NULL; a = a->next)
+		for (const struct json *a = attributes != NULL ? attributes->first : NULL;
+		     a != NULL; a = a->next)
 			printf("    %s: %s\n", text_of(a, "key"), text_of(a, "value"));
 	}
 	return 0;
