@@ -4,6 +4,7 @@
 #include <getopt.h>
 
 #include "deploy/sdl_explain.h"
+#include "deploy/sdl_lint.h"
 #include "tenant/tenant.h"
 
 #define TOKEN_DECIMALS 6u /* as the reader of prices has it */
@@ -215,6 +216,26 @@ version_text(struct arena *a, const struct akash *in)
 	return arena_strdup(a, hash_text(&in->hash, text) + 2);
 }
 
+/* Where to read on, and whether we can mend it. */
+static void
+print_cures(struct context *c, const char *file, const char *text, size_t len,
+	    const struct sdl *sdl)
+{
+	struct sdl_explained explained;
+	struct err ignored = ERR_NONE;
+	struct sdl_lint lint;
+
+	for (size_t i = 0; i < sdl->finding_count; i++)
+		if (*sdl->findings[i].path != '\0' &&
+		    sdl_explain_find(&c->arena, sdl->findings[i].path, &explained, &ignored) == 0) {
+			fprintf(stderr, "help: gavel sdl explain %s\n", sdl->findings[i].path);
+			break;
+		}
+	if (strcmp(file, "-") != 0 && sdl_lint(&c->arena, file, text, len, &lint, &ignored) == 0 &&
+	    lint.fixed != NULL)
+		fprintf(stderr, "help: gavel sdl lint --fix %s mends %zu\n", file, lint.fixes);
+}
+
 /* Of one file: whether it is good. w NULL: for people. */
 static bool
 check_file(struct context *c, const struct sdl_args *x, const char *file, struct jsonw *w)
@@ -236,6 +257,8 @@ check_file(struct context *c, const struct sdl_args *x, const char *file, struct
 		sdl_summary(c, &sdl);
 	} else if (w == NULL) {
 		sdl_print_findings(c, file, text, &sdl);
+		if (sdl.finding_count > 0)
+			print_cures(c, file, text, len, &sdl);
 		fprintf(stderr, "error: %s [%s]\n", e.text, e.code->name);
 	} else {
 		jsonw_open(w, '{');
