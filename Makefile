@@ -131,8 +131,8 @@ check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
 		tests/openapi.sh
 
 # The same without the programs and the house rules: for SAN=1.
-check-unit: $(UNIT) $(SIM) $(REPLAY)
-	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh
+check-unit: $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
+	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh
 
 # Deployment files of others, and mutants of them; see tests/corpus.sh.
 check-corpus: $(CORPUS)

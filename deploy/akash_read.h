@@ -100,7 +100,7 @@ struct ak_reader {
 /* Go has no such bounds; docs/sdl-deviations.md. */
 #define AK_ALIAS_DEPTH_MAX 64u
 #define AK_STEPS_MAX	   100000u
-#define AK_BUILT_MAX	   10000u
+#define AK_BUILT_MAX	   4096u
 #define AK_KEYS_MAX	   4096u
 #define AK_FINDINGS_MAX	   100u
 

@@ -17,7 +17,10 @@
 struct anchor {
 	const char *name;
 	struct yaml_tree *node;
+	struct anchor *next;
 };
+
+#define BUCKETS 1024u
 
 struct grower {
 	struct arena *arena;
@@ -27,10 +30,9 @@ struct grower {
 	struct yaml_tree *open[YAML_TREE_DEPTH_MAX]; /* collections being filled */
 	size_t depth;
 	size_t nodes;
-	struct anchor *anchors;
-	size_t anchor_count;
-	size_t flows;	     /* how many of the open collections are in [] or {} */
-	const char *colon;   /* stands for a colon; NULL: nothing does */
+	struct anchor *anchors[BUCKETS]; /* by hash of the name, latest first */
+	size_t flows;			 /* how many of the open collections are in [] or {} */
+	const char *colon;		 /* stands for a colon; NULL: nothing does */
 	size_t colon_wanted; /* character to hide and read again; 0: none (never the first) */
 };
 
@@ -79,22 +81,37 @@ keep_name(struct arena *a, const yaml_char_t *name)
 	return name != NULL ? arena_strdup(a, (const char *)name) : NULL;
 }
 
+static struct anchor **
+bucket_of(struct grower *g, const char *name)
+{
+	unsigned h = 5381;
+
+	for (; *name != '\0'; name++)
+		h = h * 33 + (unsigned char)*name;
+	return &g->anchors[h % BUCKETS];
+}
+
 /* A later anchor of the same name hides the earlier one. */
 static void
 anchor_set(struct grower *g, const yaml_char_t *name, struct yaml_tree *node)
 {
+	struct anchor **bucket, *anchor;
+
 	if (name == NULL)
 		return;
-	g->anchors = arena_grow(g->arena, g->anchors, g->anchor_count, sizeof(*g->anchors));
-	g->anchors[g->anchor_count++] = (struct anchor){ keep_name(g->arena, name), node };
+	anchor = ARENA_NEW(g->arena, struct anchor);
+	*anchor = (struct anchor){ keep_name(g->arena, name), node, NULL };
+	bucket = bucket_of(g, anchor->name);
+	anchor->next = *bucket;
+	*bucket = anchor;
 }
 
 static struct yaml_tree *
-anchor_named(const struct grower *g, const char *name)
+anchor_named(struct grower *g, const char *name)
 {
-	for (size_t i = g->anchor_count; i-- > 0;)
-		if (strcmp(g->anchors[i].name, name) == 0)
-			return g->anchors[i].node;
+	for (const struct anchor *a = *bucket_of(g, name); a != NULL; a = a->next)
+		if (strcmp(a->name, name) == 0)
+			return a->node;
 	return NULL;
 }
 

@@ -73,7 +73,7 @@ found(const struct akash *in, const char *rule)
 	return false;
 }
 
-static void
+static inline void
 check_changes(const char *text, const struct change *c, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -100,7 +100,7 @@ manifest_of(const char *text)
 	return read_text(text, &in, &e) == 0 ? in.manifest_json : arena_strdup(&arena, e.text);
 }
 
-static void
+static inline void
 has(const char *json, const char *part, const char *what)
 {
 	if (!ok(strstr(json, part) != NULL, "%s", what))

@@ -587,8 +587,8 @@ test_syntax(void)
 	struct err e;
 
 	CHECK(base, cases);
-	text = change(base, "[A=1]", "[A=\xee\x80\x80:, b:]");
-	has(manifest_of(text), "\"env\":[\"A=\xee\x80\x80:\",\"b:\"]",
+	text = change(base, "[A=1]", "[A=\xee\x80\x80:, C=b:]");
+	has(manifest_of(text), "\"env\":[\"A=\xee\x80\x80:\",\"C=b:\"]",
 	    "a word in a list may end with a colon");
 	for (size_t i = 0; i < NELEMS(nothing); i++)
 		ok(read_text(nothing[i], &in, &e) < 0 && e.code == &AKASH_INVALID,
