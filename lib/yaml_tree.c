@@ -27,7 +27,7 @@ struct grower {
 	const char *file;
 	struct err *e;
 	struct yaml_tree *root;
-	struct yaml_tree *open[YAML_TREE_DEPTH_MAX]; /* collections being filled */
+	struct yaml_tree *open; /* the innermost collection being filled */
 	size_t depth;
 	size_t nodes;
 	struct anchor *anchors[BUCKETS]; /* by hash of the name, latest first */
@@ -119,7 +119,7 @@ anchor_named(struct grower *g, const char *name)
 static struct yaml_tree *
 grow(struct grower *g, enum yaml_tree_kind kind, const yaml_char_t *tag, yaml_mark_t at)
 {
-	struct yaml_tree *n, *up = g->depth > 0 ? g->open[g->depth - 1] : NULL;
+	struct yaml_tree *n, *up = g->open;
 
 	if (++g->nodes > YAML_TREE_NODES_MAX) {
 		grower_fail(g, &ERR_TOO_BIG, at, "more than 65536 values");
@@ -128,6 +128,7 @@ grow(struct grower *g, enum yaml_tree_kind kind, const yaml_char_t *tag, yaml_ma
 	n = ARENA_NEW(g->arena, struct yaml_tree);
 	n->kind = kind;
 	n->value = "";
+	n->up = up;
 	n->tag = tag != NULL && strcmp((const char *)tag, "!") != 0 ? keep_name(g->arena, tag)
 								    : NULL;
 	n->line = (unsigned)at.line + 1;
@@ -136,7 +137,7 @@ grow(struct grower *g, enum yaml_tree_kind kind, const yaml_char_t *tag, yaml_ma
 		g->root = n;
 		return n;
 	}
-	up->content = arena_grow(g->arena, up->content, up->count, sizeof(*up->content));
+	up->content = arena_grow(g->arena, up->content, up->count, sizeof(struct yaml_tree *));
 	up->content[up->count++] = n;
 	return n;
 }
@@ -145,7 +146,6 @@ static int
 on_scalar(struct grower *g, const yaml_event_t *event)
 {
 	struct yaml_tree *n = grow(g, YAML_TREE_SCALAR, event->data.scalar.tag, event->start_mark);
-
 	char *text;
 
 	if (n == NULL)
@@ -187,7 +187,8 @@ on_start(struct grower *g, enum yaml_tree_kind kind, bool flow, const yaml_char_
 	if (n == NULL)
 		return -1;
 	anchor_set(g, anchor, n);
-	g->open[g->depth++] = n;
+	g->open = n;
+	g->depth++;
 	g->flows += flow || g->flows > 0; /* within flow all is flow */
 	return 0;
 }
@@ -219,6 +220,7 @@ on_event(struct grower *g, const yaml_event_t *event)
 				event->start_mark);
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
+		g->open = g->open->up;
 		g->depth--;
 		g->flows -= g->flows > 0;
 		return 0;
