@@ -12,6 +12,8 @@
 
 #include "lib/yaml.h"
 
+#include <assert.h>
+
 #include <yaml.h>
 
 struct anchor {
@@ -220,6 +222,7 @@ on_event(struct grower *g, const yaml_event_t *event)
 				event->start_mark);
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
+		assert(g->open != NULL);
 		g->open = g->open->up;
 		g->depth--;
 		g->flows -= g->flows > 0;
