@@ -25,7 +25,7 @@ ALL_LDFLAGS := $(if $(SAN),$(SANITIZE),$(HARDEN_LD)) $(LDFLAGS)
 
 LIBS_lib   := -lyajl -lfyaml -lyaml -lcrypto -lssl -levent -levent_openssl -lcurl -lpq
 LIBS_lease := -lsecp256k1 -lsodium
-LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3
+LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3 -larchive -lresolv
 
 # --- what there is: a folder is an archive, a client an archive of its own ---
 clients  := market/client.c provider/client.c
@@ -108,6 +108,9 @@ $(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 CORPUS := $(B)/tests/corpus/corpus
 $(CORPUS): $(call objs,$(wildcard tests/corpus/*.c)) $(DEPLOY) $(LIB); $(link_test)
 
+$(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/ingress_agent.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
+	@mkdir -p $(@D)
+	$(link_test)
 $(B)/tests/e2e/jail_test: $(B)/tests/e2e/jail_test.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
@@ -131,8 +134,8 @@ check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
 		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh
 
 # The same without the programs and the house rules: for SAN=1.
-check-unit: $(UNIT) $(SIM) $(REPLAY)
-	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh
+check-unit: $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
+	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh
 
 # Deployment files of others, and mutants of them; see tests/corpus.sh.
 check-corpus: $(CORPUS)
@@ -144,8 +147,9 @@ check-contracts:
 check-db: $(PROGRAMS)
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
 
-check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test
-	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test tests/e2e/demo.sh tests/e2e/faults.sh tests/e2e/placements.sh
+check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test $(B)/tests/e2e/ingress_agent
+	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test tests/e2e/ingress.sh tests/e2e/demo.sh tests/e2e/faults.sh \
+		tests/e2e/placements.sh
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.c) $(wildcard deploy/*.c)

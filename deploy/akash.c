@@ -80,7 +80,7 @@ ak_refuse(struct ak_decoder *d, const struct yaml_tree *n, const char *cure, con
 const char *
 ak_path_text(struct arena *a, const struct ak_path *path)
 {
-	const struct ak_path *parts[24];
+	const struct ak_path *parts[24] = { NULL };
 	char text[256] = "";
 	size_t count = 0, len = 0;
 

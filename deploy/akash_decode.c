@@ -13,7 +13,7 @@
 #include <assert.h>
 #include <math.h>
 
-/* Keys that a merge must leave alone. */
+/* Keys that a merge must leave alone, sorted. */
 struct ak_merged {
 	const char **keys;
 	size_t count;
@@ -248,20 +248,37 @@ keys_unique(struct ak_decoder *d, const struct yaml_tree *n)
 	return unique;
 }
 
-static bool
-merged_has(const struct ak_merged *m, const char *key)
+static size_t
+merged_place(const struct ak_merged *m, const char *key, bool *there)
 {
-	for (size_t i = 0; i < m->count; i++)
-		if (strcmp(m->keys[i], key) == 0)
-			return true;
-	return false;
+	size_t low = 0, high = m->count;
+
+	while (low < high) {
+		size_t h = low + (high - low) / 2;
+
+		if (strcmp(m->keys[h], key) < 0)
+			low = h + 1;
+		else
+			high = h;
+	}
+	*there = low < m->count && strcmp(m->keys[low], key) == 0;
+	return low;
 }
 
-static void
+/* False: it is there already. */
+static bool
 merged_add(struct ak_decoder *d, struct ak_merged *m, const char *key)
 {
+	bool there;
+	size_t at = merged_place(m, key, &there);
+
+	if (there)
+		return false;
 	m->keys = arena_grow(d->r->arena, m->keys, m->count, sizeof(*m->keys));
-	m->keys[m->count++] = key;
+	memmove(m->keys + at + 1, m->keys + at, (m->count - at) * sizeof(*m->keys));
+	m->keys[at] = key;
+	m->count++;
+	return true;
 }
 
 /* Those written out win. A key like 1 or true counts as a number there, never
@@ -323,10 +340,11 @@ key_text(struct ak_decoder *d, struct ak_merged *merged, const struct yaml_tree 
 		return false;
 	if (merged == NULL)
 		return true;
-	if (merged_has(merged, *out))
-		return false;
-	merged_add(d, merged, *out);
-	return true;
+	if (merged->count > AK_KEYS_MAX) {
+		d->r->stop = true;
+		return ak_refuse(d, n, NULL, "more than 4096 keys in one mapping");
+	}
+	return merged_add(d, merged, *out);
 }
 
 static size_t

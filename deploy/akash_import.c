@@ -41,6 +41,13 @@ has_text(const struct json_strs *list, const char *text)
 	return false;
 }
 
+static void
+text_check(struct importer *m, const struct akash_at *at, const char *member, const char *text)
+{
+	if (!ak_text_good(text))
+		ak_find_in(&m->r, at, member, NULL, "a text is UTF-8 without NUL");
+}
+
 /* The texts, each checked by the rule. */
 static struct json_strs
 texts_from(struct importer *m, const struct akash_list *in, const struct akash_at *at,
@@ -52,6 +59,7 @@ texts_from(struct importer *m, const struct akash_list *in, const struct akash_a
 	for (size_t i = 0; i < in->count; i++) {
 		const char *fault = rule(texts[i]);
 
+		text_check(m, at, member, texts[i]);
 		if (fault != NULL)
 			ak_find_in(&m->r, at, member, NULL, "%s", fault);
 		push_text(m, &out, texts[i]);
@@ -358,6 +366,7 @@ env_import(struct importer *m, const struct akash_service *s, struct service *ou
 			env[i][len] == '=' ? env[i] : arena_printf(m->r.arena, "%s=", env[i]);
 		const char *fault = rule_env(text);
 
+		text_check(m, &s->at, "env", text);
 		if (fault != NULL)
 			ak_find_in(&m->r, &s->at, "env", NULL, "%s", fault);
 		for (size_t k = 0; k < out->env.count; k++)
@@ -397,6 +406,9 @@ service_import(struct importer *m, const struct akash_group *g, const struct aka
 		.resources = resources_import(m, &s->resources),
 	};
 	if (s->private) {
+		text_check(m, &s->at, "credentials", s->credentials.host);
+		text_check(m, &s->at, "credentials", s->credentials.username);
+		text_check(m, &s->at, "credentials", s->credentials.password);
 		out->registry_host = s->credentials.host;
 		out->registry_user = s->credentials.username;
 		out->registry_password = s->credentials.password;
@@ -452,8 +464,11 @@ attributes_import(struct importer *m, const struct akash_group *g, struct group 
 	const struct akash_attribute *a = g->attributes.items;
 	const struct akash_service *s = g->services.items;
 
-	for (size_t i = 0; i < g->attributes.count; i++)
+	for (size_t i = 0; i < g->attributes.count; i++) {
+		text_check(m, &g->at, "attributes", a[i].key);
+		text_check(m, &g->at, "attributes", a[i].value);
 		attribute_add(m, &out->attributes, a[i].key, a[i].value);
+	}
 	for (size_t i = 0; i < g->services.count; i++) {
 		const char *arch = attribute_of(&s[i].resources.cpu_attributes, "arch");
 

@@ -67,6 +67,18 @@ utf8_len(const unsigned char *p)
 	return n;
 }
 
+bool
+ak_text_good(const char *text)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n;
+
+	for (; *p != '\0'; p += n)
+		if ((n = utf8_len(p)) == 0)
+			return false;
+	return true;
+}
+
 static void
 put_escape(struct text *t, unsigned c)
 {

@@ -100,7 +100,7 @@ struct ak_reader {
 /* Go has no such bounds; docs/sdl-deviations.md. */
 #define AK_ALIAS_DEPTH_MAX 64u
 #define AK_STEPS_MAX	   100000u
-#define AK_BUILT_MAX	   10000u
+#define AK_BUILT_MAX	   4096u
 #define AK_KEYS_MAX	   4096u
 #define AK_FINDINGS_MAX	   100u
 
@@ -301,6 +301,8 @@ void ak_check_file(struct ak_file *f, struct akash *out);
 /* What is built: bounds, prices, names, hosts. */
 void ak_check_groups(struct ak_file *f, const struct akash *out);
 
+/* UTF-8 without NUL (which is kept as c0 80). */
+bool ak_text_good(const char *text) mustcheck;
 const char *ak_manifest_json(struct arena *a, const struct akash *in) mustcheck;
 const char *ak_groups_json(struct arena *a, const struct akash *in) mustcheck;
 

@@ -33,6 +33,7 @@ struct yaml_tree {
 	const char *tag;   /* as written, with its handle resolved; NULL: none, or "!" */
 	const char *value; /* of a scalar; "" of a collection */
 	struct yaml_tree *target;
+	struct yaml_tree *up; /* the collection it stands in; NULL: none */
 	struct yaml_tree **content;
 	size_t count;
 	unsigned line, column; /* from 1 */

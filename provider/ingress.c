@@ -208,18 +208,24 @@ ingress_init(struct ingress *in, struct loop *l, const char *address, unsigned o
 	in->loop = l;
 	if (inet_pton(AF_INET, address, &at->sin_addr) != 1)
 		return err_set(e, &ERR_CONFIG, "ingress: %s is not an address", address);
-	if (count == 0 || count > INGRESS_TARGETS_MAX)
-		return err_set(e, &ERR_TOO_BIG, "ingress: %zu targets", count);
-	for (size_t i = 0; i < count; i++) {
-		in->targets[i] =
-			(struct sockaddr_in){ .sin_family = AF_INET,
-					      .sin_port = htons((uint16_t)targets[i].port) };
-		if (inet_pton(AF_INET, targets[i].address, &in->targets[i].sin_addr) != 1)
-			return err_set(e, &ERR_CONFIG, "ingress: %s is not an address",
-				       targets[i].address);
-	}
-	in->target_count = count;
+	ingress_aim(in, targets, count);
+	if (in->target_count != count)
+		return err_set(e, &ERR_CONFIG, "ingress: a target that is none, or too many");
 	return 0;
+}
+
+void
+ingress_aim(struct ingress *in, const struct ingress_target *targets, size_t count)
+{
+	in->target_count = 0;
+	for (size_t i = 0; i < count && in->target_count < INGRESS_TARGETS_MAX; i++) {
+		struct sockaddr_in *to = &in->targets[in->target_count];
+
+		*to = (struct sockaddr_in){ .sin_family = AF_INET,
+					    .sin_port = htons((uint16_t)targets[i].port) };
+		if (inet_pton(AF_INET, targets[i].address, &to->sin_addr) == 1)
+			in->target_count++;
+	}
 }
 
 void

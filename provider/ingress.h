@@ -34,6 +34,8 @@ ingress_open(struct loop *l, const char *address, unsigned outside,
 struct ingress *
 ingress_open_udp(struct loop *l, const char *address, unsigned outside,
 		 const struct ingress_target *targets, size_t count, struct err *e) mustcheck;
+/* From now on new connections and sessions go to these targets; none: they end. */
+void ingress_aim(struct ingress *in, const struct ingress_target *targets, size_t count);
 /* Stops listening and cuts what is connected. */
 void ingress_close(struct ingress *in);
 

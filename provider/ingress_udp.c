@@ -139,7 +139,7 @@ session_new(struct relay *in, const struct sockaddr_in *client, struct in_addr a
 	struct session *s, **bucket = bucket_of(in, client);
 	int fd;
 
-	if (in->count >= SESSIONS_MAX)
+	if (in->count >= SESSIONS_MAX || b->target_count == 0)
 		return NULL;
 	fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

@@ -9,9 +9,11 @@
  *
  * Containers and their shims belong to nobody: they outlive all of these.
  */
+#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <pwd.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -58,6 +60,7 @@ sign_run(void *ctx, const int *fds)
 /* Errors that keep their code on their way from the jail to the agent. */
 static const struct code *const jail_codes[] = {
 	&JAIL_UNKNOWN, &JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,    &IMAGE_UNPACK, &IMAGE_TOO_BIG,
+	&IMAGE_DIGEST,
 	&DISK_FULL,    &MOUNT_UNSAFE,  &RUNC_FAILED,  &ERR_NOT_FOUND, &ERR_TIMEOUT,
 };
 
@@ -86,12 +89,15 @@ jail_config_make(const struct provider_settings *s, struct jail_config *c)
 		.net = { .tag = s->tag,
 			 .network = network,
 			 .deny = s->deny.items,
-			 .resolvers = s->resolvers.items },
+			 /* With a resolver of our own nobody needs to reach theirs. */
+			 .resolvers = s->dns_port == 0 ? s->resolvers.items : NULL,
+			 .dns_port = (uint16_t)s->dns_port },
 		.uid_base = s->uid_base,
 		.image_uid_base = s->image_uid_base,
 		.slot_count = s->slots,
 		.agent_uid = pw->pw_uid,
 		.agent_gid = pw->pw_gid,
+		.image_bytes_max = s->image_max_bytes,
 		.accept_old_runc = s->accept_old_runc,
 	};
 }
@@ -171,10 +177,59 @@ has_program(const char *name)
 	return false;
 }
 
+static bool
+address_is_here(const char *address)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool here = fd >= 0 && inet_pton(AF_INET, address, &at.sin_addr) == 1 &&
+		    bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return here;
+}
+
+/* The agent has no root: the kernel must let anyone take the ports it needs. */
+static bool
+check_ports(const struct provider_settings *s)
+{
+	unsigned lowest = s->ips.count > 0 ? 1 : 1024, allowed = 1024;
+	FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+	char cure[96], text[16];
+
+	if (s->ingress_https != 0)
+		lowest = MIN(lowest, s->ingress_https);
+	if (s->ingress_http != 0)
+		lowest = MIN(lowest, s->ingress_http);
+	if (f != NULL && fgets(text, sizeof(text), f) != NULL)
+		allowed = (unsigned)strtoul(text, NULL, 10);
+	if (f != NULL)
+		fclose(f);
+	snprintf(cure, sizeof(cure), "sysctl -w net.ipv4.ip_unprivileged_port_start=%u", lowest);
+	return line(allowed <= lowest, "ports that the agent may open", cure);
+}
+
+static bool
+check_ingress(const struct provider_settings *s)
+{
+	bool good = check_ports(s);
+
+	if (s->ingress_http != 0 || s->ingress_https != 0)
+		good &= line(has_program("haproxy"), "haproxy",
+			     "apt-get install haproxy; systemctl disable --now haproxy");
+	if (s->acme_url != NULL)
+		good &= line(has_program("lego"), "lego", "apt-get install lego");
+	for (size_t i = 0; i < s->ips.count; i++)
+		good &= line(address_is_here(s->ips.items[i]), s->ips.items[i],
+			     "ip address add it to an interface, or take it out of ips");
+	return good;
+}
+
 static int
 check(const struct provider_settings *s)
 {
-	static const char *const programs[] = { "runc", "skopeo", "umoci", "nft", "ip" };
+	static const char *const programs[] = { "runc", "skopeo", "nft", "ip" };
 	struct err e = ERR_NONE;
 	struct jail_config config;
 	struct key key;
@@ -182,7 +237,8 @@ check(const struct provider_settings *s)
 
 	for (size_t i = 0; i < NELEMS(programs); i++)
 		good &= line(has_program(programs[i]), programs[i],
-			     "apt-get install runc skopeo umoci nftables iproute2");
+			     "apt-get install runc skopeo nftables iproute2");
+	good &= check_ingress(s);
 	good &= line(getpwnam(s->user) != NULL, "unprivileged user", "useradd --system gavel");
 	good &= line(keystore_load(s->key_file, s->password_file, &key, &e) == 0, "key store opens",
 		     e.text);

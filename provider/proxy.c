@@ -10,6 +10,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "provider/haproxy.h"
+#include "provider/live.h"
 
 const struct code HOST_TAKEN = { "host_taken", CONFLICT,
 				 "another lease of this provider has the host name" };
@@ -176,7 +177,7 @@ route_add(struct agent *g, struct arena *a, const struct work *w, uint32_t servi
 	for (uint32_t u = 0; u < w->unit_count; u++) {
 		struct route_target *t = &targets[r->target_count];
 
-		if (w->units[u].service != service)
+		if (w->units[u].service != service || !live_takes_traffic(g, w, u))
 			continue;
 		t->slot = (uint16_t)w->units[u].slot;
 		t->port = x->port;

@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 
 #include "deploy/rules.h"
-#include "deploy/rules.h"
+#include "deploy/sdl_units.h"
 #include "lib/conf.h"
 
 #define T   struct provider_settings
@@ -26,6 +26,9 @@ static const struct json_field fields[] = { JSON_STR(T, market_url, 200, 0),
 					    JSON_STRS(T, deny, 256, OPT),
 					    JSON_STRS(T, resolvers, 8, OPT),
 					    JSON_STRS(T, insecure_registries, 32, OPT),
+					    JSON_STRS(T, private_registries, 32, OPT),
+					    JSON_STR(T, image_cache, 32, OPT),
+					    JSON_STR(T, image_max, 32, OPT),
 					    JSON_U32(T, uid_base, 0, OPT),
 					    JSON_U32(T, image_uid_base, 0, OPT),
 					    JSON_U32(T, slots, 4096, OPT),
@@ -69,12 +72,40 @@ network_read(const char *text, uint32_t *out, struct err *e)
 	return 0;
 }
 
+static int
+size_read(const char *field, const char *text, uint64_t *out, struct err *e)
+{
+	struct sdl_hint hint = { "" };
+	const char *fault = sdl_size_read(text, out, &hint);
+
+	if (fault != NULL)
+		return err_field(e, &ERR_CONFIG, field, "%s: \"%s\": %s", field + 1, text, fault);
+	return 0;
+}
+
+/* Who listens on all addresses would have their ports too. */
+static int
+ips_check(const struct provider_settings *s, struct err *e)
+{
+	const char *web = s->ingress_address != NULL ? s->ingress_address : s->listen;
+	struct in_addr in;
+
+	for (size_t i = 0; i < s->ips.count; i++)
+		if (inet_pton(AF_INET, s->ips.items[i], &in) != 1)
+			return err_field(e, &ERR_CONFIG, "/ips",
+					 "ips: \"%.40s\" is not an IPv4 address", s->ips.items[i]);
+	if (s->ips.count > 0 && (strcmp(s->listen, "0.0.0.0") == 0 || strcmp(web, "0.0.0.0") == 0))
+		return err_field(e, &ERR_CONFIG, "/ips",
+				 "ips: listen and ingress_address must name one address, not "
+				 "0.0.0.0");
+	return 0;
+}
+
 int
 provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,
 		       struct err *e)
 {
 	uint32_t network;
-	struct in_addr in;
 
 	*s = (struct provider_settings){
 		.listen = "0.0.0.0",
@@ -87,23 +118,29 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.run_dir = "/run/gavel/provider",
 		.uid_base = 65536 * 16,
 		.image_uid_base = 65536 * 8,
+		.image_cache = "20Gi",
+		.image_max = "10Gi",
 		.slots = 256,
 		.list_bp = 11000,
 		.curve_bp = 3000,
 		.meter_every_ms = 10000,
 		.ingress_routes = 256,
 		.acme_port = 8402,
+		.dns_port = 8453,
 		.reclaim_s = RECLAIM_S_MAX,
 	};
 	if (conf_read(a, path, fields, s, e) < 0)
 		return -1;
+	if (s->acme_url != NULL && s->acme_email == NULL)
+		return err_field(e, &ERR_CONFIG, "/acme_email", "acme_url goes with acme_email");
 	if (s->ingress_domain != NULL && rule_host(s->ingress_domain) != NULL)
 		return err_field(e, &ERR_CONFIG, "/ingress_domain", "ingress_domain: %s",
 				 rule_host(s->ingress_domain));
-	for (size_t i = 0; i < s->ips.count; i++)
-		if (inet_pton(AF_INET, s->ips.items[i], &in) != 1)
-			return err_field(e, &ERR_CONFIG, "/ips",
-					 "ips: \"%.40s\" is not an IPv4 address",
-					 s->ips.items[i]);
+	if (ips_check(s, e) < 0)
+		return -1;
+	s->capacity.ips = (uint32_t)s->ips.count;
+	if (size_read("/image_cache", s->image_cache, &s->image_cache_bytes, e) < 0 ||
+	    size_read("/image_max", s->image_max, &s->image_max_bytes, e) < 0)
+		return -1;
 	return network_read(s->network, &network, e);
 }

@@ -20,6 +20,10 @@ struct provider_settings {
 	struct json_strs deny; /* prefixes workloads must not reach */
 	struct json_strs resolvers;
 	struct json_strs insecure_registries; /* host:port without TLS */
+	struct json_strs private_registries;  /* host:port that may lie on a private address */
+	const char *image_cache, *image_max;  /* sizes, like 20Gi: */
+	uint64_t image_cache_bytes;	      /* of all images on the disk */
+	uint64_t image_max_bytes;	      /* of one, fetched or unpacked */
 	uint32_t uid_base, image_uid_base, slots;
 	const char *rpc_url;
 	uint64_t chain_id;

@@ -320,6 +320,16 @@ send_manifest(struct context *c, const struct deploy *d, struct part *p, struct 
 	return 0;
 }
 
+/* Who was to run it before, and why it does not run there. */
+static void
+say_failed(struct context *c, const struct json *order)
+{
+	const struct json *failed = json_get(order, "failed");
+
+	for (const struct json *f = failed != NULL ? failed->first : NULL; f != NULL; f = f->next)
+		say(c, "  %s could not run it: %s", text_of(f, "provider"), text_of(f, "reason"));
+}
+
 /* One look at the order: it runs, or has failed, or neither yet. */
 static int
 look(struct context *c, const struct deploy *d, struct part *p, const char *wait, struct err *e)
@@ -348,6 +358,7 @@ look(struct context *c, const struct deploy *d, struct part *p, const char *wait
 		err_set(&p->failed, &ORDER_ENDED, "order %s: %s (gavel bids %s tells why)", state,
 			text_of(order, "reason"), p->deployment.name);
 	} else if (strcmp(state, "expired") == 0 || strcmp(state, "closed") == 0) {
+		say_failed(c, order);
 		err_set(&p->failed, &LAUNCH_FAILED, "order %s: %s", state,
 			text_of(lease, "reason"));
 	} else if (strcmp(state, "awarded") == 0 || strcmp(state, "leased") == 0) {

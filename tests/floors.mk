@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Which unit test stands on which floor: it links that floor and those below.
 FLOOR_lib      := amount arena bytes chan conf id json task yaml
-FLOOR_deploy   := akash bundle compose group manifest oci resource sdl sdl_explain sdl_fmt sdl_lint
-FLOOR_lease    := abi auction escrow evm chain jwt key keystore life price rlp seal terms tx viem
-FLOOR_provider := cgroup ingress meter net routes
+FLOOR_deploy   := akash akash_import akash_manifest bundle compose group manifest oci resource sdl sdl_explain \
+                  sdl_fmt sdl_lint
+FLOOR_lease    := abi auction chain escrow evm jwt key keystore life price rlp seal terms tx viem
+FLOOR_provider := cgroup dns gate ingress layers meter net routes unit_life update

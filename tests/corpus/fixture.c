@@ -297,16 +297,48 @@ put_endpoints(FILE *out, const struct json *manifest)
 	fputs("}\n", out);
 }
 
+/* Whether an earlier group has a service of this name: a file has it once. */
+static bool
+put_before(const struct json *manifest, const struct json *service)
+{
+	for (const struct json *g = manifest->first; g != NULL; g = g->next)
+		for (const struct json *s = json_get(g, "services")->first; s != NULL;
+		     s = s->next) {
+			if (s == service)
+				return false;
+			if (strcmp(json_get(s, "name")->text, json_get(service, "name")->text) == 0)
+				return true;
+		}
+	return false;
+}
+
+static void
+put_lines(FILE *out, const struct json *manifest, const char *service)
+{
+	for (const struct json *g = manifest->first; g != NULL; g = g->next) {
+		const char *group = json_get(g, "name")->text;
+
+		for (const struct json *s = json_get(g, "services")->first; s != NULL; s = s->next)
+			if (strcmp(json_get(s, "name")->text, service) == 0)
+				fprintf(out, "\"%s\": {profile: \"%s-%s\", count: %s}, ", group,
+					group, get(s, "resources", "id")->text,
+					json_get(s, "count")->text);
+	}
+}
+
 static void
 put_deployment(FILE *out, const struct json *manifest)
 {
 	fputs("deployment:\n", out);
 	for (const struct json *g = manifest->first; g != NULL; g = g->next)
-		for (const struct json *s = json_get(g, "services")->first; s != NULL; s = s->next)
-			fprintf(out, "  \"%s\": {\"%s\": {profile: \"%s-%s\", count: %s}}\n",
-				json_get(s, "name")->text, json_get(g, "name")->text,
-				json_get(g, "name")->text, get(s, "resources", "id")->text,
-				json_get(s, "count")->text);
+		for (const struct json *s = json_get(g, "services")->first; s != NULL;
+		     s = s->next) {
+			if (put_before(manifest, s))
+				continue;
+			fprintf(out, "  \"%s\": {", json_get(s, "name")->text);
+			put_lines(out, manifest, json_get(s, "name")->text);
+			fputs("}\n", out);
+		}
 }
 
 static const char *
@@ -319,7 +351,8 @@ file_of(struct arena *a, const char *version, const struct json *manifest,
 	fprintf(s.f, "version: \"%s\"\nservices:\n", version);
 	for (const struct json *g = manifest->first; g != NULL; g = g->next)
 		for (const struct json *v = json_get(g, "services")->first; v != NULL; v = v->next)
-			put_service(s.f, v);
+			if (!put_before(manifest, v))
+				put_service(s.f, v);
 	fputs("profiles:\n  compute:\n", s.f);
 	for (const struct json *g = groups->first; g != NULL; g = g->next)
 		for (const struct json *u = json_get(g, "resources")->first; u != NULL; u = u->next)
@@ -343,35 +376,55 @@ same_bytes(const char *got, const struct json *want, struct arena *a, const char
 		printf("#  got %s\n# want %s\n", got, text);
 }
 
+static void
+read_again(struct arena *a, const char *name, const char *text, size_t len,
+	   const struct json *manifest, const struct json *groups)
+{
+	struct akash in;
+	struct err e = ERR_NONE;
+
+	if (!corpus_ok(akash_read(a, name, text, len, &in, &e) == 0, "%s: read", name)) {
+		printf("# %s\n", e.text);
+		return;
+	}
+	same_bytes(in.manifest_json, manifest, a, arena_printf(a, "%s: manifest", name));
+	same_bytes(in.groups_json, groups, a, arena_printf(a, "%s: groups", name));
+}
+
+/* output-fixtures/v2.1/shared-ip is of input/v2.1/shared-ip/input.yaml, if the
+ * corpus has that. */
+static char *
+input_of(struct arena *a, const char *dir, size_t *len)
+{
+	const char *at = strstr(dir, "output-fixtures/");
+
+	return corpus_file(a,
+			   arena_printf(a, "%.*sinput/%s/input.yaml", (int)(at - dir), dir,
+					at + strlen("output-fixtures/")),
+			   len);
+}
+
 void
 corpus_fixture(const char *dir)
 {
 	struct arena a;
+	const char *text, *name = strstr(dir, "output-fixtures/") + strlen("output-fixtures/");
 	struct json *manifest, *groups;
-	struct akash in;
-	struct err e = ERR_NONE;
-	const char *text, *name;
+	size_t len = 0;
 
 	arena_init(&a, 0);
-	/* The last two names: v2.1/shared-ip. */
-	name = strrchr(dir, '/');
-	while (name > dir && *(name - 1) != '/')
-		name--;
 	manifest = fixture_read(&a, arena_printf(&a, "%s/manifest.json", dir));
 	groups = fixture_read(&a, arena_printf(&a, "%s/group-specs.json", dir));
 	if (manifest == NULL || groups == NULL) {
 		corpus_ok(false, "%s: manifest.json and group-specs.json", dir);
 	} else {
-		text = file_of(&a, strstr(dir, "/v2.1/") != NULL ? "2.1" : "2.0", manifest, groups);
-		if (!corpus_ok(akash_read(&a, dir, text, strlen(text), &in, &e) == 0,
-			       "%s: read again", name)) {
-			printf("# %s\n%s", e.text, text);
-		} else {
-			same_bytes(in.manifest_json, manifest, &a,
-				   arena_printf(&a, "%s: manifest", name));
-			same_bytes(in.groups_json, groups, &a,
-				   arena_printf(&a, "%s: groups", name));
-		}
+		text = file_of(&a, strncmp(name, "v2.1/", 5) == 0 ? "2.1" : "2.0", manifest,
+			       groups);
+		read_again(&a, name, text, strlen(text), manifest, groups);
+		text = input_of(&a, dir, &len);
+		if (text != NULL)
+			read_again(&a, arena_printf(&a, "%s: its input", name), text, len, manifest,
+				   groups);
 	}
 	arena_release(&a);
 }

@@ -104,6 +104,13 @@ static const char *const words[] = {
 	"80",	"ram",	"persistent", "--5",	"\t",
 };
 
+/* strndup() would stop at NUL. */
+static char *
+bytes_copy(const char *bytes, size_t len)
+{
+	return memcpy(xmalloc(len + 1), bytes, len);
+}
+
 static void
 mutate_line(char *text, size_t *len)
 {
@@ -115,14 +122,14 @@ mutate_line(char *text, size_t *len)
 	switch (chance(4)) {
 	case 0: splice(text, len, b, e - b, "", 0); return;
 	case 1:
-		copy = strndup(text + b, e - b);
+		copy = bytes_copy(text + b, e - b);
 		splice(text, len, b, 0, copy, e - b);
 		break;
 	case 2: /* the indentation of another depth */
 		splice(text, len, b, 0, "      ", chance(5));
 		return;
 	default:
-		copy = strndup(text + b2, e2 - b2);
+		copy = bytes_copy(text + b2, e2 - b2);
 		splice(text, len, b, e - b, copy, e2 - b2);
 		break;
 	}
@@ -190,9 +197,29 @@ akash_sound(struct arena *a, const char *text, int rc, const struct akash *in, c
 
 	for (size_t i = 0; i < in->finding_count; i++)
 		sound &= *sdl_finding_text(a, "mutant", text, &in->findings[i]) != '\0';
-	if (rc == 0 && strlen(in->manifest_json) < JSON_BYTES_MAX)
+	/* Our reader of JSON takes no NUL. */
+	if (rc == 0 && strlen(in->manifest_json) < JSON_BYTES_MAX &&
+	    strstr(in->manifest_json, "\\u0000") == NULL)
 		sound &= json_parse(a, in->manifest_json, strlen(in->manifest_json), &root,
 				    &json_e) == 0;
+	return sound;
+}
+
+/* What is imported must pass the checks of what comes from the network. */
+static bool
+import_sound(struct arena *a, const struct akash *in)
+{
+	struct sdl sdl;
+	struct err e = ERR_NONE;
+	bool sound = true;
+
+	if (akash_import(a, in, &sdl, &e) < 0)
+		return sdl.finding_count > 0 && sdl.placement_count == 0;
+	for (size_t i = 0; i < sdl.placement_count; i++)
+		sound &= manifest_check(&sdl.placements[i].manifest, &e) == 0 &&
+			 group_check(&sdl.placements[i].group, &e) == 0 &&
+			 manifest_matches(&sdl.placements[i].manifest, &sdl.placements[i].group,
+					  &e) == 0;
 	return sound;
 }
 
@@ -220,8 +247,10 @@ mutant_run(struct tally *t, unsigned long number)
 	rc = akash_read(&a, "mutant", buffer, len, &in, &e);
 	rc2 = sdl_read(&a, "mutant", buffer, len, &sdl, &e2);
 	ms = corpus_cpu_ms() - ms;
-	if (!akash_sound(&a, buffer, rc, &in, &e) || (rc2 == 0) != (e2.code == NULL)) {
-		printf("# mutant %lu, of %s, is not sound\n", number, files.paths[file]);
+	if (!akash_sound(&a, buffer, rc, &in, &e) || (rc == 0 && !import_sound(&a, &in)) ||
+	    (rc2 == 0) != (e2.code == NULL)) {
+		printf("# mutant %lu, of %s, is not sound: %s %s\n%s\n", number, files.paths[file],
+		       e.text, e2.text, buffer);
 		t->wrong++;
 	}
 	if (ms >= 2 * FILE_CPU_MS_MAX) {
