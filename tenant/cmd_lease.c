@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gavel status, logs, exec, close, receipt: what one does with a deployment. */
 #include <getopt.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -118,32 +117,20 @@ cmd_status(struct context *c, int argc, char **argv, struct err *e)
 struct logs {
 	bool follow;
 	const char *tail;
-	const char *prefix; /* of each line; NULL: none */
-	bool inside;	    /* of a line */
 };
 
 /* Lines come as "time stream text". */
 static bool
 print_logs(void *ctx, const char *data, size_t len)
 {
-	struct logs *x = ctx;
-
-	for (size_t i = 0, n; i < len; i += n) {
-		const char *end = memchr(data + i, '\n', len - i);
-
-		n = end != NULL ? (size_t)(end - data) - i + 1 : len - i;
-		if (!x->inside && x->prefix != NULL)
-			printf("%s | ", x->prefix);
-		x->inside = end == NULL;
-		if (fwrite(data + i, 1, n, stdout) != n)
-			return false;
-	}
-	return fflush(stdout) == 0;
+	(void)ctx;
+	return fwrite(data, 1, len, stdout) == len && fflush(stdout) == 0;
 }
 
 static int
-logs_one(struct context *c, const char *name, struct logs *x, struct err *e)
+logs_one(struct context *c, const char *name, void *ctx, struct err *e)
 {
+	const struct logs *x = ctx;
 	struct deployment d = { .name = NULL };
 	struct lease_ref l = { .order = NULL };
 	const char *tail = x->tail != NULL ? arena_printf(&c->arena, "&tail=%s", x->tail) : "";
@@ -153,45 +140,7 @@ logs_one(struct context *c, const char *name, struct logs *x, struct err *e)
 	return provider_stream(
 		&c->arena, &l.gateway, "GET",
 		lease_path(c, &l, arena_printf(&c->arena, "/logs?follow=%d%s", x->follow, tail)),
-		NULL, print_logs, x, e);
-}
-
-/* One process for each part: each follows its own provider. */
-static pid_t
-logs_start(struct context *c, const char *part, struct logs *x)
-{
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid != 0)
-		return pid;
-	x->prefix = part;
-	for (struct err e = ERR_NONE;;) {
-		if (logs_one(c, part, x, &e) == 0)
-			_exit(0);
-		fprintf(stderr, "error: %s: %s [%s]\n", part, e.text, e.code->name);
-		_exit(kind_exit_status(e.code->kind));
-	}
-}
-
-static int
-logs_all(struct context *c, const struct json_strs *parts, struct logs *x, struct err *e)
-{
-	size_t failed = 0;
-	int status;
-
-	/* The password is asked for once, by this process. */
-	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0)
-		return -1;
-	for (size_t i = 0; i < parts->count; i++)
-		if (logs_start(c, parts->items[i], x) < 0)
-			return err_errno(e, "fork");
-	while (wait(&status) > 0)
-		failed += !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-	if (failed > 0)
-		return err_set(e, &NO_LEASE, "%zu of %zu have no logs", failed, parts->count);
-	return 0;
+		NULL, print_logs, NULL, e);
 }
 
 int
@@ -201,8 +150,6 @@ cmd_logs(struct context *c, int argc, char **argv, struct err *e)
 						 { "tail", required_argument, NULL, 't' },
 						 { NULL, 0, NULL, 0 } };
 	struct logs x = { .follow = false };
-	struct json_strs parts;
-	const char *name;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "f", options, NULL)) != -1)
@@ -211,10 +158,7 @@ cmd_logs(struct context *c, int argc, char **argv, struct err *e)
 		case 't': x.tail = optarg; break;
 		default: return err_set(e, &TENANT_USAGE, "logs");
 		}
-	name = optind < argc ? argv[optind] : NULL;
-	if (parts_find(c, name, &parts, e) < 0)
-		return -1;
-	return parts.count > 0 ? logs_all(c, &parts, &x, e) : logs_one(c, name, &x, e);
+	return parts_together(c, optind < argc ? argv[optind] : NULL, logs_one, &x, e);
 }
 
 /* ------------------------------------------------------------------ */

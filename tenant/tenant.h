@@ -74,6 +74,11 @@ parts_find(struct context *c, const char *name, struct json_strs *parts, struct 
  * the others. With --json the results are a list. */
 typedef int deployment_fn(struct context *c, const char *name, struct err *e);
 int parts_each(struct context *c, const char *name, deployment_fn *fn, struct err *e) mustcheck;
+/* fn for the name, or for each of its parts at the same time, in a process of its
+ * own; the lines of their outputs begin with the part's name. */
+typedef int stream_fn(struct context *c, const char *name, void *ctx, struct err *e);
+int parts_together(struct context *c, const char *name, stream_fn *fn, void *ctx,
+		   struct err *e) mustcheck;
 /* An error if the name stands for several, for commands that need one. */
 int parts_single(struct context *c, const char *name, struct err *e) mustcheck;
 /* A file below the state directory's "deployments", made or replaced. */

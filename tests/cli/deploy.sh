@@ -127,6 +127,9 @@ else
 fi
 run bids pair-us
 is 'a part by its own name' 0 'declined: capacity'
+run logs pair
+is 'logs asks the providers of both' 7 'error: pair-us: '
+is '  and counts those that have none' 7 '2 of 2 failed'
 run exec pair -- id
 is 'exec needs one' 2 'it stands for 2 deployments: name one, such as pair-eu'
 run deploy pair.yaml --deposit 5 --placement us
