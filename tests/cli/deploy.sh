@@ -132,6 +132,8 @@ is 'logs asks the providers of both' 7 'error: pair-us: '
 is '  and counts those that have none' 7 '2 of 2 failed'
 run exec pair -- id
 is 'exec needs one' 2 'it stands for 2 deployments: name one, such as pair-eu'
+run update pair pair.yaml
+is 'and so does update' 2 'name one, such as pair-eu'
 run deploy pair.yaml --deposit 5 --placement us
 is '--placement deploys one' 0 'gavel close pair-us'
 posts '  and no other' 'posted eu,posted us,posted us'
