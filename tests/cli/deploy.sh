@@ -24,9 +24,10 @@ n=0 bad=0
 # start MODE FREE
 start() {
 	stop
+	: >posts # what stood there said ready, too
 	node "$top/tests/cli/market.mjs" "$port" "$1" "$2" >posts 2>&1 &
 	market=$!
-	for _ in $(seq 100); do
+	for _ in $(seq 200); do
 		grep -q ready posts && return
 		sleep 0.05
 	done
