@@ -103,25 +103,14 @@ double_quoted(struct arena *a, const char *text)
 	return text_get(&t);
 }
 
-static const char *
-single_quoted(struct arena *a, const char *text)
-{
-	struct text t = TEXT(a);
-
-	text_add(&t, "'");
-	for (; *text != '\0'; text++)
-		text_add(&t, *text == '\'' ? "''" : (char[]){ *text, '\0' });
-	text_add(&t, "'");
-	return text_get(&t);
-}
-
 const char *
 yaml_scalar(struct arena *a, const char *text, size_t len)
 {
 	if (is_plain(text, len))
 		return text;
-	if (strpbrk(text, "\"\\") != NULL && !has_odd(text))
-		return single_quoted(a, text);
+	/* libfyaml 0.7.12 reads two quotes in a row inside of single quotes wrong. */
+	if (strpbrk(text, "\"\\") != NULL && strchr(text, '\'') == NULL && !has_odd(text))
+		return arena_printf(a, "'%s'", text);
 	return double_quoted(a, text);
 }
 

@@ -105,6 +105,8 @@ scalars(void)
 		"-x\n"
 		"i: \"null\"\nj: \"a\\nb\"\nk: say \"x\"\nl: \"5432:5432\"\nm: \"*\"\nn: "
 		"\xc3\xa9\n");
+	case_is("both kinds of quotes", "a: '\"x\" y: z'\nb: \"\\\"x\\\" ''y'' : z\"\n",
+		"a: '\"x\" y: z'\nb: \"\\\"x\\\" ''y'' : z\"\n");
 	case_is("what stands without quotes stays", "a: 1\nb: 0x10\nc: ~\nd: yes\ne: 64Mi\n",
 		"a: 1\nb: 0x10\nc: ~\nd: yes\ne: 64Mi\n");
 	case_is("lines are joined as YAML joins them", "a: one\n  two\nb: \"x\n  y\"\n",
