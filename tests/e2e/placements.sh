@@ -5,7 +5,7 @@
 # is posted; one that fails leaves the other running. Needs root (or sudo). TAP.
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || { echo "1..0 # SKIP needs root"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-placements GAVEL_DEMO_PORT=9580
+export GAVEL_TOP=$PWD GAVEL_DEMO_DIR=$PWD/build/e2e-placements GAVEL_DEMO_PORT=9580
 # shellcheck source=demo/lib.sh
 . demo/lib.sh
 set +e
