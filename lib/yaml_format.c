@@ -180,6 +180,7 @@ static void
 gap_read(struct format *f, size_t to, struct node *next, struct node *inside)
 {
 	size_t line_ends = line_ends_before(f), level = 0;
+	bool blank = false; /* an empty line stands before what comes next */
 	struct lines *l;
 
 	for (size_t i = f->end; i < to; i++) {
@@ -187,6 +188,9 @@ gap_read(struct format *f, size_t to, struct node *next, struct node *inside)
 		const char *comment;
 
 		line_ends += f->text[i] == '\n';
+		blank = blank || line_ends > 1;
+		if (strchr(" \t\r\n", f->text[i]) == NULL)
+			line_ends = 0;
 		if (f->text[i] != '#' || (i > 0 && strchr(" \t\r\n", f->text[i - 1]) == NULL))
 			continue;
 		comment = comment_at(f, i, &end);
@@ -196,13 +200,13 @@ gap_read(struct format *f, size_t to, struct node *next, struct node *inside)
 			l = &inside->foot;
 		else
 			l = owner(f, i - line_start(f, i), next, &level);
-		if (line_ends > 1)
+		if (blank)
 			lines_add(f, l, "");
 		lines_add(f, l, comment);
-		line_ends = 0;
+		blank = false;
 		i = end - 1;
 	}
-	if (line_ends > 1 && next != NULL)
+	if (blank && next != NULL)
 		lines_add(f, &next->before, "");
 }
 

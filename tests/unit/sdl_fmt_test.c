@@ -54,6 +54,8 @@ form(void)
 	case_is("one empty line at most, none at the beginning of a section",
 		"\n\nversion: a\n\n\n\nservices:\n\n  web:\n    image: a\n\n",
 		"version: a\n\nservices:\n  web:\n    image: a\n");
+	case_is("an entry without a value is no empty line",
+		"args:\n  - to:\n      - a\n  -\nb: 1\n", "args:\n  - to:\n      - a\n  -\nb: 1\n");
 	case_is("markers of documents go", "%YAML 1.2\n---\n# head\nversion: a\n...\n",
 		"# head\nversion: a\n");
 	case_is("lines that end with CR LF", "version: a # c\r\nservices:\r\n  web:\r\n",
