@@ -23,7 +23,7 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -I/usr/include/postgresql \
            $(WARN) $(MODE) -MMD -MP $(CFLAGS)
 ALL_LDFLAGS := $(if $(SAN),$(SANITIZE),$(HARDEN_LD)) $(LDFLAGS)
 
-LIBS_lib   := -lyajl -lfyaml -lcrypto -lssl -levent -levent_openssl -lcurl -lpq -lwslay
+LIBS_lib   := -lyajl -lfyaml -lyaml -lcrypto -lssl -levent -levent_openssl -lcurl -lpq -lwslay
 LIBS_lease := -lsecp256k1 -lsodium
 LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3 -larchive -lresolv
 
@@ -107,6 +107,9 @@ $(SIM): $(call objs,$(wildcard tests/sim/*.c)) $(LEASE) $(DEPLOY) $(LIB); $(link
 REPLAY := $(B)/tests/replay/replay
 $(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
+CORPUS := $(B)/tests/corpus/corpus
+$(CORPUS): $(call objs,$(wildcard tests/corpus/*.c)) $(DEPLOY) $(LIB); $(link_test)
+
 $(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/ingress_agent.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
@@ -139,17 +142,22 @@ $(call unit,chain viem): | contracts
 contracts:
 	$(Q)lease/contracts/build.sh $(B)/contracts
 
-.PHONY: check check-here check-unit check-fuzz check-contracts check-db check-e2e
+.PHONY: check check-here check-unit check-corpus check-fuzz check-contracts check-db check-e2e
 # Sets the machine up first, like demo: either may be the first command.
 check: setup
 	$(Q)$(MAKE) --no-print-directory check-here
-check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY)
+check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
 	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
-	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/tidy.sh tests/openapi.sh
+	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh tests/tidy.sh \
+		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh
 
 # The same without the programs and the house rules: for SAN=1.
-check-unit: $(UNIT) $(SIM) $(REPLAY)
-	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh
+check-unit: $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
+	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh
+
+# Deployment files of others, and mutants of them; see tests/corpus.sh.
+check-corpus: $(CORPUS)
+	$(Q)BUILD=$(B) tests/run.sh tests/corpus.sh
 
 check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
@@ -166,6 +174,7 @@ E2E_TESTS += tests/e2e/ingress.sh
 E2E_TESTS += tests/e2e/names.sh
 E2E_TESTS += tests/e2e/demo.sh
 E2E_TESTS += tests/e2e/exec.sh
+E2E_TESTS += tests/e2e/placements.sh
 E2E_TESTS += tests/e2e/faults.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
@@ -200,7 +209,7 @@ install: all
 	install -m 755 $(B)/gavel $(DESTDIR)$(PREFIX)/bin/
 	install -m 755 $(B)/gavel-market $(B)/gavel-provider $(DESTDIR)$(PREFIX)/sbin/
 	install -m 644 sql/schema/*.sql $(DESTDIR)$(PREFIX)/share/gavel/sql/
-	install -m 644 docs/openapi.yaml $(DESTDIR)$(PREFIX)/share/gavel/
+	install -m 644 docs/openapi.yaml docs/sdl.schema.json $(DESTDIR)$(PREFIX)/share/gavel/
 	for page in docs/man/*.scd; do \
 		section=$$(echo $$page | sed 's/.*\.\([0-9]\)\.scd/\1/'); \
 		install -d $(DESTDIR)$(PREFIX)/share/man/man$$section; \

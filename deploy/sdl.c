@@ -95,10 +95,14 @@ count_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	sdl_u32(r, at, 1, SERVICE_COUNT_MAX, &((struct line_text *)out)->count);
 }
 
-static const struct sdl_key line_keys[] = { { "profile", SDL_REQUIRED, profile_read,
-					      "name one of profiles.compute" },
-					    { "count", SDL_REQUIRED, count_read, "write count: 1" },
-					    SDL_KEY_END };
+static const struct sdl_key line_keys[] = {
+	{ "profile", SDL_REQUIRED, profile_read, "name one of profiles.compute", .kind = SDL_TEXT,
+	  .help = "which of profiles.compute each copy gets", .example = "profile: web" },
+	{ "count", SDL_REQUIRED, count_read, "write count: 1", .kind = SDL_NUMBER, .min = 1,
+	  .max = SERVICE_COUNT_MAX, .help = "how many copies run",
+	  .akash = "0 is read there too, and no maximum is enforced", .example = "count: 2" },
+	SDL_KEY_END
+};
 
 static const struct sdl_volume *
 volume_named(const struct sdl_compute *c, const char *name)
@@ -306,16 +310,42 @@ version_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 			 text);
 }
 
-/* The deployment refers to the other sections, so it is read after them. */
-static const struct sdl_key top_keys[] = {
-	{ "version", SDL_REQUIRED, version_read, "write version: \"2.0\"" },
-	{ "services", SDL_REQUIRED, sdl_services_read, "say what runs: services: {NAME: ...}" },
-	{ "profiles", SDL_REQUIRED, sdl_profiles_read, "write profiles: with compute, placement" },
-	{ "deployment", SDL_REQUIRED, NULL, "write deployment: {SERVICE: {PLACEMENT: ...}}" },
-	{ "x-gavel", 0, sdl_gavel_read, NULL },
-	{ "include", SDL_IGNORED, NULL, NULL },
-	{ "endpoints", 0, sdl_endpoints_read, NULL },
-	{ "reclamation", 0, sdl_reclamation_read, NULL },
+/* In the order in which `gavel sdl fmt` writes them. The deployment refers to
+ * the other sections, so it is read after them, in top_read(). */
+const struct sdl_key sdl_keys[] = {
+	{ "version", SDL_REQUIRED, version_read, "write version: \"2.0\"", .kind = SDL_TEXT,
+	  .words = "2.0 2.1 2 2.0.0 2.1.0 v2 v2.0 v2.0.0 v2.1 v2.1.0",
+	  .help = "of the format; both mean the same here",
+	  .akash = "2.1 joins services of one profile into one unit, and versions above it are "
+		   "read as 2.1",
+	  .example = "version: \"2.0\"" },
+	{ "include", SDL_IGNORED, NULL, NULL, .kind = SDL_ANY, .help = "has no effect",
+	  .example = "include: []" },
+	{ "reclamation", 0, NULL, NULL, .kind = SDL_MAP, .keys = sdl_reclamation_keys,
+	  .help = "the notice of a provider that takes its machine back",
+	  .example = "reclamation: {min_window: 24h}" },
+	{ "endpoints", 0, sdl_endpoints_read, NULL, .kind = SDL_NAMES, .keys = sdl_endpoint_keys,
+	  .help = "addresses of the lease's own, named by expose.to.ip; each must be used",
+	  .example = "endpoints: {mine: {kind: ip}}" },
+	{ "services", SDL_REQUIRED, sdl_services_read, "say what runs: services: {NAME: ...}",
+	  .kind = SDL_NAMES, .keys = sdl_service_keys,
+	  .bounds = "1 to 16 a placement; a name is a-z, 0-9 and -, starts with a letter and does "
+		    "not end with -",
+	  .help = "what runs; a service that is not deployed is refused",
+	  .akash = "services that are not deployed are left out silently",
+	  .example = "services: {web: {image: \"nginx:1.27\"}}" },
+	{ "profiles", SDL_REQUIRED, NULL, "write profiles: with compute, placement",
+	  .kind = SDL_MAP, .keys = sdl_profiles_keys,
+	  .help = "how much of a machine, where, and at most at what price",
+	  .example = "profiles: {compute: {...}, placement: {...}}" },
+	{ "deployment", SDL_REQUIRED, NULL, "write deployment: {SERVICE: {PLACEMENT: ...}}",
+	  .kind = SDL_NAMES_TWICE, .keys = line_keys,
+	  .help = "which service runs where: service, placement, then profile and count; each "
+		  "placement is an order of its own",
+	  .example = "deployment: {web: {eu: {profile: web, count: 1}}}" },
+	{ "x-gavel", 0, NULL, NULL, .kind = SDL_MAP, .keys = sdl_gavel_keys,
+	  .help = "what this market has and the format has not",
+	  .akash = "a file with it is refused there", .example = "x-gavel: {billing: metered}" },
 	SDL_KEY_END
 };
 
@@ -325,7 +355,7 @@ top_read(struct sdl_reader *r, const struct json *root)
 	struct sdl_at at = { root, "" };
 	struct sdl_at deployment;
 
-	sdl_object(r, &at, top_keys, NULL);
+	sdl_object(r, &at, sdl_keys, NULL);
 	deployment.node = json_get(root, "deployment");
 	if (deployment.node == NULL || deployment.node->type == JSON_NULL)
 		return;

@@ -39,5 +39,8 @@ int sdl_read(struct arena *a, const char *name, const char *text, size_t len, st
 /* "deploy.yaml:6:15: error: port must be ..." with the source line and a caret. */
 const char *sdl_finding_text(struct arena *a, const char *name, const char *text,
 			     const struct sdl_finding *f) mustcheck;
+/* The same with another word than "error". */
+const char *sdl_finding_text_as(struct arena *a, const char *word, const char *name,
+				const char *text, const struct sdl_finding *f) mustcheck;
 
 #endif

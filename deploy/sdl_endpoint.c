@@ -19,8 +19,10 @@ kind_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		sdl_find(r, at, "write kind: ip", "kind must be ip, got %.20s", text);
 }
 
-static const struct sdl_key endpoint_keys[] = {
-	{ "kind", SDL_REQUIRED, kind_read, "write kind: ip" }, SDL_KEY_END
+const struct sdl_key sdl_endpoint_keys[] = {
+	{ "kind", SDL_REQUIRED, kind_read, "write kind: ip", .kind = SDL_TEXT, .words = "ip",
+	  .help = "an address of the lease's own", .example = "kind: ip" },
+	SDL_KEY_END
 };
 
 void
@@ -37,7 +39,7 @@ sdl_endpoints_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		e->at = sdl_member(r, at, v);
 		if (fault != NULL)
 			sdl_find_name(r, &e->at, NULL, "%s", fault);
-		sdl_object(r, &e->at, endpoint_keys, NULL);
+		sdl_object(r, &e->at, sdl_endpoint_keys, NULL);
 	}
 }
 
@@ -48,15 +50,12 @@ min_window_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	sdl_seconds(r, at, 1, RECLAIM_S_MAX, &r->reclaim_s);
 }
 
-static const struct sdl_key reclamation_keys[] = {
-	{ "min_window", SDL_REQUIRED, min_window_read, "write min_window: 24h" }, SDL_KEY_END
+const struct sdl_key sdl_reclamation_keys[] = {
+	{ "min_window", SDL_REQUIRED, min_window_read, "write min_window: 24h",
+	  .kind = SDL_DURATION, .bounds = "1s to 720h", .help = "from the notice to the end",
+	  .akash = "1h to 720h", .example = "min_window: 24h" },
+	SDL_KEY_END
 };
-
-void
-sdl_reclamation_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	sdl_object(r, at, reclamation_keys, out);
-}
 
 /* The port of an address that somebody else has already. */
 static void

@@ -140,39 +140,24 @@ sdl_item(struct sdl_reader *r, const struct sdl_at *at, const struct json *item,
 	return (struct sdl_at){ item, arena_printf(r->arena, "%.200s.%zu", at->path, index) };
 }
 
-static const struct sdl_key *
-key_named(const struct sdl_key *keys, const char *name)
-{
-	for (; keys->name != NULL; keys++)
-		if (strcmp(keys->name, name) == 0)
-			return keys;
-	return NULL;
-}
-
-static size_t
-key_count(const struct sdl_key *keys)
-{
-	size_t n = 0;
-
-	while (keys[n].name != NULL)
-		n++;
-	return n;
-}
-
 static void
 key_read(struct sdl_reader *r, const struct sdl_at *at, const struct sdl_key *keys, void *out)
 {
 	const char *name = at->node->name;
-	const struct sdl_key *k = key_named(keys, name);
+	const struct sdl_key *k = sdl_key_named(keys, name);
 
 	if (k == NULL)
 		sdl_find_name(r, at,
-			      sdl_nearest(r, name, &keys->name, key_count(keys), sizeof(*keys)),
+			      sdl_nearest(r, name, &keys->name, sdl_key_count(keys), sizeof(*keys)),
 			      "there is no key \"%.60s\" here", name);
 	else if ((k->flags & SDL_NOT_YET) != 0 && at->node->type != JSON_NULL)
 		sdl_find_name(r, at, k->cure, "%s cannot be leased here yet", name);
-	else if (k->read != NULL && at->node->type != JSON_NULL)
+	else if (at->node->type == JSON_NULL)
+		return;
+	else if (k->read != NULL)
 		k->read(r, at, out);
+	else if (k->kind == SDL_MAP)
+		sdl_object(r, at, k->keys, out);
 }
 
 void
@@ -373,13 +358,20 @@ source_text(struct arena *a, const char *text, const struct sdl_finding *f)
 }
 
 const char *
-sdl_finding_text(struct arena *a, const char *name, const char *text, const struct sdl_finding *f)
+sdl_finding_text_as(struct arena *a, const char *word, const char *name, const char *text,
+		    const struct sdl_finding *f)
 {
 	const char *cure = f->cure != NULL ? arena_printf(a, "  help: %s\n", f->cure) : "";
 	const char *path = *f->path != '\0' ? arena_printf(a, "  at %s\n", f->path) : "";
 
 	if (f->line == 0)
-		return arena_printf(a, "%s: error: %s\n%s%s", name, f->rule, path, cure);
-	return arena_printf(a, "%s:%u:%u: error: %s\n%s%s%s", name, f->line, f->column, f->rule,
+		return arena_printf(a, "%s: %s: %s\n%s%s", name, word, f->rule, path, cure);
+	return arena_printf(a, "%s:%u:%u: %s: %s\n%s%s%s", name, f->line, f->column, word, f->rule,
 			    source_text(a, text, f), path, cure);
+}
+
+const char *
+sdl_finding_text(struct arena *a, const char *name, const char *text, const struct sdl_finding *f)
+{
+	return sdl_finding_text_as(a, "error", name, text, f);
 }

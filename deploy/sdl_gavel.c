@@ -40,15 +40,15 @@ deny_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	sdl_addresses(r, at, "a provider", "`gavel providers` lists them", &r->deny);
 }
 
-static const struct sdl_key auction_keys[] = { { "allow", 0, allow_read, NULL },
-					       { "deny", 0, deny_read, NULL },
-					       SDL_KEY_END };
-
-static void
-auction_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	sdl_object(r, at, auction_keys, out);
-}
+static const struct sdl_key auction_keys[] = {
+	{ "allow", 0, allow_read, NULL, .kind = SDL_TEXTS, .max = GROUP_AUDITORS_MAX,
+	  .help = "only these providers, by address", .fallback = "all",
+	  .example = "allow: [\"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"]" },
+	{ "deny", 0, deny_read, NULL, .kind = SDL_TEXTS, .max = GROUP_AUDITORS_MAX,
+	  .help = "never these providers, by address", .fallback = "none",
+	  .example = "deny: [\"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"]" },
+	SDL_KEY_END
+};
 
 /* ------------------------------------------------------------------ */
 /* services.NAME.ready, .health                                        */
@@ -114,15 +114,27 @@ grace_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	sdl_seconds(r, at, 0, CHECK_S_MAX, &((struct check *)out)->grace_s);
 }
 
-static const struct sdl_key check_keys[] = { { "http", 0, http_read, NULL },
-					     { "tcp", 0, tcp_read, NULL },
-					     { "command", 0, command_read, NULL },
-					     { "port", 0, check_port_read, NULL },
-					     { "every", 0, every_read, NULL },
-					     { "timeout", 0, timeout_read, NULL },
-					     { "failures", 0, failures_read, NULL },
-					     { "grace", 0, grace_read, NULL },
-					     SDL_KEY_END };
+static const struct sdl_key check_keys[] = {
+	{ "http", 0, http_read, NULL, .kind = SDL_TEXT,
+	  .help = "a path that answers with 200 to 399", .example = "http: /healthz" },
+	{ "tcp", 0, tcp_read, NULL, .kind = SDL_NUMBER, .min = 1, .max = 65535,
+	  .help = "a port that takes connections", .example = "tcp: 5432" },
+	{ "command", 0, command_read, NULL, .kind = SDL_TEXTS, .max = SERVICE_ARGS_MAX,
+	  .help = "a program in the container that ends with 0",
+	  .example = "command: [pg_isready]" },
+	{ "port", 0, check_port_read, NULL, .kind = SDL_NUMBER, .min = 1, .max = 65535,
+	  .help = "of http", .fallback = "the first port of expose", .example = "port: 8080" },
+	{ "every", 0, every_read, NULL, .kind = SDL_DURATION, .bounds = "1s to 1h",
+	  .help = "from one check to the next", .fallback = "10s", .example = "every: 10s" },
+	{ "timeout", 0, timeout_read, NULL, .kind = SDL_DURATION, .bounds = "1s to 1h",
+	  .help = "what takes longer has failed", .fallback = "2s", .example = "timeout: 2s" },
+	{ "failures", 0, failures_read, NULL, .kind = SDL_NUMBER, .min = 1, .max = 100,
+	  .help = "in a row, until it counts", .fallback = "3", .example = "failures: 3" },
+	{ "grace", 0, grace_read, NULL, .kind = SDL_DURATION, .bounds = "0s to 1h",
+	  .help = "after the start, in which failures do not count", .fallback = "0s",
+	  .example = "grace: 30s" },
+	SDL_KEY_END
+};
 
 static unsigned
 kinds_given(const struct json *node)
@@ -213,13 +225,25 @@ egress_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		((struct sdl_service *)out)->egress_gib = (uint32_t)(bytes >> 30);
 }
 
-static const struct sdl_key service_keys[] = { { "readonly", 0, readonly_read, NULL },
-					       { "stop", 0, stop_read, NULL },
-					       { "restart", 0, restart_read, NULL },
-					       { "egress", 0, egress_read, NULL },
-					       { "ready", 0, service_check_read, NULL },
-					       { "health", 0, service_check_read, NULL },
-					       SDL_KEY_END };
+static const struct sdl_key service_keys[] = {
+	{ "readonly", 0, readonly_read, NULL, .kind = SDL_TRUTH,
+	  .help = "the root file system cannot be written", .fallback = "false",
+	  .example = "readonly: true" },
+	{ "egress", 0, egress_read, NULL, .kind = SDL_SIZE, .bounds = "whole Gi, 1Gi to 1000000Gi",
+	  .help = "to the world, each copy, in 30 days", .example = "egress: 100Gi" },
+	{ "stop", 0, stop_read, NULL, .kind = SDL_DURATION, .bounds = "1s to 10m",
+	  .help = "from TERM to KILL", .fallback = "10s", .example = "stop: 30s" },
+	{ "restart", 0, restart_read, NULL, .kind = SDL_TEXT, .words = "always on-failure never",
+	  .help = "when a container has ended", .fallback = "always",
+	  .example = "restart: on-failure" },
+	{ "ready", 0, service_check_read, NULL, .kind = SDL_MAP, .keys = check_keys,
+	  .help = "traffic comes only while this holds",
+	  .example = "ready: {http: /healthz, port: 80}" },
+	{ "health", 0, service_check_read, NULL, .kind = SDL_MAP, .keys = check_keys,
+	  .help = "the container is started anew when this fails",
+	  .example = "health: {tcp: 80, grace: 30s}" },
+	SDL_KEY_END
+};
 
 void
 sdl_gavel_services(struct sdl_reader *r)
@@ -249,15 +273,17 @@ services_remember(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	r->own_services = *at;
 }
 
-static const struct sdl_key gavel_keys[] = { { "billing", 0, billing_read, NULL },
-					     { "auction", 0, auction_read, NULL },
-					     { "services", 0, services_remember, NULL },
-					     { "interruptible", SDL_NOT_YET, NULL,
-					       "leave interruptible out: every lease is firm" },
-					     SDL_KEY_END };
-
-void
-sdl_gavel_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	sdl_object(r, at, gavel_keys, out);
-}
+const struct sdl_key sdl_gavel_keys[] = {
+	{ "billing", 0, billing_read, NULL, .kind = SDL_TEXT, .words = "reserved metered",
+	  .help = "reserved: the whole reservation; metered: what was used, never above it",
+	  .fallback = "reserved", .example = "billing: metered" },
+	{ "auction", 0, NULL, NULL, .kind = SDL_MAP, .keys = auction_keys,
+	  .help = "which providers may bid",
+	  .example = "auction: {deny: [\"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"]}" },
+	{ "services", 0, services_remember, NULL, .kind = SDL_NAMES, .keys = service_keys,
+	  .help = "of the services above, by their names",
+	  .example = "services: {web: {stop: 30s}}" },
+	{ "interruptible", SDL_NOT_YET, NULL, "leave interruptible out: every lease is firm",
+	  .kind = SDL_TRUTH, .help = "every lease is firm", .example = "interruptible: true" },
+	SDL_KEY_END
+};

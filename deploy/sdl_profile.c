@@ -38,24 +38,21 @@ arch_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	((struct sdl_compute *)out)->arch = text;
 }
 
-static const struct sdl_key cpu_attribute_keys[] = { { "arch", 0, arch_read, NULL }, SDL_KEY_END };
+static const struct sdl_key cpu_attribute_keys[] = {
+	{ "arch", 0, arch_read, NULL, .kind = SDL_TEXT, .words = "amd64 arm64",
+	  .help = "of the processor", .fallback = "amd64", .akash = "any text",
+	  .example = "arch: arm64" },
+	SDL_KEY_END
+};
 
-static void
-cpu_attributes_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	sdl_object(r, at, cpu_attribute_keys, out);
-}
-
-static const struct sdl_key cpu_keys[] = { { "units", SDL_REQUIRED, cpu_units_read,
-					     "write units: 0.5" },
-					   { "attributes", 0, cpu_attributes_read, NULL },
-					   SDL_KEY_END };
-
-static void
-cpu_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	sdl_object(r, at, cpu_keys, out);
-}
+static const struct sdl_key cpu_keys[] = {
+	{ "units", SDL_REQUIRED, cpu_units_read, "write units: 0.5", .kind = SDL_CPU,
+	  .bounds = "10m to 384, not finer than a thousandth", .help = "processors: 0.25, or 250m",
+	  .akash = "finer fractions are cut off", .example = "units: 0.5" },
+	{ "attributes", 0, NULL, NULL, .kind = SDL_MAP, .keys = cpu_attribute_keys,
+	  .help = "of what kind", .example = "attributes: {arch: arm64}" },
+	SDL_KEY_END
+};
 
 /* 0 with a finding. */
 static uint64_t
@@ -87,15 +84,11 @@ memory_size_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		size_read(r, at, MEMORY_BYTES_MIN, MEMORY_BYTES_MAX, "8Mi to 2Ti");
 }
 
-static const struct sdl_key memory_keys[] = {
-	{ "size", SDL_REQUIRED, memory_size_read, "write size: 256Mi" }, SDL_KEY_END
-};
-
-static void
-memory_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	sdl_object(r, at, memory_keys, out);
-}
+static const struct sdl_key memory_keys[] = { { "size", SDL_REQUIRED, memory_size_read,
+						"write size: 256Mi", .kind = SDL_SIZE,
+						.bounds = "8Mi to 2Ti", .help = "of each copy",
+						.akash = "1Mi to 2Ti", .example = "size: 256Mi" },
+					      SDL_KEY_END };
 
 /* ------------------------------------------------------------------ */
 /* storage                                                             */
@@ -157,9 +150,15 @@ class_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	v->class_at = *at;
 }
 
-static const struct sdl_key volume_attribute_keys[] = { { "persistent", 0, persistent_read, NULL },
-							{ "class", 0, class_read, NULL },
-							SDL_KEY_END };
+static const struct sdl_key volume_attribute_keys[] = {
+	{ "persistent", SDL_QUOTED, persistent_read, NULL, .kind = SDL_TRUTH,
+	  .help = "it outlives the container and, for a grace time, the lease", .fallback = "false",
+	  .example = "persistent: true" },
+	{ "class", 0, class_read, NULL, .kind = SDL_TEXT, .words = "default beta1 beta2 beta3 ram",
+	  .help = "beta1 disk, beta2 SSD, beta3 NVMe; ram is memory and counts as memory",
+	  .fallback = "default, when it is persistent", .example = "class: beta2" },
+	SDL_KEY_END
+};
 
 static void
 class_check(struct sdl_reader *r, const struct volume_text *v)
@@ -191,11 +190,18 @@ volume_attributes_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	class_check(r, out);
 }
 
-static const struct sdl_key volume_keys[] = { { "name", 0, volume_name_read, NULL },
-					      { "size", SDL_REQUIRED, volume_size_read,
-						"write size: 1Gi" },
-					      { "attributes", 0, volume_attributes_read, NULL },
-					      SDL_KEY_END };
+static const struct sdl_key volume_keys[] = {
+	{ "name", 0, volume_name_read, NULL, .kind = SDL_TEXT,
+	  .help = "by which params.storage mounts it", .fallback = "default",
+	  .example = "name: data" },
+	{ "size", SDL_REQUIRED, volume_size_read, "write size: 1Gi", .kind = SDL_SIZE,
+	  .bounds = "5Mi to 32Ti", .help = "of each copy", .example = "size: 1Gi" },
+	{ "attributes", 0, volume_attributes_read, NULL, .kind = SDL_MAP,
+	  .keys = volume_attribute_keys,
+	  .help = "without them it is a part of the container's own disk",
+	  .example = "attributes: {persistent: true, class: beta2}" },
+	SDL_KEY_END
+};
 
 static void
 volume_read(struct sdl_reader *r, const struct sdl_at *at, struct sdl_compute *c)
@@ -324,10 +330,15 @@ gpu_interface_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	((struct gpu *)out)->interface = text;
 }
 
-static const struct sdl_key gpu_model_keys[] = { { "model", 0, gpu_model_read, NULL },
-						 { "ram", 0, gpu_ram_read, NULL },
-						 { "interface", 0, gpu_interface_read, NULL },
-						 SDL_KEY_END };
+static const struct sdl_key gpu_model_keys[] = {
+	{ "model", 0, gpu_model_read, NULL, .kind = SDL_TEXT, .help = "as providers write it",
+	  .fallback = "any", .example = "model: a100" },
+	{ "ram", 0, gpu_ram_read, NULL, .kind = SDL_SIZE, .bounds = "at least 1Gi",
+	  .help = "of the gpu", .fallback = "any", .example = "ram: 80Gi" },
+	{ "interface", 0, gpu_interface_read, NULL, .kind = SDL_TEXT, .words = "pcie sxm",
+	  .help = "of the gpu", .fallback = "any", .example = "interface: sxm" },
+	SDL_KEY_END
+};
 
 static void
 gpu_add(struct sdl_reader *r, struct gpu *g, const char *vendor)
@@ -364,40 +375,51 @@ gpu_models_read(struct sdl_reader *r, const struct sdl_at *at, struct gpu *g)
 	}
 }
 
+#define VENDOR(name_)                                                                              \
+	{                                                                                          \
+		name_, SDL_EMPTY, NULL, NULL, .kind = SDL_LIST, .keys = gpu_model_keys,            \
+					      .max = SERVICE_GPU_MODELS_MAX,                       \
+					      .help = "any of these models; without a value, all", \
+					      .example = name_ ": [{model: a100}]"                 \
+	}
+static const struct sdl_key vendor_keys[] = { VENDOR("nvidia"), VENDOR("amd"), SDL_KEY_END };
+
 /* A vendor without a value is any of its models, so null counts here. */
 static void
 gpu_vendor_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
-	static const char *const vendors[] = { "nvidia", "amd" };
-
 	if (!sdl_is_map(r, at))
 		return;
 	for (const struct json *v = at->node->first; v != NULL; v = v->next) {
 		struct sdl_at member = sdl_member(r, at, v);
 
-		if (strcmp(v->name, vendors[0]) == 0 || strcmp(v->name, vendors[1]) == 0)
+		if (sdl_key_named(vendor_keys, v->name) != NULL)
 			gpu_models_read(r, &member, out);
 		else
 			sdl_find_name(r, &member,
-				      sdl_nearest(r, v->name, vendors, NELEMS(vendors),
-						  sizeof(vendors[0])),
+				      sdl_nearest(r, v->name, &vendor_keys[0].name,
+						  sdl_key_count(vendor_keys),
+						  sizeof(vendor_keys[0])),
 				      "a gpu's vendor is nvidia or amd");
 	}
 }
 
 static const struct sdl_key gpu_attribute_keys[] = {
-	{ "vendor", SDL_REQUIRED, gpu_vendor_read, "write vendor: {nvidia: }" }, SDL_KEY_END
+	{ "vendor", SDL_REQUIRED, gpu_vendor_read, "write vendor: {nvidia: }", .kind = SDL_MAP,
+	  .keys = vendor_keys, .help = "whose gpus will do",
+	  .akash = "nvidia only; another vendor is read as any nvidia gpu",
+	  .example = "vendor: {nvidia: [{model: a100}]}" },
+	SDL_KEY_END
 };
 
-static void
-gpu_attributes_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	sdl_object(r, at, gpu_attribute_keys, out);
-}
-
-static const struct sdl_key gpu_keys[] = { { "units", 0, gpu_units_read, NULL },
-					   { "attributes", 0, gpu_attributes_read, NULL },
-					   SDL_KEY_END };
+static const struct sdl_key gpu_keys[] = {
+	{ "units", SDL_QUOTED, gpu_units_read, NULL, .kind = SDL_NUMBER, .min = 0, .max = GPUS_MAX,
+	  .help = "how many each copy gets", .fallback = "0", .example = "units: 1" },
+	{ "attributes", 0, NULL, NULL, .kind = SDL_MAP, .keys = gpu_attribute_keys,
+	  .help = "of what kind; needed with units",
+	  .example = "attributes: {vendor: {nvidia: }}" },
+	SDL_KEY_END
+};
 
 static void
 gpu_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
@@ -420,22 +442,27 @@ gpu_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 /* compute                                                             */
 
 static const struct sdl_key resources_keys[] = {
-	{ "cpu", SDL_REQUIRED, cpu_read, "write cpu: {units: 0.5}" },
-	{ "memory", SDL_REQUIRED, memory_read, "write memory: {size: 256Mi}" },
-	{ "storage", SDL_REQUIRED, storage_read, "write storage: {size: 1Gi}" },
-	{ "gpu", 0, gpu_read, NULL },
+	{ "cpu", SDL_REQUIRED, NULL, "write cpu: {units: 0.5}", .kind = SDL_MAP, .keys = cpu_keys,
+	  .help = "processors of each copy", .example = "cpu: {units: 0.5}" },
+	{ "memory", SDL_REQUIRED, NULL, "write memory: {size: 256Mi}", .kind = SDL_MAP,
+	  .keys = memory_keys, .help = "memory of each copy", .example = "memory: {size: 256Mi}" },
+	{ "storage", SDL_REQUIRED, storage_read, "write storage: {size: 1Gi}",
+	  .kind = SDL_MAP_OR_LIST, .keys = volume_keys, .max = SERVICE_MOUNTS_MAX,
+	  .help = "volumes of each copy, together at most 32Ti",
+	  .example = "storage: [{size: 1Gi}, {name: data, size: 10Gi, attributes: {persistent: "
+		     "true}}]" },
+	{ "gpu", 0, gpu_read, NULL, .kind = SDL_MAP, .keys = gpu_keys, .help = "gpus of each copy",
+	  .example = "gpu: {units: 1, attributes: {vendor: {nvidia: [{model: a100}]}}}" },
 	SDL_KEY_END
 };
 
-static void
-resources_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	sdl_object(r, at, resources_keys, out);
-}
-
-static const struct sdl_key compute_keys[] = { { "resources", SDL_REQUIRED, resources_read,
-						 "write resources: with cpu, memory, storage" },
-					       SDL_KEY_END };
+static const struct sdl_key compute_keys[] = {
+	{ "resources", SDL_REQUIRED, NULL, "write resources: with cpu, memory, storage",
+	  .kind = SDL_MAP, .keys = resources_keys, .help = "of each copy",
+	  .example =
+		  "resources: {cpu: {units: 0.5}, memory: {size: 256Mi}, storage: {size: 1Gi}}" },
+	SDL_KEY_END
+};
 
 static void
 computes_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
@@ -525,15 +552,15 @@ any_of_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		      &((struct sdl_place *)out)->signed_any);
 }
 
-static const struct sdl_key signed_by_keys[] = { { "allOf", 0, all_of_read, NULL },
-						 { "anyOf", 0, any_of_read, NULL },
-						 SDL_KEY_END };
-
-static void
-signed_by_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	sdl_object(r, at, signed_by_keys, out);
-}
+static const struct sdl_key signed_by_keys[] = {
+	{ "allOf", 0, all_of_read, NULL, .kind = SDL_TEXTS, .max = GROUP_AUDITORS_MAX,
+	  .help = "all of these have signed, by address", .akash = "addresses akash1...",
+	  .example = "allOf: [\"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"]" },
+	{ "anyOf", 0, any_of_read, NULL, .kind = SDL_TEXTS, .max = GROUP_AUDITORS_MAX,
+	  .help = "at least one of these has signed, by address", .akash = "addresses akash1...",
+	  .example = "anyOf: [\"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"]" },
+	SDL_KEY_END
+};
 
 /* ------------------------------------------------------------------ */
 /* pricing                                                             */
@@ -602,11 +629,24 @@ month_price_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		rate_found(r, at, out, sdl_token_rate_read(text, SDL_MONTH_S, &rate), rate);
 }
 
-static const struct sdl_key price_keys[] = { { "denom", 0, denom_read, NULL },
-					     { "amount", 0, amount_price_read, NULL },
-					     { "per_hour", 0, hour_price_read, NULL },
-					     { "per_month", 0, month_price_read, NULL },
-					     SDL_KEY_END };
+static const struct sdl_key price_keys[] = {
+	{ "denom", 0, denom_read, NULL, .kind = SDL_TEXT,
+	  .help = "of amount; all prices of a file have one",
+	  .bounds = "a micro-denomination, or ibc/ and 64 digits", .akash = "the chain takes uact",
+	  .example = "denom: uakt" },
+	{ "amount", 0, amount_price_read, NULL, .kind = SDL_PRICE,
+	  .bounds = "above 0, at most 10000000, 18 decimals",
+	  .help = "micro-denomination a block of 6 seconds, read as base units of the market's "
+		  "token",
+	  .example = "amount: 100" },
+	{ "per_hour", 0, hour_price_read, NULL, .kind = SDL_PRICE,
+	  .bounds = "above 0, at most 10000000, 9 decimals", .help = "tokens an hour",
+	  .akash = "not known there", .example = "per_hour: \"0.05\"" },
+	{ "per_month", 0, month_price_read, NULL, .kind = SDL_PRICE,
+	  .bounds = "above 0, at most 10000000, 9 decimals", .help = "tokens a month of 730 hours",
+	  .akash = "not known there", .example = "per_month: \"12.50\"" },
+	SDL_KEY_END
+};
 
 static bool
 is_given(const struct json *object, const char *name)
@@ -661,11 +701,20 @@ pricing_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	}
 }
 
-static const struct sdl_key place_keys[] = { { "attributes", 0, attributes_read, NULL },
-					     { "signedBy", 0, signed_by_read, NULL },
-					     { "pricing", SDL_REQUIRED, pricing_read,
-					       "write pricing: {PROFILE: {per_hour: \"0.05\"}}" },
-					     SDL_KEY_END };
+static const struct sdl_key place_keys[] = {
+	{ "attributes", 0, attributes_read, NULL, .kind = SDL_PAIRS,
+	  .bounds = "at most 32, 128 printable bytes each",
+	  .help = "all must be among the provider's; \"*\" is any value, eu-* any that begins so",
+	  .akash = "the * stands in the key", .example = "attributes: {region: eu-west}" },
+	{ "signedBy", 0, NULL, NULL, .kind = SDL_MAP, .keys = signed_by_keys,
+	  .help = "auditors that vouch for the provider",
+	  .example = "signedBy: {anyOf: [\"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"]}" },
+	{ "pricing", SDL_REQUIRED, pricing_read, "write pricing: {PROFILE: {per_hour: \"0.05\"}}",
+	  .kind = SDL_NAMES, .keys = price_keys,
+	  .help = "by compute profile, the most that one copy may cost",
+	  .example = "pricing: {web: {per_hour: \"0.05\"}}" },
+	SDL_KEY_END
+};
 
 static int
 place_order(const void *a, const void *b)
@@ -693,16 +742,13 @@ places_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		qsort(r->places.items, r->places.count, sizeof(struct sdl_place), place_order);
 }
 
-static const struct sdl_key profiles_keys[] = {
-	{ "compute", SDL_REQUIRED, computes_read,
-	  "say how much: compute: {NAME: {resources: ...}}" },
-	{ "placement", SDL_REQUIRED, places_read, "say where: placement: {NAME: {pricing: ...}}" },
+const struct sdl_key sdl_profiles_keys[] = {
+	{ "compute", SDL_REQUIRED, computes_read, "say how much: compute: {NAME: {resources: ...}}",
+	  .kind = SDL_NAMES, .keys = compute_keys, .help = "how much of a machine one copy gets",
+	  .example = "compute: {web: {resources: {...}}}" },
+	{ "placement", SDL_REQUIRED, places_read, "say where: placement: {NAME: {pricing: ...}}",
+	  .kind = SDL_NAMES, .keys = place_keys,
+	  .help = "where, vouched for by whom, at most at what price", .bounds = "at most 16",
+	  .example = "placement: {eu: {pricing: {web: {per_hour: \"0.05\"}}}}" },
 	SDL_KEY_END
 };
-
-void
-sdl_profiles_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	(void)out;
-	sdl_object(r, at, profiles_keys, out);
-}

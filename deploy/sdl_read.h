@@ -19,6 +19,7 @@
 
 #include "deploy/rules.h"
 #include "deploy/sdl.h"
+#include "deploy/sdl_key.h"
 
 #define SDL_FINDINGS_MAX 100u
 
@@ -140,22 +141,6 @@ struct sdl_at sdl_member(struct sdl_reader *r, const struct sdl_at *at, const st
 struct sdl_at
 sdl_item(struct sdl_reader *r, const struct sdl_at *at, const struct json *item, size_t index);
 
-#define SDL_REQUIRED 1u
-#define SDL_IGNORED  2u /* belongs to the format, has no effect there either */
-#define SDL_NOT_YET  4u /* belongs to the format, cannot be leased here: refused */
-
-struct sdl_key {
-	const char *name;
-	unsigned flags;
-	void (*read)(struct sdl_reader *r, const struct sdl_at *at, void *out);
-	const char *cure; /* SDL_REQUIRED, SDL_NOT_YET: what to write */
-};
-
-#define SDL_KEY_END                                                                                \
-	{                                                                                          \
-		NULL, 0, NULL, NULL                                                                \
-	}
-
 /* Calls read(member, out) for each key that is there and not null, in the order
  * of the file; unknown and missing keys become findings. */
 void
@@ -176,15 +161,16 @@ void *sdl_push(struct sdl_reader *r, struct json_list *list, size_t size);
 
 /* --- sections --- */
 
+/* The tables of the sections that other files read. */
+extern const struct sdl_key sdl_service_keys[], sdl_profiles_keys[], sdl_endpoint_keys[],
+	sdl_reclamation_keys[], sdl_gavel_keys[];
+
 void sdl_services_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
-void sdl_profiles_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
 void sdl_endpoints_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
-void sdl_reclamation_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
 /* port->ip names an endpoint, and its port there is nobody else's. */
 void sdl_ip_check(struct sdl_reader *r, const struct sdl_service *s, const struct sdl_port *port);
 /* Every endpoint is used. */
 void sdl_endpoints_check(struct sdl_reader *r);
-void sdl_gavel_read(struct sdl_reader *r, const struct sdl_at *at, void *out);
 /* What x-gavel says of services, once these are known. */
 void sdl_gavel_services(struct sdl_reader *r);
 const struct sdl_service *sdl_service_named(const struct sdl_reader *r, const char *name) mustcheck;

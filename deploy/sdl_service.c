@@ -7,6 +7,10 @@
 
 #include <strings.h>
 
+#define BODY_BYTES_MAX	    104857600u
+#define PROXY_BUFFER_MAX    1048576u
+#define HTTP_TIMEOUT_MS_MAX 60000u
+
 /* ------------------------------------------------------------------ */
 /* expose                                                              */
 
@@ -66,8 +70,9 @@ to_global_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 }
 
 static void
-next_cases_read(struct sdl_reader *r, const struct sdl_at *at, struct http_options *http)
+next_cases_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
+	struct http_options *http = &((struct sdl_port *)out)->http;
 	static const char *const cases[] = { "error", "timeout", "403", "404", "429",
 					     "500",   "502",	 "503", "504", "off" };
 	size_t index = 0;
@@ -93,47 +98,52 @@ next_cases_read(struct sdl_reader *r, const struct sdl_at *at, struct http_optio
 	}
 }
 
+/* Adds a reader of one number to http_options: NAME, the member, its maximum. */
+#define HTTP_NUMBER(name, member, most)                                                            \
+	static void name##_read(struct sdl_reader *r, const struct sdl_at *at, void *out)          \
+	{                                                                                          \
+		sdl_u32(r, at, 0, most, &((struct sdl_port *)out)->http.member);                   \
+	}
+HTTP_NUMBER(max_body_size, max_body_bytes, BODY_BYTES_MAX)
+HTTP_NUMBER(read_timeout, read_timeout_ms, HTTP_TIMEOUT_MS_MAX)
+HTTP_NUMBER(send_timeout, send_timeout_ms, HTTP_TIMEOUT_MS_MAX)
+HTTP_NUMBER(next_tries, next_tries, UINT32_MAX)
+HTTP_NUMBER(next_timeout, next_timeout_ms, UINT32_MAX)
+
+/* Of nginx; nothing here to set. */
 static void
-http_options_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+proxy_buffer_size_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
-	static const struct {
-		const char *name;
-		uint32_t max;
-		size_t offset;
-	} numbers[] = {
-		{ "max_body_size", 104857600, offsetof(struct http_options, max_body_bytes) },
-		{ "proxy_buffer_size", 1048576, SIZE_MAX }, /* of nginx; nothing here to set */
-		{ "read_timeout", 60000, offsetof(struct http_options, read_timeout_ms) },
-		{ "send_timeout", 60000, offsetof(struct http_options, send_timeout_ms) },
-		{ "next_tries", UINT32_MAX, offsetof(struct http_options, next_tries) },
-		{ "next_timeout", UINT32_MAX, offsetof(struct http_options, next_timeout_ms) },
-		{ "next_cases", 0, 0 },
-	};
-	struct http_options *http = &((struct sdl_port *)out)->http;
 	uint32_t v;
 
-	if (!sdl_is_map(r, at))
-		return;
-	for (const struct json *m = at->node->first; m != NULL; m = m->next) {
-		struct sdl_at member = sdl_member(r, at, m);
-		size_t i = 0;
-
-		while (i < NELEMS(numbers) && strcmp(numbers[i].name, m->name) != 0)
-			i++;
-		if (i == NELEMS(numbers))
-			sdl_find_name(r, &member,
-				      sdl_nearest(r, m->name, &numbers[0].name, NELEMS(numbers),
-						  sizeof(numbers[0])),
-				      "there is no key \"%.60s\" here", m->name);
-		else if (m->type == JSON_NULL)
-			continue;
-		else if (numbers[i].max == 0)
-			next_cases_read(r, &member, http);
-		else if (sdl_u32(r, &member, 0, numbers[i].max, &v) &&
-			 numbers[i].offset != SIZE_MAX)
-			memcpy((char *)http + numbers[i].offset, &v, sizeof(v));
-	}
+	(void)out;
+	sdl_u32(r, at, 0, PROXY_BUFFER_MAX, &v);
 }
+
+static const struct sdl_key http_options_keys[] = {
+	{ "max_body_size", 0, max_body_size_read, NULL, .kind = SDL_NUMBER, .max = BODY_BYTES_MAX,
+	  .help = "bytes of a request's body", .fallback = "1048576",
+	  .example = "max_body_size: 1048576" },
+	{ "proxy_buffer_size", SDL_IGNORED, proxy_buffer_size_read, NULL, .kind = SDL_NUMBER,
+	  .max = PROXY_BUFFER_MAX, .help = "has no effect: the proxy here has no such buffer",
+	  .akash = "bytes of nginx's buffer", .example = "proxy_buffer_size: 16384" },
+	{ "read_timeout", 0, read_timeout_read, NULL, .kind = SDL_NUMBER,
+	  .max = HTTP_TIMEOUT_MS_MAX, .help = "milliseconds until the service answers",
+	  .fallback = "60000", .example = "read_timeout: 30000" },
+	{ "send_timeout", 0, send_timeout_read, NULL, .kind = SDL_NUMBER,
+	  .max = HTTP_TIMEOUT_MS_MAX, .help = "milliseconds until the service takes the request",
+	  .fallback = "60000", .example = "send_timeout: 30000" },
+	{ "next_tries", 0, next_tries_read, NULL, .kind = SDL_NUMBER, .max = UINT32_MAX,
+	  .help = "copies that are tried", .fallback = "3", .example = "next_tries: 3" },
+	{ "next_timeout", 0, next_timeout_read, NULL, .kind = SDL_NUMBER, .max = UINT32_MAX,
+	  .help = "milliseconds for all tries; 0: no limit", .fallback = "0",
+	  .example = "next_timeout: 0" },
+	{ "next_cases", 0, next_cases_read, NULL, .kind = SDL_TEXTS, .max = 10,
+	  .words = "error timeout 403 404 429 500 502 503 504 off",
+	  .help = "when the next copy is tried; off stands alone", .fallback = "[error, timeout]",
+	  .example = "next_cases: [error, timeout, 502]" },
+	SDL_KEY_END
+};
 
 static void
 to_ip_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
@@ -149,11 +159,19 @@ to_ip_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	port->ip_at = *at;
 }
 
-static const struct sdl_key to_keys[] = { { "service", 0, to_service_read, NULL },
-					  { "global", 0, to_global_read, NULL },
-					  { "http_options", SDL_IGNORED, NULL, NULL },
-					  { "ip", 0, to_ip_read, NULL },
-					  SDL_KEY_END };
+static const struct sdl_key to_keys[] = {
+	{ "service", 0, to_service_read, NULL, .kind = SDL_TEXT,
+	  .help = "a service of the same placement that may connect",
+	  .akash = "documentation only: every service of the lease may connect",
+	  .example = "service: web" },
+	{ "global", 0, to_global_read, NULL, .kind = SDL_TRUTH, .help = "open to the world",
+	  .fallback = "false", .example = "global: true" },
+	{ "ip", 0, to_ip_read, NULL, .kind = SDL_TEXT,
+	  .help = "at this address of endpoints; with global: true", .example = "ip: mine" },
+	{ "http_options", SDL_IGNORED, NULL, NULL, .kind = SDL_ANY,
+	  .help = "has no effect inside to; write it beside port", .example = "http_options: {}" },
+	SDL_KEY_END
+};
 
 static void
 to_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
@@ -169,14 +187,26 @@ to_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	}
 }
 
-static const struct sdl_key expose_keys[] = { { "port", SDL_REQUIRED, port_read,
-						"write port: 80, the port inside the container" },
-					      { "as", 0, as_read, NULL },
-					      { "proto", 0, proto_read, NULL },
-					      { "accept", 0, accept_read, NULL },
-					      { "to", 0, to_read, NULL },
-					      { "http_options", 0, http_options_read, NULL },
-					      SDL_KEY_END };
+static const struct sdl_key expose_keys[] = {
+	{ "port", SDL_REQUIRED, port_read, "write port: 80, the port inside the container",
+	  .kind = SDL_NUMBER, .min = 1, .max = 65535, .help = "the port inside the container",
+	  .example = "port: 8080" },
+	{ "as", 0, as_read, NULL, .kind = SDL_NUMBER, .min = 1, .max = 65535,
+	  .help = "the port outside; tcp open to the world as 80 is HTTP and goes through the "
+		  "provider's proxy",
+	  .fallback = "the same as port", .example = "as: 80" },
+	{ "proto", 0, proto_read, NULL, .kind = SDL_TEXT, .words = "tcp udp TCP UDP",
+	  .help = "HTTP is tcp with as: 80", .fallback = "tcp", .example = "proto: udp" },
+	{ "accept", 0, accept_read, NULL, .kind = SDL_TEXTS, .max = EXPOSE_HOSTS_MAX,
+	  .help = "host names of HTTP; each leads to one place",
+	  .example = "accept: [www.example.org]" },
+	{ "to", 0, to_read, NULL, .kind = SDL_LIST, .keys = to_keys, .max = GROUP_SERVICES_MAX,
+	  .help = "who may connect", .fallback = "all other services of the placement",
+	  .example = "to: [{global: true}]" },
+	{ "http_options", 0, NULL, NULL, .kind = SDL_MAP, .keys = http_options_keys,
+	  .help = "of HTTP", .example = "http_options: {read_timeout: 30000}" },
+	SDL_KEY_END
+};
 
 static void
 expose_check(struct sdl_reader *r, const struct sdl_port *port)
@@ -228,10 +258,14 @@ mount_readonly_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	sdl_bool(r, at, &((struct mount *)out)->readonly);
 }
 
-static const struct sdl_key mount_keys[] = { { "mount", SDL_REQUIRED, mount_path_read,
-					       "write mount: /path/inside" },
-					     { "readOnly", 0, mount_readonly_read, NULL },
-					     SDL_KEY_END };
+static const struct sdl_key mount_keys[] = {
+	{ "mount", SDL_REQUIRED, mount_path_read, "write mount: /path/inside", .kind = SDL_TEXT,
+	  .bounds = "starts with /; no . or .. or // in it; not under /proc, /sys or /dev",
+	  .help = "where it is in the container", .example = "mount: /data" },
+	{ "readOnly", 0, mount_readonly_read, NULL, .kind = SDL_TRUTH,
+	  .help = "it cannot be written", .fallback = "false", .example = "readOnly: true" },
+	SDL_KEY_END
+};
 
 static void
 mounts_check(struct sdl_reader *r, const struct sdl_service *s)
@@ -277,18 +311,19 @@ tee_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 }
 
 static const struct sdl_key params_keys[] = {
-	{ "storage", 0, mounts_read, NULL },
+	{ "storage", 0, mounts_read, NULL, .kind = SDL_NAMES, .keys = mount_keys,
+	  .bounds = "at most 4",
+	  .help = "where the volumes of the profile are mounted, by their names",
+	  .example = "storage: {data: {mount: /data}}" },
 	{ "permissions", SDL_NOT_YET, NULL,
-	  "leave permissions out: a workload here has no cluster to read from" },
-	{ "tee", 0, tee_read, NULL },
+	  "leave permissions out: a workload here has no cluster to read from", .kind = SDL_ANY,
+	  .help = "a workload here has no cluster to read from",
+	  .akash = "read: [logs, events, deployment] of its own namespace",
+	  .example = "permissions: {read: [logs]}" },
+	{ "tee", 0, tee_read, NULL, .kind = SDL_TEXT, .words = "cpu cpu-gpu",
+	  .help = "asks for a provider with the attribute tee/type", .example = "tee: cpu" },
 	SDL_KEY_END
 };
-
-static void
-params_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
-{
-	sdl_object(r, at, params_keys, out);
-}
 
 /* ------------------------------------------------------------------ */
 /* credentials                                                         */
@@ -323,10 +358,15 @@ host_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 }
 
 static const struct sdl_key credentials_keys[] = {
-	{ "host", SDL_REQUIRED, host_read, "write host: registry.example.org" },
-	{ "username", SDL_REQUIRED, user_read, NULL },
-	{ "password", SDL_REQUIRED, password_read, NULL },
-	{ "email", SDL_IGNORED, NULL, NULL },
+	{ "host", SDL_REQUIRED, host_read, "write host: registry.example.org", .kind = SDL_TEXT,
+	  .help = "the registry", .example = "host: registry.example.org" },
+	{ "username", SDL_REQUIRED, user_read, NULL, .kind = SDL_TEXT, .help = "who pulls",
+	  .example = "username: me" },
+	{ "password", SDL_REQUIRED, password_read, NULL, .kind = SDL_TEXT,
+	  .help = "seen by the winning provider: use a token that can only pull",
+	  .example = "password: \"...\"" },
+	{ "email", SDL_IGNORED, NULL, NULL, .kind = SDL_TEXT, .help = "has no effect",
+	  .example = "email: me@example.org" },
 	SDL_KEY_END
 };
 
@@ -414,16 +454,34 @@ env_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	}
 }
 
-static const struct sdl_key service_keys[] = { { "image", SDL_REQUIRED, image_read,
-						 "write image: name:tag" },
-					       { "command", 0, command_read, NULL },
-					       { "args", 0, args_read, NULL },
-					       { "env", 0, env_read, NULL },
-					       { "expose", 0, expose_read, NULL },
-					       { "params", 0, params_read, NULL },
-					       { "credentials", 0, credentials_read, NULL },
-					       { "dependencies", SDL_IGNORED, NULL, NULL },
-					       SDL_KEY_END };
+const struct sdl_key sdl_service_keys[] = {
+	{ "image", SDL_REQUIRED, image_read, "write image: name:tag", .kind = SDL_TEXT,
+	  .bounds =
+		  "[registry[:port]/]name:tag or name@sha256:digest; no tag and latest are refused",
+	  .help = "what runs", .akash = "any text, latest too",
+	  .example = "image: \"nginx:1.27\"" },
+	{ "command", 0, command_read, NULL, .kind = SDL_TEXTS, .max = SERVICE_ARGS_MAX,
+	  .help = "instead of the image's entrypoint", .example = "command: [/bin/server]" },
+	{ "args", 0, args_read, NULL, .kind = SDL_TEXTS, .max = SERVICE_ARGS_MAX,
+	  .help = "instead of the image's command", .example = "args: [--port, \"80\"]" },
+	{ "env", 0, env_read, NULL, .kind = SDL_TEXTS, .max = SERVICE_ENV_MAX,
+	  .help = "NAME=value; NAME alone is NAME=; seen by the winning provider",
+	  .example = "env: [GREETING=hello]" },
+	{ "expose", 0, expose_read, NULL, .kind = SDL_LIST, .keys = expose_keys,
+	  .max = SERVICE_EXPOSES_MAX, .help = "ports that others may reach",
+	  .akash = "at least one port of a deployment must be global",
+	  .example = "expose: [{port: 80, to: [{global: true}]}]" },
+	{ "params", 0, NULL, NULL, .kind = SDL_MAP, .keys = params_keys,
+	  .help = "mounts, and what else a machine must offer",
+	  .example = "params: {storage: {data: {mount: /data}}}" },
+	{ "credentials", 0, credentials_read, NULL, .kind = SDL_MAP, .keys = credentials_keys,
+	  .help = "of a private registry",
+	  .example = "credentials: {host: registry.example.org, username: me, password: \"...\"}" },
+	{ "dependencies", SDL_IGNORED, NULL, NULL, .kind = SDL_ANY,
+	  .help = "has no effect: services start together",
+	  .example = "dependencies: [{service: db}]" },
+	SDL_KEY_END
+};
 
 static int
 service_order(const void *a, const void *b)
@@ -447,7 +505,7 @@ sdl_services_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		s->at = sdl_member(r, at, v);
 		if (fault != NULL)
 			sdl_find_name(r, &s->at, NULL, "%s", fault);
-		sdl_object(r, &s->at, service_keys, s);
+		sdl_object(r, &s->at, sdl_service_keys, s);
 	}
 	if (r->services.count > 1)
 		qsort(r->services.items, r->services.count, sizeof(struct sdl_service),

@@ -42,6 +42,9 @@ struct loader {
 	unsigned documents;
 	struct anchor *anchors;
 	struct json *root;
+	bool scan; /* marks, and no tree */
+	struct yaml_mark *marks;
+	size_t mark_count;
 };
 
 static int
@@ -526,6 +529,82 @@ syntax_fail(struct loader *l, struct fy_diag *diag)
 		       MAX(error->column, 1), error->msg);
 }
 
+/* ------------------------------------------------------------------ */
+/* Marks.                                                              */
+
+static char
+scalar_style(struct fy_token *token)
+{
+	switch (token != NULL ? fy_token_scalar_style(token) : FYSS_PLAIN) {
+	case FYSS_SINGLE_QUOTED: return '\'';
+	case FYSS_DOUBLE_QUOTED: return '"';
+	case FYSS_LITERAL: return '|';
+	case FYSS_FOLDED: return '>';
+	default: return 0;
+	}
+}
+
+static void
+scan_scalar(struct loader *l, struct fy_event *event, struct yaml_mark *m)
+{
+	struct fy_token *token = event->scalar.value;
+	const char *text = token != NULL ? fy_token_get_text(token, &m->text_len) : "";
+
+	if (text == NULL)
+		fatal("out of memory");
+	m->part = YAML_SCALAR;
+	m->text = arena_strndup(l->arena, text, m->text_len);
+	m->style = scalar_style(token);
+	/* libfyaml's marks are inside the quotes. */
+	if (m->style == '"' || m->style == '\'') {
+		m->start--;
+		m->end++;
+	}
+}
+
+static int
+scan_event(struct loader *l, struct fy_event *event)
+{
+	const struct fy_mark *from = fy_event_start_mark(event), *to = fy_event_end_mark(event);
+	struct yaml_mark *m, *before;
+
+	switch (event->type) {
+	case FYET_ALIAS:
+	case FYET_SCALAR:
+	case FYET_MAPPING_START:
+	case FYET_MAPPING_END:
+	case FYET_SEQUENCE_START:
+	case FYET_SEQUENCE_END: break;
+	default: return 0;
+	}
+	l->marks = arena_grow(l->arena, l->marks, l->mark_count, sizeof(*m));
+	m = &l->marks[l->mark_count];
+	before = l->mark_count++ > 0 ? m - 1 : NULL;
+	*m = (struct yaml_mark){ .start = before != NULL ? before->end : 0 };
+	m->start = from != NULL ? from->input_pos : m->start;
+	m->end = from != NULL && to != NULL ? to->input_pos : m->start;
+	m->anchor = token_text(l, fy_event_get_anchor_token(event));
+	switch (event->type) {
+	case FYET_MAPPING_START: m->part = YAML_MAP; break;
+	case FYET_MAPPING_END: m->part = YAML_MAP_END; break;
+	case FYET_SEQUENCE_START: m->part = YAML_LIST; break;
+	case FYET_SEQUENCE_END: m->part = YAML_LIST_END; break;
+	case FYET_ALIAS:
+		m->part = YAML_ALIAS;
+		m->start--; /* the star */
+		m->text = token_text(l, event->alias.anchor);
+		m->text_len = m->text != NULL ? strlen(m->text) : 0;
+		break;
+	default: scan_scalar(l, event, m);
+	}
+	/* Only a bracket has a width. */
+	if (m->part <= YAML_LIST_END && m->end > m->start)
+		m->style = m->part <= YAML_MAP_END ? '{' : '[';
+	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+
 static int
 load(struct loader *l, struct fy_parser *parser, struct fy_diag *diag)
 {
@@ -533,27 +612,25 @@ load(struct loader *l, struct fy_parser *parser, struct fy_diag *diag)
 	int rc = 0;
 
 	while (rc == 0 && (event = fy_parser_parse(parser)) != NULL) {
-		rc = on_event(l, event);
+		rc = l->scan ? scan_event(l, event) : on_event(l, event);
 		fy_parser_event_free(parser, event);
 	}
 	if (rc == 0 && (fy_parser_get_stream_error(parser) || fy_diag_got_error(diag)))
 		return syntax_fail(l, diag);
-	if (rc == 0 && l->root == NULL)
+	if (rc == 0 && l->root == NULL && l->mark_count == 0)
 		return err_set(l->e, &YAML_SYNTAX, "%s: there is nothing in it", l->file);
 	return rc;
 }
 
-int
-yaml_parse(struct arena *a, const char *name, const char *text, size_t len, unsigned flags,
-	   struct json **out, struct err *e)
+static int
+parse(struct loader *l, const char *text, size_t len)
 {
-	struct loader l = { .arena = a, .file = name, .flags = flags, .e = e };
 	struct fy_diag_cfg diag_cfg;
 	struct fy_parse_cfg cfg = { .flags = FYPCF_QUIET | FYPCF_COLLECT_DIAG | FYPCF_JSON_NONE };
 	struct fy_parser *parser;
 	int rc;
 
-	if (check_text(name, text, len, e) < 0)
+	if (check_text(l->file, text, len, l->e) < 0)
 		return -1;
 	fy_diag_cfg_default(&diag_cfg);
 	diag_cfg.output_fn = no_output;
@@ -567,12 +644,37 @@ yaml_parse(struct arena *a, const char *name, const char *text, size_t len, unsi
 		fatal("out of memory");
 	/* An empty string would be taken for one that ends with NUL. */
 	if (len == 0 || fy_parser_set_string(parser, text, len) != 0)
-		rc = err_set(e, &YAML_SYNTAX, "%s: there is nothing in it", name);
+		rc = err_set(l->e, &YAML_SYNTAX, "%s: there is nothing in it", l->file);
 	else
-		rc = load(&l, parser, cfg.diag);
+		rc = load(l, parser, cfg.diag);
 	fy_parser_destroy(parser);
 	fy_diag_destroy(cfg.diag);
+	return rc;
+}
+
+int
+yaml_parse(struct arena *a, const char *name, const char *text, size_t len, unsigned flags,
+	   struct json **out, struct err *e)
+{
+	struct loader l = { .arena = a, .file = name, .flags = flags, .e = e };
+	int rc = parse(&l, text, len);
+
 	if (rc == 0)
 		*out = l.root;
 	return rc;
+}
+
+int
+yaml_scan(struct arena *a, const char *name, const char *text, size_t len, struct yaml_mark **out,
+	  size_t *count, struct err *e)
+{
+	struct loader l = { .arena = a, .file = name, .e = e, .scan = true };
+	struct json *root;
+
+	/* What is no tree of ours has no marks that could be relied on. */
+	if (yaml_parse(a, name, text, len, YAML_ALIASES, &root, e) < 0 || parse(&l, text, len) < 0)
+		return -1;
+	*out = l.marks;
+	*count = l.mark_count;
+	return 0;
 }

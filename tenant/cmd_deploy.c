@@ -3,41 +3,55 @@
 #include <getopt.h>
 #include <time.h>
 
-#include "deploy/sdl.h"
 #include "lib/clock.h"
 #include "tenant/tenant.h"
 
 #define WAIT_MAX_US (300 * SECOND_US)
 
 static const struct code ORDER_ENDED = { "order_ended", NO_BID, "the order ended without a lease" };
+static const struct code DEPOSITS_SHORT = { "funds_short", UNFUNDED,
+					    "the balance does not cover the deposits" };
 static const struct code LAUNCH_FAILED = { "launch_failed", FAILED,
 					   "no provider could run the workload" };
 
-struct deploy {
-	const char *file, *name, *deposit;
-	uint32_t window_ms, open_within_s;
-	bool no_wait;
-	const char *text; /* of the file */
-	size_t len;
-	struct sdl sdl;
+/* One placement of the file: an order of its own. */
+struct part {
 	const struct sdl_placement *placement;
 	struct order_doc order;
 	struct deployment deployment;
 	const char *manifest;
+	struct hash sent;	/* the lease that has our manifest */
+	char state[32];		/* of the order, as shown last */
+	struct json *running;	/* the order, once it runs */
+	struct lease_ref lease; /* whose provider has our manifest */
+	const char *pulled;	/* what was last said about a fetch */
+	struct err failed;	/* why it never will; no code: it may */
+};
+
+struct deploy {
+	const char *file, *name, *deposit, *only; /* this placement */
+	uint32_t window_ms, open_within_s;
+	bool no_wait, akash;
+	struct sdl sdl;
+	struct part *parts;
+	size_t count;
 	mono_t began;
-	struct hash sent; /* the lease that has our manifest */
-	struct lease_ref lease;
-	const char *pulled; /* what was last said about a fetch */
 };
 
 /* ------------------------------------------------------------------ */
 /* Progress: one line per fact, with the time since the command began.   */
 
 static void
-step(const struct context *c, const struct deploy *d, const char *what, const char *detail)
+step(const struct context *c, const struct deploy *d, const struct part *p, const char *what,
+     const char *detail)
 {
-	say(c, "  %6lld ms  %-20s %s", (long long)((clock_mono() - d->began) / MILLI_US), what,
-	    detail);
+	if (d->count > 1)
+		say(c, "  %6lld ms  %-16s %-20s %s",
+		    (long long)((clock_mono() - d->began) / MILLI_US), p->placement->group.name,
+		    what, detail);
+	else
+		say(c, "  %6lld ms  %-20s %s", (long long)((clock_mono() - d->began) / MILLI_US),
+		    what, detail);
 }
 
 static int
@@ -47,6 +61,8 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 						 { "deposit", required_argument, NULL, 'd' },
 						 { "window", required_argument, NULL, 'w' },
 						 { "open-within", required_argument, NULL, 'o' },
+						 { "placement", required_argument, NULL, 'p' },
+						 { "akash", no_argument, NULL, 'a' },
 						 { "no-wait", no_argument, NULL, 'N' },
 						 { NULL, 0, NULL, 0 } };
 	int c;
@@ -59,6 +75,8 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 		case 'd': d->deposit = optarg; break;
 		case 'w': d->window_ms = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'o': d->open_within_s = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'p': d->only = optarg; break;
+		case 'a': d->akash = true; break;
 		case 'N': d->no_wait = true; break;
 		default: return err_set(e, &TENANT_USAGE, "deploy");
 		}
@@ -69,69 +87,98 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 }
 
 static int
-read_file(struct context *c, struct deploy *d, struct err *e)
+choose_name(struct context *c, struct deploy *d, struct err *e)
 {
 	const char *base = strrchr(d->file, '/'), *dot;
-	FILE *f = fopen(d->file, "re");
-	char *text;
 
-	if (f == NULL)
-		return err_errno(e, "open %s", d->file);
-	text = arena_alloc(&c->arena, JSON_BYTES_MAX + 1);
-	d->len = fread(text, 1, JSON_BYTES_MAX, f);
-	fclose(f);
-	d->text = text;
 	base = base != NULL ? base + 1 : d->file;
 	dot = strchr(base, '.');
 	if (d->name == NULL)
 		d->name = arena_strndup(&c->arena, base,
 					dot != NULL ? (size_t)(dot - base) : strlen(base));
-	if (strchr(d->name, '/') != NULL || d->name[0] == '.' || strlen(d->name) > 60)
+	if (strchr(d->name, '/') != NULL || d->name[0] == '.' || d->name[0] == '\0' ||
+	    strlen(d->name) > 60)
 		return err_set(e, &TENANT_USAGE, "\"%.60s\" is not a name for a deployment",
 			       d->name);
-	if (sdl_read(&c->arena, d->file, d->text, d->len, &d->sdl, e) < 0) {
-		for (size_t i = 0; i < d->sdl.finding_count; i++)
-			fprintf(stderr, "%s\n",
-				sdl_finding_text(&c->arena, d->file, d->text, &d->sdl.findings[i]));
-		return -1;
-	}
-	if (d->sdl.placement_count != 1)
-		return err_set(e, &SDL_INVALID,
-			       "%zu placements: deploy one placement per file for now",
-			       d->sdl.placement_count);
-	d->placement = &d->sdl.placements[0];
 	return 0;
 }
 
-/* ------------------------------------------------------------------ */
-/* The order.                                                          */
+/* NAME when the file has one placement, NAME-PLACEMENT else. */
+static int
+choose_parts(struct context *c, struct deploy *d, struct err *e)
+{
+	const struct sdl *sdl = &d->sdl;
+
+	d->parts = arena_alloc(&c->arena, sdl->placement_count * sizeof(*d->parts));
+	for (size_t i = 0; i < sdl->placement_count; i++) {
+		const char *place = sdl->placements[i].group.name;
+		struct part *p = &d->parts[d->count];
+
+		if (d->only != NULL && strcmp(place, d->only) != 0)
+			continue;
+		d->count++;
+		p->placement = &sdl->placements[i];
+		p->deployment.name = sdl->placement_count == 1
+					     ? d->name
+					     : arena_printf(&c->arena, "%s-%s", d->name, place);
+		if (strlen(p->deployment.name) > 60)
+			return err_set(e, &TENANT_USAGE, "%s is too long for a name: give --name",
+				       p->deployment.name);
+	}
+	/* From here on the name is what the result is called. */
+	if (d->count == 1)
+		d->name = d->parts[0].deployment.name;
+	if (d->count == 0)
+		return err_set(e, &ERR_NOT_FOUND, "there is no placement %s in %s", d->only,
+			       d->file);
+	return 0;
+}
 
 static int
-choose_deposit(struct context *c, struct deploy *d, struct amount *out, struct err *e)
+read_file(struct context *c, struct deploy *d, struct err *e)
+{
+	char *text;
+	size_t len;
+
+	if (file_read(c, d->file, &text, &len, e) < 0 || choose_name(c, d, e) < 0)
+		return -1;
+	if (sdl_load(c, d->file, text, len, d->akash, NULL, &d->sdl, e) < 0) {
+		sdl_print_findings(c, d->file, text, &d->sdl);
+		return -1;
+	}
+	return choose_parts(c, d, e);
+}
+
+/* ------------------------------------------------------------------ */
+/* The orders.                                                         */
+
+static int
+choose_deposit(struct context *c, const struct deploy *d, const struct part *p, struct amount *out,
+	       struct err *e)
 {
 	if (d->deposit != NULL)
 		return amount_from_human(d->deposit, c->decimals, out, e);
-	*out = rate_due(d->placement->max_rate, 86400);
+	*out = rate_due(p->placement->max_rate, 86400);
 	out->units = MAX(out->units, (u128)1);
 	return 0;
 }
 
 static int
-make_order(struct context *c, struct deploy *d, struct err *e)
+make_order(struct context *c, const struct deploy *d, struct part *p, struct err *e)
 {
-	struct order_terms *o = &d->order.terms;
+	struct order_terms *o = &p->order.terms;
 	struct hash hash, digest;
 
-	d->order.id = id_new();
-	d->order.group = d->placement->group;
-	d->order.care_hours = 1;
-	d->order.window_ms = d->window_ms;
+	p->order.id = id_new();
+	p->order.group = p->placement->group;
+	p->order.care_hours = 1;
+	p->order.window_ms = d->window_ms;
 	*o = (struct order_terms){
 		.tenant = c->key.address,
-		.group = group_hash(&d->placement->group),
-		.maxRate = d->placement->max_rate,
+		.group = group_hash(&p->placement->group),
+		.maxRate = p->placement->max_rate,
 		/* Metered: half of the rate holds the reservation, the rest is use. */
-		.baseBps = group_billing(&d->placement->group) == BILLING_RESERVED ? 10000 : 5000,
+		.baseBps = group_billing(&p->placement->group) == BILLING_RESERVED ? 10000 : 5000,
 		.openBy = (uint32_t)(clock_wall() / SECOND_US) + d->open_within_s,
 		.window = c->window_min_s,
 		.launch = MIN(c->launch_s * 4 / 3 + 1, 3600u),
@@ -139,28 +186,54 @@ make_order(struct context *c, struct deploy *d, struct err *e)
 		.feeBps = c->fee_bps,
 	};
 	random_bytes(&o->nonce, sizeof(o->nonce));
-	if (choose_deposit(c, d, &o->deposit, e) < 0)
+	if (choose_deposit(c, d, p, &o->deposit, e) < 0)
 		return -1;
 	hash = order_hash(o);
 	digest = terms_digest(&c->domain, &hash);
-	key_sign(&c->key, &digest, &d->order.sig);
-	d->manifest = json_encode(&c->arena, manifest_fields, &d->placement->manifest);
-	d->deployment = (struct deployment){ d->name, d->order.id, hash, d->manifest };
+	key_sign(&c->key, &digest, &p->order.sig);
+	p->manifest = json_encode(&c->arena, manifest_fields, &p->placement->manifest);
+	p->deployment = (struct deployment){ p->deployment.name, p->order.id, hash, p->manifest };
 	return 0;
 }
 
+/* Together: one order that the balance covers must not be posted when the next
+ * one is not covered. */
 static int
-post_order(struct context *c, struct deploy *d, struct err *e)
+check_funds(struct context *c, const struct deploy *d, struct err *e)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	struct amount sum = { 0 }, free;
+	struct json *doc;
+
+	if (d->count == 1)
+		return 0; /* the market says it */
+	for (size_t i = 0; i < d->count; i++)
+		sum.units += d->parts[i].order.terms.deposit.units;
+	if (market_get(
+		    &c->arena, &c->market,
+		    arena_printf(&c->arena, "/v1/accounts/%s", address_text(&c->key.address, text)),
+		    &doc, e) < 0)
+		return err_wrap(e, "balance");
+	free = amount_of(doc, "free");
+	if (amount_cmp(free, sum) >= 0)
+		return 0;
+	return err_set(e, &DEPOSITS_SHORT,
+		       "%zu orders lock %s, free are %s: gavel deposit, or --deposit", d->count,
+		       money(c, sum), money(c, free));
+}
+
+static int
+post_order(struct context *c, const struct deploy *d, struct part *p, struct err *e)
 {
 	char id[ID_TEXT_SIZE];
 	struct json *doc;
 
-	id_text(ID_ORDER, &d->order.id, id);
+	id_text(ID_ORDER, &p->order.id, id);
 	/* Saved first: whatever happens now, the name leads to the order. */
-	if (deployment_save(c, &d->deployment, e) < 0)
+	if (deployment_save(c, &p->deployment, e) < 0)
 		return -1;
 	if (market_post(&c->arena, &c->market, "/v1/orders",
-			json_encode(&c->arena, order_doc_fields, &d->order), id, &doc, e) == 0)
+			json_encode(&c->arena, order_doc_fields, &p->order), id, &doc, e) == 0)
 		return 0;
 	if (e->code->kind == UNFUNDED)
 		fprintf(stderr, "help: gavel deposit %s\n",
@@ -168,23 +241,67 @@ post_order(struct context *c, struct deploy *d, struct err *e)
 	return -1;
 }
 
+/* What was posted before the one that was refused is taken back. */
+static void
+take_back(struct context *c, const struct deploy *d, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct err e = ERR_NONE;
+
+		if (order_cancel(c, &d->parts[i].deployment, &e) < 0)
+			say(c, "warning: %s: %s", d->parts[i].deployment.name, e.text);
+		else
+			say(c, "  %s is taken back", d->parts[i].deployment.name);
+	}
+}
+
+/* The name leads to all of them before the first is posted, and is the last that
+ * was used afterwards. */
+static int
+name_parts(struct context *c, const struct deploy *d, struct err *e)
+{
+	if (d->count == 1)
+		return 0;
+	return parts_save(c, d->name, d->count, &d->parts[0].deployment.name, sizeof(d->parts[0]),
+			  e);
+}
+
+static int
+post_all(struct context *c, struct deploy *d, struct err *e)
+{
+	char id[ID_TEXT_SIZE];
+
+	if (name_parts(c, d, e) < 0)
+		return -1;
+	for (size_t i = 0; i < d->count; i++) {
+		struct part *p = &d->parts[i];
+
+		if (post_order(c, d, p, e) < 0) {
+			take_back(c, d, i);
+			return d->count > 1 ? err_wrap(e, "%s", p->deployment.name) : -1;
+		}
+		step(c, d, p, "order signed, posted", id_text(ID_ORDER, &p->order.id, id));
+	}
+	return name_parts(c, d, e);
+}
+
 /* ------------------------------------------------------------------ */
 /* The wait: hand the manifest to whoever has won, until one runs it.    */
 
 static int
-send_manifest(struct context *c, struct deploy *d, struct err *e)
+send_manifest(struct context *c, const struct deploy *d, struct part *p, struct err *e)
 {
 	const char *body;
 	struct lease_ref l;
 	struct json *doc;
 	char text[HASH_TEXT_SIZE];
 
-	if (lease_find(c, &d->deployment, &l, e) < 0)
+	if (lease_find(c, &p->deployment, &l, e) < 0)
 		return -1;
-	if (hash_equal(&l.hash, &d->sent))
+	if (hash_equal(&l.hash, &p->sent))
 		return 0;
 	body = arena_printf(&c->arena, "{\"lease\":\"%s\",\"manifest\":%s}",
-			    hash_text(&l.hash, text), d->manifest);
+			    hash_text(&l.hash, text), p->manifest);
 	for (unsigned tries = 0;; tries++) {
 		struct timespec pause = { 0, 10 * 1000 * 1000 };
 
@@ -197,12 +314,12 @@ send_manifest(struct context *c, struct deploy *d, struct err *e)
 			return -1;
 		nanosleep(&pause, NULL);
 	}
-	d->sent = l.hash;
-	d->lease = l;
-	step(c, d, "awarded",
+	p->sent = l.hash;
+	p->lease = l;
+	step(c, d, p, "awarded",
 	     arena_printf(&c->arena, "%s at %s", address_text(&l.provider, text),
 			  price(c, l.terms.rate)));
-	step(c, d, "manifest sent", l.gateway.url);
+	step(c, d, p, "manifest sent", l.gateway.url);
 	return 0;
 }
 
@@ -218,113 +335,231 @@ say_failed(struct context *c, const struct json *order)
 
 /* An image that is not there yet takes the time it takes: say how far it is. */
 static void
-show_pull(struct context *c, struct deploy *d)
+show_pull(struct context *c, const struct deploy *d, struct part *p)
 {
-	const char *said = d->pulled;
+	const char *said = p->pulled;
 	const struct json *pull;
 	char text[HASH_TEXT_SIZE];
 	struct err ignored = ERR_NONE;
 	struct json *status;
 
-	if (provider_call(&c->arena, &d->lease.gateway, "GET",
-			  arena_printf(&c->arena, "/v1/leases/%s", hash_text(&d->lease.hash, text)),
+	if (provider_call(&c->arena, &p->lease.gateway, "GET",
+			  arena_printf(&c->arena, "/v1/leases/%s", hash_text(&p->lease.hash, text)),
 			  NULL, &status, &ignored) < 0)
 		return;
 	pull = json_get(status, "pull");
 	if (pull == NULL || pull->type != JSON_OBJECT)
 		return;
-	d->pulled = pull_text(c, pull);
-	if (said == NULL || strcmp(said, d->pulled) != 0)
-		step(c, d, "fetching", d->pulled);
+	p->pulled = pull_text(c, pull);
+	if (said == NULL || strcmp(said, p->pulled) != 0)
+		step(c, d, p, "fetching", p->pulled);
+}
+
+/* One look at the order: it runs, or has failed, or neither yet. */
+static int
+look(struct context *c, const struct deploy *d, struct part *p, const char *wait, struct err *e)
+{
+	char id[ID_TEXT_SIZE];
+	const struct json *lease, *launched;
+	const char *state;
+	struct json *order;
+	struct err why = ERR_NONE;
+
+	id_text(ID_ORDER, &p->order.id, id);
+	if (market_get(&c->arena, &c->market, arena_printf(&c->arena, "/v1/orders/%s%s", id, wait),
+		       &order, e) < 0)
+		return -1;
+	state = text_of(order, "state");
+	lease = json_get(order, "lease");
+	launched = json_get(lease, "launched");
+	if (strcmp(state, p->state) != 0) {
+		step(c, d, p, state, text_of(order, "reason"));
+		snprintf(p->state, sizeof(p->state), "%s", state);
+	}
+	if (launched != NULL && launched->truth) {
+		p->running = order;
+		step(c, d, p, "running", "");
+	} else if (strcmp(state, "unfilled") == 0 || strcmp(state, "cancelled") == 0) {
+		err_set(&p->failed, &ORDER_ENDED, "order %s: %s (gavel bids %s tells why)", state,
+			text_of(order, "reason"), p->deployment.name);
+	} else if (strcmp(state, "expired") == 0 || strcmp(state, "closed") == 0) {
+		say_failed(c, order);
+		err_set(&p->failed, &LAUNCH_FAILED, "order %s: %s", state,
+			text_of(lease, "reason"));
+	} else if (strcmp(state, "awarded") == 0 || strcmp(state, "leased") == 0) {
+		struct hash sent = p->sent;
+
+		if (send_manifest(c, d, p, &why) < 0 && why.code != &NO_LEASE)
+			say(c, "  warning: %s", why.text);
+		else if (hash_equal(&sent, &p->sent) && p->lease.gateway.url != NULL)
+			show_pull(c, d, p);
+	}
+	return 0;
+}
+
+/* How long one look may take: with several orders none may wait for another. */
+static const char *
+wait_for(const struct deploy *d, const struct part *p)
+{
+	if (d->count > 1)
+		return "";
+	if (strcmp(p->state, "awarded") == 0 || strcmp(p->state, "leased") == 0)
+		return "?wait=launched&timeout=1";
+	return "?wait=state:awarded,leased&timeout=2";
 }
 
 static int
-wait_launched(struct context *c, struct deploy *d, struct json **order, struct err *e)
+wait_launched(struct context *c, struct deploy *d, struct err *e)
 {
-	char id[ID_TEXT_SIZE], last[32] = "";
 	mono_t until = clock_mono() + WAIT_MAX_US;
-	const struct json *lease, *launched;
-	const char *state, *wait = "state:awarded,leased&timeout=2";
+	struct timespec pause = { 0, 200 * 1000 * 1000 };
+	size_t going = d->count;
 
-	id_text(ID_ORDER, &d->order.id, id);
-	while (clock_mono() < until) {
-		if (market_get(&c->arena, &c->market,
-			       arena_printf(&c->arena, "/v1/orders/%s?wait=%s", id, wait), order,
-			       e) < 0)
-			return -1;
-		state = text_of(*order, "state");
-		lease = json_get(*order, "lease");
-		launched = json_get(lease, "launched");
-		if (strcmp(state, last) != 0) {
-			step(c, d, state, text_of(*order, "reason"));
-			snprintf(last, sizeof(last), "%s", state);
-		}
-		if (launched != NULL && launched->truth)
-			return 0;
-		if (strcmp(state, "unfilled") == 0 || strcmp(state, "cancelled") == 0)
-			return err_set(e, &ORDER_ENDED, "order %s: %s (gavel bids %s tells why)",
-				       state, text_of(*order, "reason"), d->name);
-		if (strcmp(state, "expired") == 0)
-			say_failed(c, *order);
-		if (strcmp(state, "expired") == 0 || strcmp(state, "closed") == 0)
-			return err_set(e, &LAUNCH_FAILED, "order %s: %s", state,
-				       text_of(lease, "reason"));
-		wait = "state:awarded,leased&timeout=2";
-		if (strcmp(state, "awarded") == 0 || strcmp(state, "leased") == 0) {
-			struct hash sent = d->sent;
+	while (going > 0 && clock_mono() < until) {
+		going = 0;
+		for (size_t i = 0; i < d->count; i++) {
+			struct part *p = &d->parts[i];
 
-			if (send_manifest(c, d, e) < 0 && e->code != &NO_LEASE)
-				say(c, "  warning: %s", e->text);
-			else if (hash_equal(&sent, &d->sent) && d->lease.gateway.url != NULL)
-				show_pull(c, d);
-			*e = (struct err)ERR_NONE;
-			wait = "launched&timeout=1";
+			if (p->running != NULL || p->failed.code != NULL)
+				continue;
+			if (look(c, d, p, wait_for(d, p), e) < 0)
+				return -1;
+			going += p->running == NULL && p->failed.code == NULL;
 		}
+		if (going > 0 && d->count > 1)
+			nanosleep(&pause, NULL);
 	}
-	return err_set(e, &ERR_TIMEOUT, "it still runs its course: gavel status %s", d->name);
+	for (size_t i = 0; i < d->count; i++)
+		if (d->parts[i].running == NULL && d->parts[i].failed.code == NULL)
+			err_set(&d->parts[i].failed, &ERR_TIMEOUT,
+				"it still runs its course: gavel status %s",
+				d->parts[i].deployment.name);
+	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* The end.                                                            */
+
+static void
+print_running(const struct part *p)
+{
+	const struct json *endpoints = json_get(json_get(p->running, "lease"), "endpoints");
+
+	printf("%s is running\n", p->deployment.name);
+	for (const struct json *x = endpoints != NULL ? endpoints->first : NULL; x != NULL;
+	     x = x->next)
+		printf("  %s port %s: %s\n", text_of(x, "service"), text_of(x, "port"),
+		       text_of(x, "url"));
 }
 
 static void
-print_result(struct context *c, const struct deploy *d, struct json *order)
+print_json_result(const struct deploy *d)
 {
-	const struct json *endpoints = json_get(json_get(order, "lease"), "endpoints");
+	struct jsonw *w;
 
-	if (c->json) {
-		print_json(order);
+	if (d->count == 1 && d->parts[0].running != NULL) {
+		print_json(d->parts[0].running);
 		return;
 	}
-	printf("%s is running\n", d->name);
-	for (const struct json *p = endpoints != NULL ? endpoints->first : NULL; p != NULL;
-	     p = p->next)
-		printf("  %s port %s: %s\n", text_of(p, "service"), text_of(p, "port"),
-		       text_of(p, "url"));
-	say(c, "\nLogs: gavel logs -f %s    Cost: gavel status %s    Stop paying: gavel close %s",
-	    d->name, d->name, d->name);
+	if (d->count == 1)
+		return; /* the error says it */
+	w = jsonw_new(true);
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < d->count; i++) {
+		const struct part *p = &d->parts[i];
+
+		jsonw_open(w, '{');
+		jsonw_member(w, "name", "%s", p->deployment.name);
+		jsonw_member(w, "placement", "%s", p->placement->group.name);
+		jsonw_name(w, "running");
+		jsonw_bool(w, p->running != NULL);
+		if (p->running == NULL) {
+			jsonw_member(w, "error", "%s", p->failed.text);
+			jsonw_member(w, "code", "%s", p->failed.code->name);
+		}
+		jsonw_name(w, "order");
+		jsonw_node(w, p->running);
+		jsonw_close(w, '}');
+	}
+	jsonw_close(w, ']');
+	fputs(jsonw_text(w, NULL), stdout);
+	jsonw_free(w);
+}
+
+/* 0 when all run. What runs goes on, whatever became of the others. */
+static int
+print_result(struct context *c, const struct deploy *d, struct err *e)
+{
+	const struct part *failed = NULL;
+	size_t bad = 0;
+
+	for (size_t i = 0; i < d->count; i++)
+		if (d->parts[i].running == NULL) {
+			failed = failed == NULL ? &d->parts[i] : failed;
+			bad++;
+		}
+	if (c->json) {
+		print_json_result(d);
+		if (bad > 0 && d->count > 1)
+			return err_set(e, failed->failed.code, "%s", failed->failed.text);
+	}
+	for (size_t i = 0; i < d->count && !c->json; i++)
+		if (d->parts[i].running != NULL)
+			print_running(&d->parts[i]);
+		else if (d->count > 1)
+			fprintf(stderr, "error: %s: %s [%s]\n", d->parts[i].deployment.name,
+				d->parts[i].failed.text, d->parts[i].failed.code->name);
+	if (bad == 0) {
+		say(c,
+		    "\nLogs: gavel logs -f %s    Cost: gavel status %s    Stop paying: gavel close "
+		    "%s",
+		    d->name, d->name, d->name);
+		return 0;
+	}
+	if (d->count > 1)
+		say(c,
+		    "help: gavel close %s stops the others; gavel deploy %s --name %s --placement "
+		    "%s tries this one again",
+		    d->name, d->file, d->name, failed->placement->group.name);
+	*e = failed->failed;
+	return d->count > 1 ? err_wrap(e, "%zu of %zu do not run: %s", bad, d->count,
+				       failed->deployment.name)
+			    : -1;
+}
+
+static void
+announce(struct context *c, const struct deploy *d)
+{
+	for (size_t i = 0; i < d->count; i++)
+		say(c,
+		    "Deploying %s on chain %llu: at most %s, %s locked and the rest returned at "
+		    "the end",
+		    d->parts[i].deployment.name, (unsigned long long)c->evm.chain_id,
+		    price(c, d->parts[i].placement->max_rate),
+		    money(c, d->parts[i].order.terms.deposit));
 }
 
 int
 cmd_deploy(struct context *c, int argc, char **argv, struct err *e)
 {
 	struct deploy d = { .began = clock_mono() };
-	struct json *order;
 	char id[ID_TEXT_SIZE];
 
 	if (read_arguments(&d, argc, argv, e) < 0 || read_file(c, &d, e) < 0 ||
-	    context_connect(c, e) < 0 || context_unlock(c, e) < 0 || make_order(c, &d, e) < 0)
+	    context_connect(c, e) < 0 || context_unlock(c, e) < 0)
 		return -1;
-	say(c, "Deploying %s on chain %llu: at most %s, %s locked and the rest returned at the end",
-	    d.name, (unsigned long long)c->evm.chain_id, price(c, d.placement->max_rate),
-	    money(c, d.order.terms.deposit));
-	if (post_order(c, &d, e) < 0)
+	for (size_t i = 0; i < d.count; i++)
+		if (make_order(c, &d, &d.parts[i], e) < 0)
+			return -1;
+	announce(c, &d);
+	if (check_funds(c, &d, e) < 0 || post_all(c, &d, e) < 0)
 		return -1;
-	step(c, &d, "order signed, posted", id_text(ID_ORDER, &d.order.id, id));
 	if (d.no_wait) {
-		printf("%s\n", id);
+		for (size_t i = 0; i < d.count; i++)
+			printf("%s\n", id_text(ID_ORDER, &d.parts[i].order.id, id));
 		return 0;
 	}
-	if (wait_launched(c, &d, &order, e) < 0)
+	if (wait_launched(c, &d, e) < 0)
 		return -1;
-	step(c, &d, "running", "");
-	print_result(c, &d, order);
-	return 0;
+	return print_result(c, &d, e);
 }

@@ -10,7 +10,7 @@ int
 lease_begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l,
 	    struct err *e)
 {
-	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0 ||
+	if (parts_single(c, name, e) < 0 || context_connect(c, e) < 0 || context_unlock(c, e) < 0 ||
 	    deployment_find(c, name, d, e) < 0)
 		return -1;
 	return lease_find(c, d, l, e);
@@ -70,8 +70,8 @@ print_images(struct context *c, const struct json *status)
 		printf("fetching    %s\n", pull_text(c, pull));
 }
 
-int
-cmd_status(struct context *c, int argc, char **argv, struct err *e)
+static int
+status_one(struct context *c, const char *name, struct err *e)
 {
 	struct json *status = NULL;
 	struct deployment d = { .name = NULL };
@@ -79,7 +79,7 @@ cmd_status(struct context *c, int argc, char **argv, struct err *e)
 	struct jsonw *w;
 	char text[ADDRESS_TEXT_SIZE];
 
-	if (lease_begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0) {
+	if (lease_begin(c, name, &d, &l, e) < 0) {
 		if (e->code != &NO_LEASE || l.order == NULL)
 			return -1;
 		if (c->json)
@@ -128,6 +128,12 @@ cmd_status(struct context *c, int argc, char **argv, struct err *e)
 	return 0;
 }
 
+int
+cmd_status(struct context *c, int argc, char **argv, struct err *e)
+{
+	return parts_each(c, argc > 1 ? argv[1] : NULL, status_one, e);
+}
+
 /* ------------------------------------------------------------------ */
 
 static int
@@ -150,15 +156,22 @@ wait_closed(struct context *c, const struct deployment *d, struct err *e)
 	return err_set(e, &ERR_TIMEOUT, "stopped and signed, but not settled on chain yet");
 }
 
-static int
-cancel_order(struct context *c, const struct deployment *d, struct err *e)
+int
+order_cancel(struct context *c, const struct deployment *d, struct err *e)
 {
 	struct json *doc;
 	char id[ID_TEXT_SIZE];
 
-	if (market_call(&c->arena, &c->market, "DELETE",
-			arena_printf(&c->arena, "/v1/orders/%s", id_text(ID_ORDER, &d->order, id)),
-			NULL, context_token(c, &c->auctioneer, "close", NULL), NULL, &doc, e) < 0)
+	return market_call(
+		&c->arena, &c->market, "DELETE",
+		arena_printf(&c->arena, "/v1/orders/%s", id_text(ID_ORDER, &d->order, id)), NULL,
+		context_token(c, &c->auctioneer, "close", NULL), NULL, &doc, e);
+}
+
+static int
+cancel_order(struct context *c, const struct deployment *d, struct err *e)
+{
+	if (order_cancel(c, d, e) < 0)
 		return -1;
 	printf("order taken back, nothing was paid\n");
 	return 0;
@@ -184,13 +197,13 @@ settle_close(struct context *c, const struct lease_ref *l, struct err *e)
 			   json_encode(&c->arena, release_post_fields, &post), NULL, &doc, e);
 }
 
-int
-cmd_close(struct context *c, int argc, char **argv, struct err *e)
+static int
+close_one(struct context *c, const char *name, struct err *e)
 {
 	struct deployment d = { .name = NULL };
 	struct lease_ref l = { .order = NULL };
 
-	if (lease_begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
+	if (lease_begin(c, name, &d, &l, e) < 0)
 		return e->code == &NO_LEASE ? cancel_order(c, &d, e) : -1;
 	if (strcmp(l.state, "closed") != 0) {
 		if (strcmp(text_of(l.order, "state"), "leased") != 0)
@@ -206,6 +219,12 @@ cmd_close(struct context *c, int argc, char **argv, struct err *e)
 		printf("closed: %s paid, %s returned\n", money(c, amount_of(l.lease, "paid")),
 		       money(c, amount_of(l.lease, "refund")));
 	return 0;
+}
+
+int
+cmd_close(struct context *c, int argc, char **argv, struct err *e)
+{
+	return parts_each(c, argc > 1 ? argv[1] : NULL, close_one, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -224,8 +243,8 @@ receipt_line(const struct json *lease, const char *name, const char *label, wall
 	       (long long)(MAX(at - from, (wall_t)0) / MILLI_US));
 }
 
-int
-cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
+static int
+receipt_one(struct context *c, const char *name, struct err *e)
 {
 	struct json *status = NULL;
 	const struct json *voucher, *usage;
@@ -233,7 +252,7 @@ cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
 	struct lease_ref l = { .order = NULL };
 	wall_t from = 0;
 
-	if (lease_begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
+	if (lease_begin(c, name, &d, &l, e) < 0)
 		return -1;
 	if (c->json) {
 		print_json(l.lease);
@@ -269,4 +288,10 @@ cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
 	       money(c, amount_of(l.lease, "deposit")), money(c, amount_of(l.lease, "paid")),
 	       money(c, amount_of(l.lease, "refund")));
 	return 0;
+}
+
+int
+cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
+{
+	return parts_each(c, argc > 1 ? argv[1] : NULL, receipt_one, e);
 }

@@ -158,38 +158,52 @@ flags_read(int argc, char **argv, struct logs_flags *f, struct logs *g, struct e
 	return 0;
 }
 
-int
-cmd_logs(struct context *c, int argc, char **argv, struct err *e)
+struct logs_call {
+	struct logs_flags flags;
+	struct logs out;
+	wall_t since;
+};
+
+static int
+logs_one(struct context *c, const char *name, void *ctx, struct err *e)
 {
-	static struct logs g;
-	struct logs_flags f = { .name = NULL };
+	struct logs_call *x = ctx;
+	const struct logs_flags *f = &x->flags;
 	struct deployment d = { .name = NULL };
 	struct lease_ref l = { .order = NULL };
 	char time[TIME_TEXT_SIZE];
 	const char *path;
-	wall_t since = 0;
 
-	if (flags_read(argc, argv, &f, &g, e) < 0 ||
-	    (f.since != NULL && since_read(f.since, clock_wall(), &since, e) < 0) ||
-	    lease_begin(c, f.name, &d, &l, e) < 0)
+	if (lease_begin(c, name, &d, &l, e) < 0)
 		return -1;
-	g.json = c->json;
-	g.prefix = !f.has_copy && has_several(c, &d, f.service);
-	path = arena_printf(&c->arena, "%s?follow=%d", lease_path(c, &l, "/logs"), f.follow);
-	if (f.has_tail)
-		path = arena_printf(&c->arena, "%s&tail=%lu", path, f.tail);
-	if (f.since != NULL)
-		path = arena_printf(&c->arena, "%s&since=%s", path, time_text(since, time));
-	if (f.service != NULL)
+	x->out.json = c->json;
+	x->out.prefix = !f->has_copy && has_several(c, &d, f->service);
+	path = arena_printf(&c->arena, "%s?follow=%d", lease_path(c, &l, "/logs"), f->follow);
+	if (f->has_tail)
+		path = arena_printf(&c->arena, "%s&tail=%lu", path, f->tail);
+	if (f->since != NULL)
+		path = arena_printf(&c->arena, "%s&since=%s", path, time_text(x->since, time));
+	if (f->service != NULL)
 		path = arena_printf(&c->arena, "%s&service=%s", path,
-				    query_text(&c->arena, f.service));
-	if (f.has_copy)
-		path = arena_printf(&c->arena, "%s&copy=%u", path, f.copy);
-	if (f.stream != NULL)
-		path = arena_printf(&c->arena, "%s&stream=%s", path, f.stream);
-	if (provider_stream(&c->arena, &l.gateway, "GET", path, NULL, on_data, &g, e) < 0)
+				    query_text(&c->arena, f->service));
+	if (f->has_copy)
+		path = arena_printf(&c->arena, "%s&copy=%u", path, f->copy);
+	if (f->stream != NULL)
+		path = arena_printf(&c->arena, "%s&stream=%s", path, f->stream);
+	if (provider_stream(&c->arena, &l.gateway, "GET", path, NULL, on_data, &x->out, e) < 0)
 		return -1;
-	if (g.len != 0)
-		line_print(&g);
+	if (x->out.len != 0)
+		line_print(&x->out);
 	return 0;
+}
+
+int
+cmd_logs(struct context *c, int argc, char **argv, struct err *e)
+{
+	static struct logs_call x;
+
+	if (flags_read(argc, argv, &x.flags, &x.out, e) < 0 ||
+	    (x.flags.since != NULL && since_read(x.flags.since, clock_wall(), &x.since, e) < 0))
+		return -1;
+	return parts_together(c, x.flags.name, logs_one, &x, e);
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gavel bids, providers, api, sdl: looking at the market and at files. */
-#include "deploy/sdl.h"
+/* gavel bids, providers, api: looking at the market. */
 #include "tenant/tenant.h"
 
 static struct rate
@@ -14,15 +13,15 @@ rate_of(const struct json *object, const char *name)
 	return rate;
 }
 
-int
-cmd_bids(struct context *c, int argc, char **argv, struct err *e)
+static int
+bids_one(struct context *c, const char *name, struct err *e)
 {
 	struct deployment d;
 	struct json *doc;
 	const struct json *rows;
 	char id[ID_TEXT_SIZE];
 
-	if (context_connect(c, e) < 0 || deployment_find(c, argc > 1 ? argv[1] : NULL, &d, e) < 0 ||
+	if (context_connect(c, e) < 0 || deployment_find(c, name, &d, e) < 0 ||
 	    market_get(
 		    &c->arena, &c->market,
 		    arena_printf(&c->arena, "/v1/orders/%s/bids", id_text(ID_ORDER, &d.order, id)),
@@ -34,7 +33,7 @@ cmd_bids(struct context *c, int argc, char **argv, struct err *e)
 	}
 	rows = json_get(doc, "data");
 	printf("%-5s %-4s %-42s  %s\n", "round", "rank", "provider", "answer");
-	for (const struct json *r = rows->first; r != NULL; r = r->next) {
+	for (const struct json *r = rows != NULL ? rows->first : NULL; r != NULL; r = r->next) {
 		if (json_get(r, "declined") != NULL)
 			printf("%-5s %-4s %-42s  declined: %s\n", text_of(r, "round"), "-",
 			       text_of(r, "provider"), text_of(r, "declined"));
@@ -47,6 +46,12 @@ cmd_bids(struct context *c, int argc, char **argv, struct err *e)
 			       price(c, rate_of(r, "floor")), text_of(r, "reason"));
 	}
 	return 0;
+}
+
+int
+cmd_bids(struct context *c, int argc, char **argv, struct err *e)
+{
+	return parts_each(c, argc > 1 ? argv[1] : NULL, bids_one, e);
 }
 
 int
@@ -65,7 +70,7 @@ cmd_providers(struct context *c, int argc, char **argv, struct err *e)
 		return 0;
 	}
 	rows = json_get(doc, "data");
-	for (const struct json *r = rows->first; r != NULL; r = r->next) {
+	for (const struct json *r = rows != NULL ? rows->first : NULL; r != NULL; r = r->next) {
 		const struct json *online = json_get(r, "online");
 
 		printf("%s  %-7s  %s launches, %s failures  %s\n", text_of(r, "address"),
@@ -73,7 +78,8 @@ cmd_providers(struct context *c, int argc, char **argv, struct err *e)
 		       text_of(r, "launches"), text_of(r, "failures"),
 		       text_of(json_get(r, "record"), "url"));
 		attributes = json_get(r, "attributes");
-		for (const struct json *a = attributes->first; a != NULL; a = a->next)
+		for (const struct json *a = attributes != NULL ? attributes->first : NULL;
+		     a != NULL; a = a->next)
 			printf("    %s: %s\n", text_of(a, "key"), text_of(a, "value"));
 	}
 	return 0;
@@ -91,31 +97,5 @@ cmd_api(struct context *c, int argc, char **argv, struct err *e)
 			NULL, &doc, e) < 0)
 		return -1;
 	print_json(doc);
-	return 0;
-}
-
-int
-cmd_sdl(struct context *c, int argc, char **argv, struct err *e)
-{
-	struct sdl sdl;
-	char *text;
-	size_t n;
-	FILE *f;
-
-	if (argc != 3 || strcmp(argv[1], "check") != 0)
-		return err_set(e, &TENANT_USAGE, "sdl check FILE");
-	f = strcmp(argv[2], "-") == 0 ? stdin : fopen(argv[2], "re");
-	if (f == NULL)
-		return err_errno(e, "open %s", argv[2]);
-	text = arena_alloc(&c->arena, JSON_BYTES_MAX + 1);
-	n = fread(text, 1, JSON_BYTES_MAX, f);
-	if (sdl_read(&c->arena, argv[2], text, n, &sdl, e) < 0) {
-		for (size_t i = 0; i < sdl.finding_count; i++)
-			fprintf(stderr, "%s\n",
-				sdl_finding_text(&c->arena, argv[2], text, &sdl.findings[i]));
-		return -1;
-	}
-	printf("%s: good, %zu placement%s\n", argv[2], sdl.placement_count,
-	       sdl.placement_count == 1 ? "" : "s");
 	return 0;
 }

@@ -143,9 +143,9 @@ cmd_update(struct context *c, int argc, char **argv, struct err *e)
 	struct update u = { .name = NULL };
 	struct json *status;
 
-	if (read_arguments(&u, argc, argv, e) < 0 || read_file(c, &u, e) < 0 ||
-	    lease_begin(c, u.name, &u.d, &u.l, e) < 0 || choose_placement(&u, e) < 0 ||
-	    put_manifest(c, &u, e) < 0)
+	if (read_arguments(&u, argc, argv, e) < 0 || parts_single(c, u.name, e) < 0 ||
+	    read_file(c, &u, e) < 0 || lease_begin(c, u.name, &u.d, &u.l, e) < 0 ||
+	    choose_placement(&u, e) < 0 || put_manifest(c, &u, e) < 0)
 		return -1;
 	u.d.manifest = json_encode(&c->arena, manifest_fields, u.manifest);
 	if (u.no_wait)

@@ -12,6 +12,7 @@
 #include "tenant/tenant.h"
 
 const struct code TENANT_USAGE = { "usage", INVALID, "the command was not understood" };
+const struct code TENANT_SAID = { "said", INVALID, "the output tells what is wrong" };
 const struct code DEPLOYMENT_UNKNOWN = { "deployment_unknown", NOT_FOUND,
 					 "there is no deployment of this name" };
 const struct code NO_LEASE = { "no_lease", NOT_FOUND, "the deployment has no lease" };
@@ -142,8 +143,8 @@ static const struct json_field deployment_fields[] = {
 	JSON_STR(struct deployment_doc, manifest, JSON_BYTES_MAX, 0), JSON_END
 };
 
-static const char *
-deployment_path(struct context *c, const char *name)
+const char *
+state_path(struct context *c, const char *name)
 {
 	return home_path(c, "XDG_STATE_HOME", ".local/state",
 			 arena_printf(&c->arena, "/deployments/%s.json", name));
@@ -176,20 +177,29 @@ write_file(struct context *c, const char *path, const char *text, struct err *e)
 }
 
 int
+state_write(struct context *c, const char *name, const char *text, struct err *e)
+{
+	return write_file(c, state_path(c, name), text, e);
+}
+
+int
 deployment_save(struct context *c, const struct deployment *d, struct err *e)
 {
 	struct deployment_doc doc = { d->name, d->order, d->order_hash, d->manifest };
 	const char *text = json_encode(&c->arena, deployment_fields, &doc);
 
-	if (write_file(c, deployment_path(c, d->name), text, e) < 0)
+	if (state_write(c, d->name, text, e) < 0 || state_write(c, ".last", text, e) < 0)
 		return -1;
-	return write_file(c, deployment_path(c, ".last"), text, e);
+	/* The name stands for itself, and no longer for parts. */
+	unlink(state_path(c, arena_printf(&c->arena, "%s.parts", d->name)));
+	unlink(state_path(c, ".last.parts"));
+	return 0;
 }
 
 int
 deployment_find(struct context *c, const char *name, struct deployment *d, struct err *e)
 {
-	const char *path = deployment_path(c, name != NULL ? name : ".last");
+	const char *path = state_path(c, name != NULL ? name : ".last");
 	struct deployment_doc doc;
 	char *text;
 	size_t n;

@@ -12,7 +12,11 @@ static const struct command commands[] = {
 	  "      --deposit AMOUNT tokens to lock (default: a day at the highest price)\n"
 	  "      --window MS      time for sealed bids, 50 to 600000 (default 400)\n"
 	  "      --open-within S  seconds in which a lease may be opened (default 300)\n"
+	  "      --placement P    only this one of several\n"
+	  "      --akash          read the file as Akash does\n"
 	  "      --no-wait        return when the order is posted\n"
+	  "\nA file with several placements makes an order of each, NAME-PLACEMENT; NAME\n"
+	  "stands for all of them in status, logs, bids, receipt and close.\n"
 	  "\nexample: gavel deploy web.yaml --deposit 5\n",
 	  cmd_deploy },
 	{ "status", "[NAME]", "what a deployment does and costs", "", cmd_status },
@@ -74,7 +78,7 @@ static const struct command commands[] = {
 	{ "withdraw", "AMOUNT", "take free tokens out of escrow", "", cmd_withdraw },
 	{ "balance", "[ADDRESS]", "tokens in the wallet and in escrow", "", cmd_balance },
 	{ "faucet", "AMOUNT", "test tokens, on a devnet only", "", cmd_faucet },
-	{ "sdl", "check FILE", "read a deployment file and say what is wrong", "", cmd_sdl },
+	{ "sdl", "COMMAND ...", "check, format, explain, convert deployment files", NULL, cmd_sdl },
 	{ "api", "METHOD PATH [BODY]", "call the market's REST API",
 	  "\nexample: gavel api GET /v1/orders?limit=5\n", cmd_api },
 };
@@ -194,7 +198,8 @@ main(int argc, char **argv)
 	argv += optind;
 	optind = 0; /* glibc: begin anew, with another set of options */
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+		if (command->help != NULL &&
+		    (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
 			printf("usage: gavel %s %s\n\n%s\n%s", command->name, command->args,
 			       command->summary, command->help);
 			return 0;
@@ -206,7 +211,9 @@ main(int argc, char **argv)
 		}
 	if (command->run(&c, argc, argv, &e) == 0)
 		return 0;
-	if (e.code == &TENANT_USAGE)
+	if (e.code == &TENANT_SAID)
+		return kind_exit_status(e.code->kind);
+	if (e.code == &TENANT_USAGE && command->help != NULL)
 		fprintf(stderr, "usage: gavel %s %s\n", command->name, command->args);
 	print_error(&c, &e);
 	return kind_exit_status(e.code->kind);

@@ -9,6 +9,7 @@
 #ifndef GAVEL_TENANT_H
 #define GAVEL_TENANT_H
 
+#include "deploy/akash.h"
 #include "lease/documents.h"
 #include "lease/evm.h"
 #include "lease/key.h"
@@ -33,7 +34,8 @@ struct context {
 	struct arena arena;
 };
 
-/* A command: fills e and returns -1, or 0; argv[0] is its name. */
+/* A command: fills e and returns -1, or 0; argv[0] is its name. help NULL: it has
+ * commands of its own and answers --help itself. */
 struct command {
 	const char *name, *args, *summary, *help;
 	int (*run)(struct context *c, int argc, char **argv, struct err *e);
@@ -60,6 +62,31 @@ int deployment_save(struct context *c, const struct deployment *d, struct err *e
 /* By name; an order id is taken too. name NULL: the last one saved. */
 int
 deployment_find(struct context *c, const char *name, struct deployment *d, struct err *e) mustcheck;
+
+/* A file with several placements: its name stands for deployments of their own.
+ * names: `count` pointers, each `stride` bytes after the one before. */
+int parts_save(struct context *c, const char *name, size_t count, const void *names, size_t stride,
+	       struct err *e) mustcheck;
+/* Of the name (NULL: the last one); none: it stands for itself. */
+int
+parts_find(struct context *c, const char *name, struct json_strs *parts, struct err *e) mustcheck;
+/* fn for the name, or for each of its parts: one that fails does not keep it from
+ * the others. With --json the results are a list. */
+typedef int deployment_fn(struct context *c, const char *name, struct err *e);
+int parts_each(struct context *c, const char *name, deployment_fn *fn, struct err *e) mustcheck;
+/* fn for the name, or for each of its parts at the same time, in a process of its
+ * own; the lines of their outputs begin with the part's name. */
+typedef int stream_fn(struct context *c, const char *name, void *ctx, struct err *e);
+int parts_together(struct context *c, const char *name, stream_fn *fn, void *ctx,
+		   struct err *e) mustcheck;
+/* An error if the name stands for several, for commands that need one. */
+int parts_single(struct context *c, const char *name, struct err *e) mustcheck;
+/* A file below the state directory's "deployments", made or replaced. */
+int state_write(struct context *c, const char *name, const char *text, struct err *e) mustcheck;
+const char *state_path(struct context *c, const char *name) mustcheck;
+
+/* Take an order back that nobody has leased. */
+int order_cancel(struct context *c, const struct deployment *d, struct err *e) mustcheck;
 
 /* The live lease of a deployment, with its provider ready to be called. */
 struct lease_ref {
@@ -93,6 +120,25 @@ void say(const struct context *c, const char *fmt, ...) printflike(2, 3);
 /* The result with --json. */
 void print_json(struct json *doc);
 
+/* A file read strictly, or as Akash does and then imported. akash: NULL, or what
+ * Akash makes of it. Findings are in sdl. */
+int sdl_load(struct context *c, const char *name, const char *text, size_t len, bool as_akash,
+	     struct akash *akash, struct sdl *sdl, struct err *e) mustcheck;
+/* Of each placement: services, resources, the highest price, ports, volumes. */
+void sdl_summary(struct context *c, const struct sdl *sdl);
+/* The findings, each with its place, on stderr. */
+void
+sdl_print_findings(struct context *c, const char *name, const char *text, const struct sdl *sdl);
+
+/* A deployment file, "-" is standard input. */
+int
+file_read(struct context *c, const char *path, char **text, size_t *len, struct err *e) mustcheck;
+/* All of it or nothing: a new file is moved over the old one. Links are followed,
+ * the mode stays. */
+int file_replace(struct context *c, const char *path, const char *text, struct err *e) mustcheck;
+/* A unified diff of two texts on stdout. */
+void diff_print(struct context *c, const char *name, const char *before, const char *after);
+
 /* Check a reading against the lease, sign it and give it to the provider; the
  * reading is what GET .../usage answered. */
 int countersign(struct context *c, const struct lease_ref *l, const struct json *reading,
@@ -101,7 +147,8 @@ int countersign(struct context *c, const struct lease_ref *l, const struct json 
 /* The value of --copy. */
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
 
-extern const struct code TENANT_USAGE, DEPLOYMENT_UNKNOWN, NO_LEASE, USAGE_WRONG;
+/* TENANT_SAID: the output tells all; only the exit status is left to give. */
+extern const struct code TENANT_USAGE, TENANT_SAID, DEPLOYMENT_UNKNOWN, NO_LEASE, USAGE_WRONG;
 
 /* The commands. */
 int cmd_deploy(struct context *c, int argc, char **argv, struct err *e);
@@ -124,5 +171,8 @@ int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
 int cmd_providers(struct context *c, int argc, char **argv, struct err *e);
 int cmd_api(struct context *c, int argc, char **argv, struct err *e);
 int cmd_sdl(struct context *c, int argc, char **argv, struct err *e);
+int cmd_sdl_fmt(struct context *c, int argc, char **argv, struct err *e);
+int cmd_sdl_lint(struct context *c, int argc, char **argv, struct err *e);
+int cmd_sdl_convert(struct context *c, int argc, char **argv, struct err *e);
 
 #endif

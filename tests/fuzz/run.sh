@@ -9,7 +9,8 @@ for target in build/fuzz/*_fuzz; do
 	n=$((n + 1))
 	corpus=build/fuzz/corpus-$(basename "$target")
 	mkdir -p "$corpus"
-	cp examples/*.yaml "$corpus/" 2>/dev/null
+	cp examples/*.yaml tests/corpus/files/*.yaml tests/cli/*.yaml tests/cli/compose/*.yml \
+		"$corpus/" 2>/dev/null
 	if "$target" -max_total_time="${FUZZ_SECONDS:-15}" -timeout=5 -rss_limit_mb=2048 \
 		-artifact_prefix=build/fuzz/ -verbosity=0 "$corpus" >build/fuzz/log 2>&1; then
 		echo "ok $n - $(basename "$target")"
