@@ -105,7 +105,8 @@ front(struct arena *a, const struct routes_config *c)
 	if (c->http != 0)
 		text = arena_printf(a, "%s	bind %s:%u\n", text, c->address, c->http);
 	if (c->https != 0)
-		text = arena_printf(a, "%s	bind %s:%u ssl crt-list %s/certs.txt alpn h2,http/1.1\n",
+		text = arena_printf(a,
+				    "%s	bind %s:%u ssl crt-list %s/certs.txt alpn h2,http/1.1\n",
 				    text, c->address, c->https, c->dir);
 	if (c->acme != 0)
 		text = arena_printf(a, "%s	acl challenge path_beg " ACME_PATH "\n", text);
@@ -390,10 +391,11 @@ want_server(struct diff *d, const char *backend, const struct route_target *t)
 		return;
 	}
 	say(&d->servers,
-	    arena_printf(d->a,
-			 "add server %s %s:%u check inter 2s fall 2 rise 1 maxconn 1000;"
-			 "enable health %s;enable server %s",
-			 full, t->address, t->port, full, full));
+	    arena_printf(
+		    d->a,
+		    "add server %s %s:%u check inter 2s downinter 100ms fall 2 rise 1 maxconn 1000;"
+		    "enable health %s;enable server %s",
+		    full, t->address, t->port, full, full));
 }
 
 static void

@@ -26,8 +26,8 @@ cat >"$dir/look" <<'END'
 mkdir -p /tmp/www; cd /tmp/www;
 say() { echo "$1: $(busybox timeout 1 busybox wget -qO- "$2" 2>&1 | busybox tail -1)"; };
 until busybox nslookup db >/dev/null 2>&1; do sleep 0.1; done; sleep 2;
-{ echo "db: $(busybox nslookup db 2>/dev/null | busybox grep -c 'Address.*10\.8')";
-echo "internal: $(busybox nslookup db.internal 2>/dev/null | busybox grep -c 'Address.*10\.8')";
+{ echo "db: $(busybox nslookup db 2>/dev/null | busybox grep -c '^Address.*10[.]8[0-9.]*$')";
+echo "internal: $(busybox nslookup db.internal 2>/dev/null | busybox grep -c '^Address.*10[.]8[0-9.]*$')";
 echo "foreign: $(busybox nslookup nobody 2>&1 | busybox grep -c NXDOMAIN)";
 echo "hosts: $(busybox grep -c db /etc/hosts)";
 say as http://db:9100/; say port http://db:8080/; say closed http://db:8081/;
@@ -77,7 +77,7 @@ like 'deployed' "$out" 'web.names.test'
 status=$(gavel --json status names)
 web=$(printf '%s' "$status" | grep -o 'http://web.names.test:[0-9]*' | head -1)
 port=${web##*:}
-page() { curl -s -m 10 -H "Host: $1" "http://127.0.0.1:$port/"; }
+page() { curl -s -m 10 --retry 3 -H "Host: $1" "http://127.0.0.1:$port/"; }
 seen=$(page web.names.test)
 like 'web finds both copies of db by name' "$seen" '^db: 2$'
 like 'and by the longer name' "$seen" '^internal: 2$'

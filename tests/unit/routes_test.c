@@ -57,7 +57,8 @@ test_diff(void)
 	is_str(diff(NULL, 0, NOTHING, &served), "", "nothing wanted, nothing there");
 	ok(served, "and that is served");
 	is_str(diff(&a, 1, NOTHING, &served),
-	       "add server d0/s0-80 10.0.0.2:80 check inter 2s fall 2 rise 1 maxconn 1000\n"
+	       "add server d0/s0-80 10.0.0.2:80 check inter 2s downinter 100ms fall 2 rise 1 "
+	       "maxconn 1000\n"
 	       "enable health d0/s0-80\nenable server d0/s0-80\n"
 	       "add map /d/bodies.map d0 1048576\nadd map /d/timeouts.map d0 60000\n"
 	       "add map /d/hosts.map a.example d0\n",
@@ -66,9 +67,11 @@ test_diff(void)
 	is_str(diff(&a, 1, have_a, &served), "", "once there, no more to say");
 	ok(served, "and it is served");
 	is_str(diff(both, 2, have_a, &served),
-	       "add server d1/s0-80 10.0.0.2:80 check inter 2s fall 2 rise 1 maxconn 1000\n"
+	       "add server d1/s0-80 10.0.0.2:80 check inter 2s downinter 100ms fall 2 rise 1 "
+	       "maxconn 1000\n"
 	       "enable health d1/s0-80\nenable server d1/s0-80\n"
-	       "add server d1/s1-80 10.0.0.6:80 check inter 2s fall 2 rise 1 maxconn 1000\n"
+	       "add server d1/s1-80 10.0.0.6:80 check inter 2s downinter 100ms fall 2 rise 1 "
+	       "maxconn 1000\n"
 	       "enable health d1/s1-80\nenable server d1/s1-80\n"
 	       "add map /d/bodies.map d1 1048576\nadd map /d/timeouts.map d1 500\n"
 	       "add map /d/hosts.map b.example d1\nadd map /d/hosts.map www.b.example d1\n",
