@@ -105,7 +105,7 @@ $(SIM): $(call objs,$(wildcard tests/sim/*.c)) $(LEASE) $(DEPLOY) $(LIB); $(link
 REPLAY := $(B)/tests/replay/replay
 $(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
-$(B)/tests/e2e/jail_test: $(B)/tests/e2e/jail_test.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
+$(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
 .PRECIOUS: $(B)/tests/%.o
@@ -136,8 +136,8 @@ check-contracts:
 check-db: $(PROGRAMS)
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
 
-check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test
-	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test tests/e2e/demo.sh tests/e2e/faults.sh
+check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test
+	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test tests/e2e/demo.sh tests/e2e/faults.sh
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.c) $(wildcard deploy/*.c)

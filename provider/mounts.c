@@ -138,7 +138,7 @@ loop_attach(int file, char name[static 24], struct err *e)
 }
 
 int
-image_make(const char *path, uint64_t bytes, uint32_t owner, bool journal, struct err *e)
+disk_image_make(const char *path, uint64_t bytes, uint32_t owner, bool journal, struct err *e)
 {
 	if (image_file(path, bytes, e) < 0)
 		return -1;
@@ -149,7 +149,7 @@ image_make(const char *path, uint64_t bytes, uint32_t owner, bool journal, struc
 }
 
 int
-image_mount(const char *path, const char *disk, struct err *e)
+disk_image_mount(const char *path, const char *disk, struct err *e)
 {
 	int file = open(path, O_RDWR | O_CLOEXEC), loop, result = 0;
 	char name[24];
@@ -215,8 +215,8 @@ disk_mount(const char *dir, uint64_t bytes, uint32_t host_id, enum disk_kind *ki
 	if (dir_make(disk, 0711, 0, e) < 0)
 		return -1;
 	*kind = DISK_LOOP;
-	if (image_make(file, bytes, host_id, false, &why) < 0 ||
-	    image_mount(file, disk, &why) < 0) {
+	if (disk_image_make(file, bytes, host_id, false, &why) < 0 ||
+	    disk_image_mount(file, disk, &why) < 0) {
 		unlink(file);
 		if (why.code == &DISK_FULL) {
 			*e = why;

@@ -41,11 +41,11 @@ int upper_file(const char *dir, const char *name, const char *text, uint32_t hos
 /* A file of `bytes`, all of it allocated, with an ext4 file system of exactly
  * that size whose root belongs to owner; with a journal when it is to outlive a
  * crash. */
-int
-image_make(const char *path, uint64_t bytes, uint32_t owner, bool journal, struct err *e) mustcheck;
+int disk_image_make(const char *path, uint64_t bytes, uint32_t owner, bool journal,
+		    struct err *e) mustcheck;
 /* Mount such a file on the directory `to`, nosuid, nodev; the loop device frees
  * itself when it is unmounted. */
-int image_mount(const char *path, const char *to, struct err *e) mustcheck;
+int disk_image_mount(const char *path, const char *to, struct err *e) mustcheck;
 /* Memory of that size, counted against whoever writes it, on `to` (made). */
 int
 ram_mount(const char *to, uint64_t bytes, uint32_t owner, uint32_t group, struct err *e) mustcheck;
