@@ -22,6 +22,8 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", gateway_in
 				       { "POST", "/v1/leases/{lease}/close", close_create },
 				       { "GET", "/v1/leases/{lease}/logs", logs_show },
 				       { "POST", "/v1/leases/{lease}/exec", exec_create },
+				       { "GET", "/v1/volumes", volumes_show },
+				       { "DELETE", "/v1/volumes/{volume}", volume_remove },
 				       ROUTE_END };
 
 /* ------------------------------------------------------------------ */
@@ -292,6 +294,7 @@ agent_run(void *start, const int *fds)
 	g.run_timer = timer_every(&g.loop, 0, RUN_EVERY_US, runner_look, &g);
 	g.meter_timer =
 		timer_every(&g.loop, 0, (int64_t)s->meter_every_ms * MILLI_US, meter_poll, &g);
+	g.volume_timer = timer_every(&g.loop, 0, SECOND_US, volumes_look, &g);
 	loop_run(&g.loop);
 	book_close(g.book);
 	_exit(0);

@@ -8,6 +8,8 @@
  *	bidder.c       the market's events: price, seal, bid or decline; accept
  *	runner.c       leases from accepted to running to ended, level-triggered
  *	plan.c         which slots and ports a lease has
+ *	keep.c         which volumes and devices it has, what is left for others;
+ *	               volumes kept after its end
  *	metering.c     readings into signed usage
  *	gateway_api.c  what tenants may ask over HTTPS
  *	exec_api.c     commands inside workloads;  logs_api.c  their logs
@@ -38,7 +40,8 @@ struct agent {
 	struct http *gateway;
 	struct hash tls_pin;
 	struct sse *events;
-	struct timer *register_timer, *run_timer, *meter_timer;
+	struct timer *register_timer, *run_timer, *meter_timer, *volume_timer;
+	bool volume_busy;
 	const char *token; /* for the market; renewed with the registration */
 	char token_text[1024];
 	bool registered;
@@ -85,6 +88,23 @@ int plan_open_ports(struct agent *g, const struct work *w, struct err *e) mustch
 bool plan_ports_open(const struct agent *g, const struct work *w);
 void plan_close_ports(struct agent *g, const struct hash *lease);
 
+/* keep.c: what is left of the machine beside all live leases and kept volumes. */
+int agent_room(struct agent *g, struct arena *a, struct room *out, struct err *e) mustcheck;
+/* The volumes that the manifest takes over from an older lease are there. */
+int volumes_can_take(struct agent *g, struct arena *a, const struct work *w,
+		     const struct manifest *m, struct err *e) mustcheck;
+/* Enter the lease's volumes into the book, taken over or to be made. */
+int volumes_plan(struct agent *g, struct arena *a, const struct work *w, const struct manifest *m,
+		 struct err *e) mustcheck;
+/* Mounts and devices of a unit into its packed CREATE call. */
+int volumes_pack(struct agent *g, struct arena *a, const struct work *w, const struct manifest *m,
+		 uint32_t unit, struct jail_create *call, size_t *len, struct err *e) mustcheck;
+/* The lease has ended: keep its volumes for a while, or not. */
+int volumes_end(struct agent *g, const struct work *w, struct err *e) mustcheck;
+/* Remove those whose time is over. */
+void volumes_look(void *agent);
+bool work_has_volumes(const struct work *w);
+
 /* Calls to the jail: start in a step, read in the next. */
 enum next jail_start(struct task *t, struct agent *g, struct chan_call *call, enum jail_verb verb,
 		     const void *in, size_t len);
@@ -97,11 +117,15 @@ void voucher_take(struct request *r);
 void close_create(struct request *r);
 void logs_show(struct request *r);
 void exec_create(struct request *r);
+void volumes_show(struct request *r);
+void volume_remove(struct request *r);
 void gateway_info(struct request *r);
 /* The tenant's token for this lease: the work, or an answered request and false. */
 bool gateway_work(struct request *r, const char *scope, const struct hash *lease, struct work *w);
 bool gateway_lease(struct request *r, struct hash *lease);
+/* The tenant's token for all of its leases: its address, or an answered request. */
+bool gateway_tenant(struct request *r, const char *scope, struct address *tenant);
 
-extern const struct code WORK_UNKNOWN, WORK_NOT_RUNNING;
+extern const struct code WORK_UNKNOWN, WORK_NOT_RUNNING, VOLUMES_MISSING;
 
 #endif

@@ -73,6 +73,26 @@ gateway_work(struct request *r, const char *scope, const struct hash *lease, str
 	return false;
 }
 
+bool
+gateway_tenant(struct request *r, const char *scope, struct address *tenant)
+{
+	static const struct hash any;
+	struct agent *g = r->ctx;
+	struct jwt_claims claims;
+	struct err e = ERR_NONE;
+
+	if (jwt_check(&r->arena, request_bearer(r), clock_wall(), &g->self, scope, &claims, &e) ==
+		    0 &&
+	    hash_equal(&claims.lease, &any)) {
+		*tenant = claims.iss;
+		return true;
+	}
+	if (e.code == NULL)
+		err_set(&e, &TOKEN_BAD, "the token is for one lease only");
+	request_fail(r, &e);
+	return false;
+}
+
 /* ------------------------------------------------------------------ */
 /* POST /v1/manifests                                                   */
 
@@ -96,6 +116,8 @@ manifest_take(struct agent *g, struct arena *a, struct work *w, const struct jso
 		return strcmp(w->manifest, text) == 0
 			       ? 0
 			       : err_set(e, &MANIFEST_EXISTS, "updates are another matter");
+	if (volumes_can_take(g, a, w, &m, e) < 0)
+		return err_wrap(e, "manifest");
 	w->manifest = text;
 	return book_put(g->book, w, e);
 }
@@ -368,7 +390,7 @@ struct closing_task {
 	struct usage_terms usage;
 	struct release_terms release;
 	struct sig sigs[2], release_sig;
-	bool killed;
+	bool killed, volumes_delete;
 };
 
 static struct agent *
@@ -528,6 +550,7 @@ close_store(struct task *t)
 	w->voucher_sig = c->sigs[1];
 	w->release_sig = c->release_sig;
 	w->released = true;
+	w->volumes_delete = c->volumes_delete;
 	w->state = WORK_CLOSING;
 	if (book_put(g->book, w, &t->err) < 0)
 		return TASK_FAIL;
@@ -576,18 +599,46 @@ close_done(struct task *t)
 	}
 }
 
+struct close_in {
+	const char *volumes; /* "keep", "delete" */
+};
+static const struct json_field close_in_fields[] = {
+	JSON_STR(struct close_in, volumes, 8, JSON_OPTIONAL), JSON_END
+};
+
+/* Kept unless it says otherwise: what is deleted does not come back. */
+static int
+close_read(const struct request *r, struct arena *a, bool *volumes_delete, struct err *e)
+{
+	struct close_in in = { .volumes = "keep" };
+
+	if (r->body_len > 0 && json_decode(a, r->body, r->body_len, close_in_fields, &in, e) < 0)
+		return -1;
+	*volumes_delete = strcmp(in.volumes, "delete") == 0;
+	if (!*volumes_delete && strcmp(in.volumes, "keep") != 0)
+		return err_field(e, &JSON_TYPE, "/volumes", "volumes must be keep or delete");
+	return 0;
+}
+
 void
 close_create(struct request *r)
 {
+	struct err e = ERR_NONE;
 	struct closing_task *c;
+	bool volumes_delete;
 	struct hash lease;
 	struct task *t;
 	struct work w;
 
 	if (!gateway_lease(r, &lease) || !gateway_work(r, "close", &lease, &w))
 		return;
+	if (close_read(r, &r->arena, &volumes_delete, &e) < 0) {
+		request_fail(r, &e);
+		return;
+	}
 	t = request_task(r, "close", close_steps, sizeof(*c));
 	t->done = close_done;
 	c = t->state;
 	c->work.hash = lease;
+	c->volumes_delete = volumes_delete;
 }

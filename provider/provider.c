@@ -23,6 +23,7 @@
 #include "provider/mounts.h"
 #include "provider/runc.h"
 #include "provider/unpack.h"
+#include "provider/volumes.h"
 
 static const char usage[] =
 	"usage: gavel-provider [-c FILE] [COMMAND]\n"
@@ -56,8 +57,9 @@ sign_run(void *ctx, const int *fds)
 
 /* Errors that keep their code on their way from the jail to the agent. */
 static const struct code *const jail_codes[] = {
-	&JAIL_UNKNOWN, &JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,    &IMAGE_UNPACK, &IMAGE_TOO_BIG,
-	&DISK_FULL,    &MOUNT_UNSAFE,  &RUNC_FAILED,  &ERR_NOT_FOUND, &ERR_TIMEOUT,
+	&JAIL_UNKNOWN,	&JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,  &IMAGE_UNPACK,
+	&IMAGE_TOO_BIG, &DISK_FULL,	&MOUNT_UNSAFE, &RUNC_FAILED, &ERR_NOT_FOUND,
+	&ERR_TIMEOUT,	&VOLUME_OTHER,	&CDI_BAD,
 };
 
 static void
@@ -70,6 +72,7 @@ jail_run(void *ctx, const int *fds)
 static void
 jail_config_make(const struct provider_settings *s, struct jail_config *c)
 {
+	static const char *dirs[CLASSES_MAX], *gpus[MACHINE_GPUS];
 	struct passwd *pw = getpwnam(s->user);
 	struct err e = ERR_NONE;
 	uint32_t network;
@@ -92,7 +95,16 @@ jail_config_make(const struct provider_settings *s, struct jail_config *c)
 		.agent_uid = pw->pw_uid,
 		.agent_gid = pw->pw_gid,
 		.accept_old_runc = s->accept_old_runc,
+		.volume_class_count = s->volumes.count,
+		.gpu_count = s->gpus.count,
+		.cdi_dir = s->cdi_dir,
 	};
+	for (size_t i = 0; i < s->volumes.count; i++)
+		dirs[i] = ((const struct volume_class *)s->volumes.items)[i].dir;
+	for (size_t i = 0; i < s->gpus.count; i++)
+		gpus[i] = ((const struct gpu *)s->gpus.items)[i].device;
+	c->volume_dirs = dirs;
+	c->gpus = gpus;
 }
 
 /* The agent's own directory, before anyone gives up root. */

@@ -263,7 +263,9 @@ create(struct task *t)
 	if (oci_process(&t->arena, &img->config, s, &process, &t->err) < 0 ||
 	    image_user(&t->arena, img, &process.uid, &process.gid, &t->err) < 0 ||
 	    jail_create_pack(l->create, &process, s->name, hosts, host_count, &l->create_len,
-			     &t->err) < 0)
+			     &t->err) < 0 ||
+	    volumes_pack(t->owner, &t->arena, &l->work, &l->manifest, l->unit, l->create,
+			 &l->create_len, &t->err) < 0)
 		return TASK_FAIL;
 	return jail_start(t, t->owner, &l->call, JAIL_CREATE, l->create, l->create_len);
 }
@@ -674,6 +676,8 @@ sweep_next(struct task *t)
 		return task_jump(t, sweep_units);
 	}
 	s->work.state = WORK_ENDED;
+	if (volumes_end(g, &s->work, &t->err) < 0)
+		return TASK_FAIL;
 	if (book_put(g->book, &s->work, &t->err) < 0)
 		return TASK_FAIL;
 	log_info("lease.ended", "lease=%s", id_text(ID_LEASE, &s->work.id, lease));

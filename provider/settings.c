@@ -6,42 +6,56 @@
 #include "deploy/rules.h"
 #include "lib/conf.h"
 
+#define R struct resources
+static const struct json_field reserve_fields[] = { JSON_U32(R, cpu_milli, 0, JSON_OPTIONAL),
+						    JSON_U64(R, memory_bytes, JSON_OPTIONAL),
+						    JSON_U64(R, storage_bytes, JSON_OPTIONAL),
+						    JSON_END };
+#undef R
+
 #define T   struct provider_settings
 #define OPT JSON_OPTIONAL
-static const struct json_field fields[] = { JSON_STR(T, market_url, 200, 0),
-					    JSON_STR(T, market_ca, 500, OPT),
-					    JSON_STR(T, listen, 64, OPT),
-					    JSON_U32(T, port, 65535, OPT),
-					    JSON_STR(T, public_host, 200, OPT),
-					    JSON_U32(T, endpoint_port_first, 65535, OPT),
-					    JSON_U32(T, endpoint_port_count, 10000, OPT),
-					    JSON_STR(T, user, 32, OPT),
-					    JSON_STR(T, key_file, 500, 0),
-					    JSON_STR(T, password_file, 500, 0),
-					    JSON_STR(T, state_dir, 200, OPT),
-					    JSON_STR(T, run_dir, 200, OPT),
-					    JSON_STR(T, tag, 4, 0),
-					    JSON_STR(T, network, 20, 0),
-					    JSON_STRS(T, deny, 256, OPT),
-					    JSON_STRS(T, resolvers, 8, OPT),
-					    JSON_STRS(T, insecure_registries, 32, OPT),
-					    JSON_U32(T, uid_base, 0, OPT),
-					    JSON_U32(T, image_uid_base, 0, OPT),
-					    JSON_U32(T, slots, 4096, OPT),
-					    JSON_STR(T, rpc_url, 500, 0),
-					    JSON_U64(T, chain_id, 0),
-					    JSON_ADDRESS(T, escrow, 0),
-					    JSON_ADDRESS(T, token, 0),
-					    JSON_OBJ(T, capacity, resources_fields, 0),
-					    JSON_LIST(T, attributes, attribute_fields,
-						      struct attribute, 64, 0),
-					    JSON_OBJ(T, card, rate_card_fields, 0),
-					    JSON_U32(T, list_bp, 1000000, OPT),
-					    JSON_U32(T, curve_bp, 20000, OPT),
-					    JSON_U32(T, meter_every_ms, 3600000, OPT),
-					    JSON_U32(T, reclaim_s, RECLAIM_S_MAX, OPT),
-					    JSON_BOOLEAN(T, accept_old_runc, OPT),
-					    JSON_END };
+static const struct json_field fields[] = {
+	JSON_STR(T, market_url, 200, 0),
+	JSON_STR(T, market_ca, 500, OPT),
+	JSON_STR(T, listen, 64, OPT),
+	JSON_U32(T, port, 65535, OPT),
+	JSON_STR(T, public_host, 200, OPT),
+	JSON_U32(T, endpoint_port_first, 65535, OPT),
+	JSON_U32(T, endpoint_port_count, 10000, OPT),
+	JSON_STR(T, user, 32, OPT),
+	JSON_STR(T, key_file, 500, 0),
+	JSON_STR(T, password_file, 500, 0),
+	JSON_STR(T, state_dir, 200, OPT),
+	JSON_STR(T, run_dir, 200, OPT),
+	JSON_STR(T, tag, 4, 0),
+	JSON_STR(T, network, 20, 0),
+	JSON_STRS(T, deny, 256, OPT),
+	JSON_STRS(T, resolvers, 8, OPT),
+	JSON_STRS(T, insecure_registries, 32, OPT),
+	JSON_U32(T, uid_base, 0, OPT),
+	JSON_U32(T, image_uid_base, 0, OPT),
+	JSON_U32(T, slots, 4096, OPT),
+	JSON_STR(T, rpc_url, 500, 0),
+	JSON_U64(T, chain_id, 0),
+	JSON_ADDRESS(T, escrow, 0),
+	JSON_ADDRESS(T, token, 0),
+	JSON_OBJ(T, capacity, resources_fields, OPT),
+	JSON_OBJ(T, reserve, reserve_fields, OPT),
+	JSON_OBJ(T, overcommit, overcommit_fields, OPT),
+	JSON_LIST(T, volumes, volume_class_fields, struct volume_class, CLASSES_MAX, OPT),
+	JSON_U32(T, volume_keep_s, 31536000, OPT),
+	JSON_LIST(T, gpus, gpu_fields, struct gpu, MACHINE_GPUS, OPT),
+	JSON_STR(T, cdi_dir, 120, OPT),
+	JSON_LIST(T, attributes, attribute_fields, struct attribute, 64, 0),
+	JSON_OBJ(T, card, rate_card_fields, 0),
+	JSON_U32(T, list_bp, 1000000, OPT),
+	JSON_U32(T, curve_bp, 20000, OPT),
+	JSON_U32(T, meter_every_ms, 3600000, OPT),
+	JSON_U32(T, reclaim_s, RECLAIM_S_MAX, OPT),
+	JSON_BOOLEAN(T, accept_old_runc, OPT),
+	JSON_END
+};
 #undef T
 
 int
@@ -78,8 +92,13 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.curve_bp = 3000,
 		.meter_every_ms = 10000,
 		.reclaim_s = RECLAIM_S_MAX,
+		.reserve = { .cpu_milli = 250,
+			     .memory_bytes = UINT64_C(512) << 20,
+			     .storage_bytes = UINT64_C(2) << 30 },
+		.overcommit = { 10000, 10000, 10000 },
+		.volume_keep_s = 72 * 3600,
 	};
-	if (conf_read(a, path, fields, s, e) < 0)
+	if (conf_read(a, path, fields, s, e) < 0 || machine_check(&s->volumes, &s->gpus, e) < 0)
 		return -1;
 	return network_read(s->network, &network, e);
 }

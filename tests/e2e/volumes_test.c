@@ -328,7 +328,7 @@ test_persistent(void)
 	    "/var/lib/db/data/f /var/lib/db/data; stat -c 'above %u %a' /var/lib; ls -A "
 	    "/var/lib/db/data; dd if=/dev/zero of=/var/lib/db/data/big bs=1M count=64 2>&1; "
 	    "stat -c 'size %s' /var/lib/db/data/big");
-	logged(0, "own 1000 600", "the file belongs to the workload's user");
+	logged(0, "own 1000 644", "the file belongs to the workload's user");
 	logged(0, "above 1000 750", "the directory above keeps what the image says");
 	logged(0, "No space left on device", "its size is a limit");
 	ok(strstr(logs_of(0), "lost+found") == NULL, "it begins empty");
@@ -467,10 +467,10 @@ specs_make(void)
 	if (shell(arena_printf(
 		    &arena,
 		    "mkdir -p %s; chmod 755 %s; cd %s; mkdir lib; echo driver > lib/one.so; "
-		    "mknod -m 666 node0 c 1 11; mknod -m 666 node1 c 1 2",
+		    "mknod -m 666 node0 c 10 229; mknod -m 666 node1 c 10 200",
 		    cdi_dir, cdi_dir, cdi_dir)) < 0)
 		fatal("cannot make devices");
-	/* kmsg: no container may open it, unless it is given one. */
+	/* /dev/fuse and /dev/net/tun: no container may open them, unless given. */
 	spec_write(
 		"test.json",
 		arena_printf(&arena,
