@@ -113,6 +113,8 @@ chain_id: 31337
 escrow: "$escrow"
 token: "$token"
 insecure_registries: ["127.0.0.1:$registry_port"]
+# Three providers on one machine: what each sells is not what there is.
+overcommit: {cpu_bp: 100000, memory_bp: 100000, storage_bp: 100000}
 capacity: {cpu_milli: 4000, memory_bytes: 2147483648, storage_bytes: 8589934592, gpus: 0, endpoints: 50}
 attributes:
   - {key: region, value: $7}

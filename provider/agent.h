@@ -10,6 +10,7 @@
  *	plan.c         which slots and ports a lease has
  *	keep.c         which volumes and devices it has, what is left for others;
  *	               volumes kept after its end
+ *	expire.c       leases that were accepted and never opened
  *	metering.c     readings into signed usage
  *	gateway_api.c  what tenants may ask over HTTPS
  *	exec_api.c     commands inside workloads;  logs_api.c  their logs
@@ -87,6 +88,11 @@ int plan_work(struct agent *g, struct arena *a, struct work *w, const struct man
 int plan_open_ports(struct agent *g, const struct work *w, struct err *e) mustcheck;
 bool plan_ports_open(const struct agent *g, const struct work *w);
 void plan_close_ports(struct agent *g, const struct hash *lease);
+
+/* expire.c: accepted, and the time in which it could be opened is over; ask the
+ * chain, and let the sweep take it if that is so. */
+bool work_has_lapsed(const struct work *w, wall_t now);
+void expire_begin(struct agent *g, const struct work *w);
 
 /* keep.c: what is left of the machine beside all live leases and kept volumes. */
 int agent_room(struct agent *g, struct arena *a, struct room *out, struct err *e) mustcheck;

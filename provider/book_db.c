@@ -69,7 +69,7 @@ struct work_doc {
 	struct usage_terms usage, paid;
 	struct sig usage_sig, voucher_sig, payer_sig, release_sig;
 	struct json_strs gpus;
-	bool released, reported, volumes_delete;
+	bool released, reported, never_opened, volumes_delete;
 };
 
 struct unit_doc {
@@ -105,6 +105,7 @@ static const struct json_field work_fields[] = {
 	JSON_BOOLEAN(T, released, 0),
 	JSON_BOOLEAN(T, reported, 0),
 	JSON_STRS(T, gpus, 0, JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_BOOLEAN(T, never_opened, JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_BOOLEAN(T, volumes_delete, JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_END
 };
@@ -132,6 +133,7 @@ work_encode(struct arena *a, const struct work *w)
 		.released = w->released,
 		.reported = w->reported,
 		.gpus = w->gpus,
+		.never_opened = w->never_opened,
 		.volumes_delete = w->volumes_delete,
 	};
 
@@ -164,6 +166,7 @@ work_decode(struct arena *a, const char *text, size_t len, struct work *w, struc
 	w->released = doc.released;
 	w->reported = doc.reported;
 	w->gpus = doc.gpus;
+	w->never_opened = doc.never_opened;
 	w->volumes_delete = doc.volumes_delete;
 	w->unit_count = (uint32_t)doc.units.count;
 	w->port_count = (uint32_t)doc.ports.count;

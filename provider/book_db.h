@@ -55,6 +55,7 @@ struct work {
 	struct sig release_sig;
 	struct json_strs gpus; /* devices, in the order of services and copies */
 	bool released, reported;
+	bool never_opened;   /* and cannot be any more: the chain says so */
 	bool volumes_delete; /* at the end at once, instead of kept for a while */
 	const char *failure; /* why it could not run, or NULL */
 	wall_t created;

@@ -20,6 +20,7 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "provider/agent.h"
+#include "provider/inventory.h"
 #include "provider/mounts.h"
 #include "provider/runc.h"
 #include "provider/unpack.h"
@@ -120,19 +121,25 @@ agent_dir_make(const struct provider_settings *s, const struct jail_config *c)
 }
 
 static int
-serve(const struct provider_settings *s)
+serve(struct provider_settings *s)
 {
 	int sign[2], jail[2], exec[2];
 	struct jail_config config;
 	struct agent_start agent = { .settings = s, .jail = &config };
+	struct inventory inventory;
 	struct err e = ERR_NONE;
 	struct role roles[3];
+	struct arena a;
 
 	if (geteuid() != 0)
 		fatal("gavel-provider starts as root, for containers; the part that talks does not "
 		      "keep it");
 	if (keystore_address(s->key_file, &agent.self, &e) < 0)
 		fatal("%s", e.text);
+	arena_init(&a, 0);
+	if (inventory_settle(&a, s, &inventory, &e) < 0)
+		fatal("%s", e.text);
+	arena_release(&a);
 	jail_config_make(s, &config);
 	if (jail_prepare(&config, &e) < 0)
 		fatal("%s", e.text);

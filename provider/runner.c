@@ -643,7 +643,7 @@ sweep_decide(struct task *t)
 			(strcmp(state->text, "closed") == 0 || strcmp(state->text, "failed") == 0);
 	}
 	/* A released workload is gone whatever becomes of the settlement. */
-	if (!ended && !s->work.released)
+	if (!ended && !s->work.released && !s->work.never_opened)
 		return TASK_DONE;
 	plan_close_ports(t->owner, &s->work.hash);
 	return task_jump(t, sweep_units);
@@ -746,7 +746,11 @@ has_stopped(const struct work *w)
 static void
 look_at(struct agent *g, const struct work *w, bool sweep)
 {
-	if (w->state == WORK_ACCEPTED && w->failure != NULL && !w->reported)
+	if (w->never_opened)
+		begin(g, w, "sweep", sweep_steps, sizeof(struct sweep), work_done);
+	else if (sweep && work_has_lapsed(w, clock_wall()))
+		expire_begin(g, w);
+	else if (w->state == WORK_ACCEPTED && w->failure != NULL && !w->reported)
 		begin(g, w, "failure", failure_steps, sizeof(struct launch), work_done);
 	else if (w->state == WORK_ACCEPTED && w->failure == NULL && w->manifest != NULL)
 		begin(g, w, "launch", launch_steps, sizeof(struct launch), launch_done);
