@@ -14,13 +14,13 @@ static const struct code LAUNCH_FAILED = { "launch_failed", FAILED,
 					   "no provider could run the workload" };
 
 struct deploy {
-	const char *file, *name, *deposit;
+	const char *file, *name, *deposit, *volumes_from;
 	uint32_t window_ms, open_within_s;
 	bool no_wait;
 	const char *text; /* of the file */
 	size_t len;
 	struct sdl sdl;
-	const struct sdl_placement *placement;
+	struct sdl_placement *placement;
 	struct order_doc order;
 	struct deployment deployment;
 	const char *manifest;
@@ -46,6 +46,7 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 						 { "window", required_argument, NULL, 'w' },
 						 { "open-within", required_argument, NULL, 'o' },
 						 { "no-wait", no_argument, NULL, 'N' },
+						 { "volumes-from", required_argument, NULL, 'v' },
 						 { NULL, 0, NULL, 0 } };
 	int c;
 
@@ -58,6 +59,7 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 		case 'w': d->window_ms = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'o': d->open_within_s = (uint32_t)strtoul(optarg, NULL, 10); break;
 		case 'N': d->no_wait = true; break;
+		case 'v': d->volumes_from = optarg; break;
 		default: return err_set(e, &TENANT_USAGE, "deploy");
 		}
 	if (optind != argc - 1)
@@ -99,6 +101,56 @@ read_file(struct context *c, struct deploy *d, struct err *e)
 			       d->sdl.placement_count);
 	d->placement = &d->sdl.placements[0];
 	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* Volumes of a deployment that was closed: they are at one provider, so only
+ * that one may win.                                                    */
+
+static int
+allow_only(struct context *c, struct group *g, const struct address *provider, struct err *e)
+{
+	const char **only = arena_alloc(&c->arena, sizeof(*only));
+	char text[ADDRESS_TEXT_SIZE];
+
+	only[0] = arena_strdup(&c->arena, address_text(provider, text));
+	if (!group_admits(g, only[0]))
+		return err_set(e, &TENANT_USAGE,
+			       "the volumes are at %s, which the file does not allow", only[0]);
+	g->allow = (struct json_strs){ only, 1 };
+	return 0;
+}
+
+static int
+take_volumes(struct context *c, struct deploy *d, struct err *e)
+{
+	struct sdl_placement *p = d->placement;
+	struct service *s = p->manifest.services.items;
+	struct deployment old = { .name = NULL };
+	struct lease_ref l = { .order = NULL };
+	char text[HASH_TEXT_SIZE];
+	bool any = false;
+
+	if (d->volumes_from == NULL)
+		return 0;
+	if (deployment_find(c, d->volumes_from, &old, e) < 0 || lease_find(c, &old, &l, e) < 0)
+		return err_wrap(e, "--volumes-from %s", d->volumes_from);
+	for (size_t i = 0; i < p->manifest.services.count; i++)
+		for (size_t k = 0; k < s[i].mounts.count; k++)
+			if (mount_is_persistent((const struct mount *)s[i].mounts.items + k)) {
+				s[i].volumes_from =
+					arena_strdup(&c->arena, hash_text(&l.hash, text));
+				any = true;
+			}
+	if (!any)
+		return err_set(e, &TENANT_USAGE,
+			       "--volumes-from: the file has no persistent volume");
+	if (allow_only(c, &p->group, &l.provider, e) < 0)
+		return -1;
+	p->group.manifest = manifest_hash(&p->manifest);
+	if (manifest_check(&p->manifest, e) < 0)
+		return -1;
+	return group_check(&p->group, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -269,7 +321,8 @@ cmd_deploy(struct context *c, int argc, char **argv, struct err *e)
 	char id[ID_TEXT_SIZE];
 
 	if (read_arguments(&d, argc, argv, e) < 0 || read_file(c, &d, e) < 0 ||
-	    context_connect(c, e) < 0 || context_unlock(c, e) < 0 || make_order(c, &d, e) < 0)
+	    context_connect(c, e) < 0 || context_unlock(c, e) < 0 || take_volumes(c, &d, e) < 0 ||
+	    make_order(c, &d, e) < 0)
 		return -1;
 	say(c, "Deploying %s on chain %llu: at most %s, %s locked and the rest returned at the end",
 	    d.name, (unsigned long long)c->evm.chain_id, price(c, d.placement->max_rate),

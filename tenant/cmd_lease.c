@@ -284,13 +284,15 @@ cancel_order(struct context *c, const struct deployment *d, struct err *e)
 
 /* Both sign the last amount, the market settles it. */
 static int
-settle_close(struct context *c, const struct lease_ref *l, struct err *e)
+settle_close(struct context *c, const struct lease_ref *l, const char *volumes, struct err *e)
 {
 	struct release_post post;
 	struct json *last, *doc;
 
-	if (provider_call(&c->arena, &l->gateway, "POST", lease_path(c, l, "/close"), "{}", &last,
-			  e) < 0)
+	if (provider_call(&c->arena, &l->gateway, "POST", lease_path(c, l, "/close"),
+			  volumes != NULL ? arena_printf(&c->arena, "{\"volumes\":\"%s\"}", volumes)
+					  : "{}",
+			  &last, e) < 0)
 		return -1;
 	say(c, "stopped, last reading signed by the provider");
 	if (countersign(c, l, last, &post.voucher.payer_sig, &post.voucher.usage, e) < 0 ||
@@ -302,18 +304,67 @@ settle_close(struct context *c, const struct lease_ref *l, struct err *e)
 			   json_encode(&c->arena, release_post_fields, &post), NULL, &doc, e);
 }
 
+static bool
+has_volumes(const struct json *order)
+{
+	const struct json *services = json_get(json_get(order, "group"), "services");
+
+	for (const struct json *s = services != NULL ? services->first : NULL; s != NULL;
+	     s = s->next)
+		if (number_of(json_get(s, "resources"), "persistent_bytes") > 0)
+			return true;
+	return false;
+}
+
+/* What becomes of volumes is not guessed: what is deleted does not come back. */
+static int
+volumes_ask(const struct lease_ref *l, const char **volumes, struct err *e)
+{
+	char line[16];
+
+	if (*volumes != NULL || !has_volumes(l->order))
+		return 0;
+	if (isatty(STDIN_FILENO)) {
+		fprintf(stderr, "This lease has persistent volumes. Keep them for a while, or "
+				"delete them now? [keep/delete] ");
+		if (fgets(line, sizeof(line), stdin) != NULL) {
+			line[strcspn(line, "\n")] = '\0';
+			if (strcmp(line, "keep") == 0 || strcmp(line, "delete") == 0) {
+				*volumes = line[0] == 'k' ? "keep" : "delete";
+				return 0;
+			}
+		}
+		return err_set(e, &TENANT_USAGE, "neither keep nor delete: nothing was closed");
+	}
+	return err_set(e, &TENANT_USAGE,
+		       "the lease has persistent volumes: write --keep-volumes or "
+		       "--delete-volumes");
+}
+
 int
 cmd_close(struct context *c, int argc, char **argv, struct err *e)
 {
+	static const struct option options[] = { { "keep-volumes", no_argument, NULL, 'k' },
+						 { "delete-volumes", no_argument, NULL, 'd' },
+						 { NULL, 0, NULL, 0 } };
 	struct deployment d = { .name = NULL };
 	struct lease_ref l = { .order = NULL };
+	const char *volumes = NULL;
+	int opt;
 
-	if (begin(c, argc > 1 ? argv[1] : NULL, &d, &l, e) < 0)
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (opt) {
+		case 'k': volumes = "keep"; break;
+		case 'd': volumes = "delete"; break;
+		default: return err_set(e, &TENANT_USAGE, "close");
+		}
+	if (begin(c, optind < argc ? argv[optind] : NULL, &d, &l, e) < 0)
 		return e->code == &NO_LEASE ? cancel_order(c, &d, e) : -1;
 	if (strcmp(l.state, "closed") != 0) {
 		if (strcmp(text_of(l.order, "state"), "leased") != 0)
 			return cancel_order(c, &d, e);
-		if (settle_close(c, &l, e) < 0 || wait_closed(c, &d, e) < 0)
+		if (volumes_ask(&l, &volumes, e) < 0 || settle_close(c, &l, volumes, e) < 0 ||
+		    wait_closed(c, &d, e) < 0)
 			return -1;
 		if (lease_find(c, &d, &l, e) < 0)
 			return -1;

@@ -13,6 +13,7 @@ static const struct command commands[] = {
 	  "      --window MS      time for sealed bids, 50 to 600000 (default 400)\n"
 	  "      --open-within S  seconds in which a lease may be opened (default 300)\n"
 	  "      --no-wait        return when the order is posted\n"
+	  "      --volumes-from NAME  take over the kept volumes of a closed one\n"
 	  "\nexample: gavel deploy web.yaml --deposit 5\n",
 	  cmd_deploy },
 	{ "status", "[NAME]", "what a deployment does and costs", "", cmd_status },
@@ -21,7 +22,12 @@ static const struct command commands[] = {
 	  cmd_logs },
 	{ "exec", "[NAME] -- COMMAND...", "run a command inside",
 	  "\nexample: gavel exec web -- /bin/sh -c 'ls /'\n", cmd_exec },
-	{ "close", "[NAME]", "stop, settle, get the rest back", "", cmd_close },
+	{ "close", "[NAME]", "stop, settle, get the rest back",
+	  "      --keep-volumes    persistent volumes stay for a while (gavel volumes)\n"
+	  "      --delete-volumes  they are deleted at once\n",
+	  cmd_close },
+	{ "volumes", "[NAME] | rm ID", "persistent volumes, in use and kept",
+	  "\nexample: gavel volumes\n", cmd_volumes },
 	{ "receipt", "[NAME]", "each step with its time, what was metered, what was paid", "",
 	  cmd_receipt },
 	{ "bids", "[NAME]", "who bid, who declined and why", "", cmd_bids },

@@ -61,6 +61,9 @@ int deployment_save(struct context *c, const struct deployment *d, struct err *e
 int
 deployment_find(struct context *c, const char *name, struct deployment *d, struct err *e) mustcheck;
 
+/* Where they are, NAME.json each. */
+const char *deployment_dir(struct context *c);
+
 /* The live lease of a deployment, with its provider ready to be called. */
 struct lease_ref {
 	struct json *order, *lease; /* as the market shows them */
@@ -109,6 +112,7 @@ int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
 int cmd_providers(struct context *c, int argc, char **argv, struct err *e);
 int cmd_api(struct context *c, int argc, char **argv, struct err *e);
+int cmd_volumes(struct context *c, int argc, char **argv, struct err *e);
 int cmd_sdl(struct context *c, int argc, char **argv, struct err *e);
 
 #endif
