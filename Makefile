@@ -108,6 +108,17 @@ $(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
+
+# The suite links everything of the provider; the probe runs in an image that has
+# no libraries, and beside it in the build directory.
+PROBE     := $(B)/tests/e2e/isolation/probe
+ISOLATION := $(B)/tests/e2e/isolation/isolation
+isolation_src := $(filter-out tests/e2e/isolation/probe%,$(wildcard tests/e2e/isolation/*.c))
+$(ISOLATION): $(call objs,$(isolation_src)) $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB) | $(PROBE)
+	$(link_test)
+$(PROBE): $(wildcard tests/e2e/isolation/probe*.c) tests/e2e/isolation/probe.h
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE -O1 -g $(WARN) -static -o $@ $(filter %.c,$^)
 .PRECIOUS: $(B)/tests/%.o
 
 # A unit test that is listed nowhere would never run.
@@ -136,8 +147,8 @@ check-contracts:
 check-db: $(PROGRAMS)
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
 
-check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test
-	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test tests/e2e/demo.sh tests/e2e/faults.sh
+check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(ISOLATION)
+	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(ISOLATION) tests/e2e/demo.sh tests/e2e/faults.sh
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.c) $(wildcard deploy/*.c)

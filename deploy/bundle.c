@@ -9,9 +9,12 @@ const char *const bundle_mountpoints[] = { "proc", "dev", "tmp", NULL };
 
 #define CPU_PERIOD_US	 100000
 #define CPU_QUOTA_MIN_US 1000 /* the kernel refuses less */
+#define SIGNALS_MAX	 1024
+#define QUEUE_BYTES_MAX	 131072 /* one queue of the usual size */
 #define SHARES_MIN	 2
 #define SHARES_MAX	 262144
 #define TMP_INODES	 "nr_inodes=16384"
+#define PTYS		 "max=64" /* the host has 4096 for all */
 
 struct fixed_mount {
 	const char *to, *type, *source;
@@ -25,12 +28,12 @@ static const struct fixed_mount fixed_mounts[] = {
 	{ "/dev",
 	  "tmpfs",
 	  "tmpfs",
-	  { "nosuid", "noexec", "strictatime", "mode=755", "size=64k" },
+	  { "nosuid", "noexec", "strictatime", "mode=755", "size=64k", "nr_inodes=512" },
 	  false },
 	{ "/dev/pts",
 	  "devpts",
 	  "devpts",
-	  { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620" },
+	  { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", PTYS },
 	  false },
 	{ "/dev/mqueue", "mqueue", "mqueue", { "nosuid", "noexec", "nodev" }, false },
 	{ "/dev/shm",
@@ -41,13 +44,12 @@ static const struct fixed_mount fixed_mounts[] = {
 	{ "/tmp", "tmpfs", "tmpfs", { "nosuid", "nodev", "mode=1777", TMP_INODES }, true },
 };
 
-static const char *const masked[] = { "/proc/acpi",	     "/proc/asound",
-				      "/proc/kcore",	     "/proc/keys",
-				      "/proc/latency_stats", "/proc/timer_list",
-				      "/proc/timer_stats",   "/proc/sched_debug",
-				      "/proc/scsi",	     "/proc/interrupts",
-				      "/proc/kallsyms",	     "/proc/kmsg",
-				      "/proc/pressure",	     NULL };
+static const char *const masked[] = {
+	"/proc/acpi",	       "/proc/asound",	   "/proc/kcore",	"/proc/keys",
+	"/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug",
+	"/proc/scsi",	       "/proc/interrupts", "/proc/kallsyms",	"/proc/kmsg",
+	"/proc/pressure",      "/proc/iomem",	   "/proc/ioports",	NULL
+};
 
 static const char *const readonly[] = { "/proc/bus",	       "/proc/fs", "/proc/irq", "/proc/sys",
 					"/proc/sysrq-trigger", NULL };
@@ -162,6 +164,10 @@ bundle_check(const struct bundle *b, struct err *e)
 	/* The ranges of the host itself, and the last, must not be handed out. */
 	if (b->host_id < BUNDLE_IDS || b->host_id > UINT32_MAX - 2 * BUNDLE_IDS)
 		return err_field(e, &BUNDLE_BAD, "/uid", "id range from %u", b->host_id);
+	if (b->disk_count > BUNDLE_DISKS_MAX ||
+	    (b->disk_count != 0 && (b->disk_bytes_per_s == 0 || b->disk_bytes_per_s > INT64_MAX)))
+		return err_field(e, &BUNDLE_BAD, "/disk", "%llu bytes a second on %zu devices",
+				 (unsigned long long)b->disk_bytes_per_s, b->disk_count);
 	return 0;
 }
 
@@ -213,7 +219,7 @@ rlimit(struct jsonw *w, const char *type, int64_t most)
 }
 
 static void
-process_write(struct jsonw *w, const struct bundle_process *p)
+process_write(struct jsonw *w, const struct bundle_process *p, const char *apparmor)
 {
 	static const char *const sets[] = { "bounding", "effective", "inheritable", "permitted",
 					    "ambient" };
@@ -238,10 +244,15 @@ process_write(struct jsonw *w, const struct bundle_process *p)
 	jsonw_open(w, '[');
 	rlimit(w, "RLIMIT_NOFILE", p->nofile != 0 ? p->nofile : BUNDLE_NOFILE_DEFAULT);
 	rlimit(w, "RLIMIT_CORE", 0);
+	/* The kernel adds these up over all workloads and the host's root. */
+	rlimit(w, "RLIMIT_SIGPENDING", SIGNALS_MAX);
+	rlimit(w, "RLIMIT_MSGQUEUE", QUEUE_BYTES_MAX);
 	jsonw_close(w, ']');
 	boolean(w, "noNewPrivileges", true);
 	/* The workload goes before the host's own services. */
 	number(w, "oomScoreAdj", 500);
+	if (apparmor != NULL)
+		jsonw_member(w, "apparmorProfile", "%s", apparmor);
 	jsonw_close(w, '}');
 }
 
@@ -362,6 +373,34 @@ devices_write(struct jsonw *w, const struct bundle *b)
 }
 
 static void
+throttle_write(struct jsonw *w, const char *name, const struct bundle *b)
+{
+	jsonw_name(w, name);
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < b->disk_count; i++) {
+		jsonw_open(w, '{');
+		number(w, "major", b->disks[i].major);
+		number(w, "minor", b->disks[i].minor);
+		number(w, "rate", (int64_t)b->disk_bytes_per_s);
+		jsonw_close(w, '}');
+	}
+	jsonw_close(w, ']');
+}
+
+/* The runtime writes blkio.throttle or io.max of it, as the host has. */
+static void
+disks_write(struct jsonw *w, const struct bundle *b)
+{
+	if (b->disk_count == 0)
+		return;
+	jsonw_name(w, "blockIO");
+	jsonw_open(w, '{');
+	throttle_write(w, "throttleReadBpsDevice", b);
+	throttle_write(w, "throttleWriteBpsDevice", b);
+	jsonw_close(w, '}');
+}
+
+static void
 resources_write(struct jsonw *w, const struct bundle *b)
 {
 	int64_t quota = (int64_t)b->cpu_milli * CPU_PERIOD_US / 1000;
@@ -385,6 +424,7 @@ resources_write(struct jsonw *w, const struct bundle *b)
 	number(w, "quota", MAX(CPU_QUOTA_MIN_US, quota));
 	number(w, "period", CPU_PERIOD_US);
 	jsonw_close(w, '}');
+	disks_write(w, b);
 	jsonw_close(w, '}');
 }
 
@@ -432,7 +472,7 @@ bundle_json(struct arena *a, const struct bundle *b)
 	boolean(w, "readonly", b->readonly);
 	jsonw_close(w, '}');
 	jsonw_name(w, "process");
-	process_write(w, &b->process);
+	process_write(w, &b->process, b->apparmor);
 	mounts_write(w, b);
 	jsonw_name(w, "linux");
 	linux_write(w, b);
@@ -445,6 +485,7 @@ bundle_process_json(struct arena *a, const struct bundle_process *p)
 {
 	struct jsonw *w = jsonw_new(false);
 
-	process_write(w, p);
+	/* A command inside gets the container's profile from the runtime. */
+	process_write(w, p, NULL);
 	return text_of(a, w);
 }

@@ -52,6 +52,13 @@ struct bundle_node {
 
 #define BUNDLE_BINDS_MAX 512u
 
+/* A block device whose traffic is throttled. */
+struct bundle_disk {
+	uint32_t major, minor;
+};
+
+#define BUNDLE_DISKS_MAX 8
+
 struct bundle {
 	struct bundle_process process;
 	const char *hostname;
@@ -67,6 +74,10 @@ struct bundle {
 	size_t bind_count;
 	const struct bundle_node *nodes;
 	size_t node_count;
+	struct bundle_disk disks[BUNDLE_DISKS_MAX];
+	size_t disk_count;	   /* 0: no throttle */
+	uint64_t disk_bytes_per_s; /* reading and writing each, on each device */
+	const char *apparmor;	   /* name of the loaded profile, or NULL */
 };
 
 /* Refuses what the runtime would misread: a relative cwd, an id out of range,

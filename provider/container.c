@@ -11,11 +11,15 @@
 
 #include "lib/log.h"
 #include "provider/gpus.h"
+#include "provider/limits.h"
+#include "provider/lsm.h"
 #include "provider/mounts.h"
+#include "provider/throttle.h"
 #include "provider/volumes.h"
 
 #define KILL_US	      (10 * SECOND_US)
 #define TMP_BYTES_MAX (UINT64_C(64) << 20)
+#define DISK_RATE     (UINT64_C(256) << 20)
 
 /* ------------------------------------------------------------------ */
 /* Names and paths.                                                    */
@@ -381,6 +385,7 @@ container_bundle(const struct jail *j, const struct container *l, struct jail_te
 	b->memory_bytes = call->memory_bytes;
 	b->pids_max = call->pids_max;
 	b->tmp_bytes = MIN(call->memory_bytes / 4, TMP_BYTES_MAX);
+	b->apparmor = lsm_profile();
 	return bundle_check(b, e);
 }
 
@@ -447,11 +452,25 @@ logs_make(const struct jail *j, const struct container *l, struct err *e)
 	return 0;
 }
 
+/* Known only now: the disk is mounted, so its device has a number. */
+static const char *
+config_text(const struct jail *j, const struct container *l, const struct bundle *b)
+{
+	uint64_t rate = j->c->disk_bytes_per_s;
+	struct bundle with = *b;
+
+	if (throttle_possible("/sys/fs/cgroup")) {
+		with.disk_count = throttle_disks("/sys", l->dir, with.disks);
+		with.disk_bytes_per_s = rate != 0 ? rate : DISK_RATE;
+	}
+	return bundle_json(j->a, &with);
+}
+
 static int
 container_make(const struct jail *j, const struct container *l, const struct bundle *b,
 	       struct err *e)
 {
-	const char *config = bundle_json(j->a, b);
+	const char *config = config_text(j, l, b);
 	struct runc_state rs;
 	struct shim shim = { .id = l->id,
 			     .bundle = l->dir,
@@ -469,7 +488,7 @@ container_make(const struct jail *j, const struct container *l, const struct bun
 	    shim_start(&shim, e) < 0 || runc_state_read(j->runc_root, l->id, &rs, e) < 0)
 		return -1;
 	/* The process waits for its start: nothing of the workload has run. */
-	if (netns_keep(l->dir, rs.pid, e) < 0)
+	if (limits_inside(rs.pid, e) < 0 || netns_keep(l->dir, rs.pid, e) < 0)
 		return -1;
 	return net_up(&j->c->net, &l->net, arena_printf(j->a, "%s/netns", l->dir), e);
 }

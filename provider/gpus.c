@@ -19,8 +19,10 @@ only_root_writes(const struct stat *st)
 	return st->st_uid == 0 && (st->st_mode & 022) == 0;
 }
 
+/* -1: whoever else can write it says what comes into containers; to be mended
+ * whatever is in it. */
 static int
-spec_read(struct arena *a, int dir, const char *path, const char *name, struct cdi_spec *spec,
+text_read(struct arena *a, int dir, const char *path, const char *name, char **out, size_t *out_len,
 	  struct err *e)
 {
 	int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
@@ -40,7 +42,9 @@ spec_read(struct arena *a, int dir, const char *path, const char *name, struct c
 	if (len < 0 || len > JSON_BYTES_MAX)
 		return err_set(e, &CDI_BAD, "%s/%s: more than %d bytes", path, name,
 			       JSON_BYTES_MAX);
-	return cdi_read(a, arena_printf(a, "%s/%s", path, name), text, (size_t)len, spec, e);
+	*out = text;
+	*out_len = (size_t)len;
+	return 0;
 }
 
 struct search {
@@ -56,11 +60,15 @@ search_file(struct search *s, int dir, const char *path, const char *name, struc
 	struct err why = ERR_NONE;
 	struct cdi_spec spec;
 	struct cdi_edits edits;
+	size_t len = 0;
+	char *text;
 	int found;
 
+	if (text_read(s->a, dir, path, name, &text, &len, e) < 0)
+		return -1;
 	/* A file of another device may be of a later version: it matters only
 	 * when ours is not found. */
-	if (spec_read(s->a, dir, path, name, &spec, &why) < 0) {
+	if (cdi_read(s->a, arena_printf(s->a, "%s/%s", path, name), text, len, &spec, &why) < 0) {
 		if (s->why.code == NULL)
 			s->why = why;
 		return 0;

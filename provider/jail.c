@@ -14,7 +14,9 @@
 #include "provider/container.h"
 #include "provider/exec.h"
 #include "provider/gpus.h"
+#include "provider/limits.h"
 #include "provider/mounts.h"
+#include "provider/selfcheck.h"
 #include "provider/unpack.h"
 #include "provider/volumes.h"
 
@@ -691,6 +693,21 @@ runc_root_set(struct jail *j)
 	snprintf(j->runc_root, sizeof(j->runc_root), "%s/runc", j->c->run_dir);
 }
 
+/* Loads the AppArmor profile, too, where there is one to load. */
+static int
+host_check(const struct jail_config *c, struct err *e)
+{
+	struct selfcheck_result results[SELFCHECK_COUNT];
+
+	if (selfcheck(c, &selfcheck_real, results) != 0)
+		return selfcheck_verdict(results, e);
+	for (size_t i = 0; i < SELFCHECK_COUNT; i++)
+		if (!results[i].ok)
+			log_warn("jail.host", "%s=\"%s\" cure=\"%s\"", results[i].name,
+				 results[i].detail, results[i].cure);
+	return 0;
+}
+
 int
 jail_prepare(const struct jail_config *c, struct err *e)
 {
@@ -700,7 +717,8 @@ jail_prepare(const struct jail_config *c, struct err *e)
 	struct jail j = { .c = c, .a = &a };
 	int result;
 
-	if (config_check(c, e) < 0 || runc_check(c->accept_old_runc, e) < 0)
+	if (config_check(c, e) < 0 || host_check(c, e) < 0 ||
+	    limits_host("/proc/sys", c->slot_count, e) < 0)
 		return -1;
 	arena_init(&a, 0);
 	result = gpus_load(c, &a, &gpus, e) < 0 ? -1 : dirs_make(c, &a, e);

@@ -76,6 +76,7 @@ struct jail_config {
 	uint64_t image_bytes_max;		 /* unpacked; 0: 20 GiB */
 	uint64_t image_entries_max;		 /* 0: 500,000 */
 	uint64_t log_bytes_max, log_bytes_per_s; /* per container; 0: shim.h */
+	uint64_t disk_bytes_per_s; /* per container, reading and writing each; 0: 256 MiB */
 	bool accept_old_runc;
 	/* Where the persistent volumes of a class are, by its number; an entry
 	 * of NULL: state_dir/volumes. */
@@ -226,8 +227,9 @@ const char *jail_id(const struct jail_ref *ref, char out[static JAIL_ID_SIZE]);
 const char *
 jail_log_dir(struct arena *a, const struct jail_config *c, const struct jail_ref *ref) mustcheck;
 
-/* Directories, packet filter, version of the runtime: before any role starts, or
- * as the jail's first act. Containers that run stay as they are. */
+/* The self-check (selfcheck.h), directories, packet filter: before any role starts,
+ * or as the jail's first act. Containers that run stay as they are. HOST_UNFIT when
+ * a promise about the walls cannot be kept here. */
 int jail_prepare(const struct jail_config *c, struct err *e) mustcheck;
 /* The role: serve `fd` until it closes. exec_fd as above. */
 void jail_serve(const struct jail_config *c, int fd, int exec_fd);

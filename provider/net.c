@@ -15,6 +15,7 @@
 #define NEW_PER_S 20u
 #define NEW_BURST 40u
 #define FLOWS_MAX 100u
+#define MBIT	  1000u
 
 /* IANA's special-purpose registry: nothing there is "the world". Cloud metadata
  * services live in 169.254/16. */
@@ -58,6 +59,9 @@ net_config_check(const struct net_config *c, struct err *e)
 	if ((c->network & 0xffff) != 0)
 		return err_field(e, &ERR_CONFIG, "network",
 				 "the workloads' network must begin at a /16");
+	if (c->in_mbit > NET_MBIT_MAX || c->out_mbit > NET_MBIT_MAX)
+		return err_field(e, &ERR_CONFIG, "lease_in_mbit", "at most %u Mbit/s",
+				 NET_MBIT_MAX);
 	for (size_t i = 0; c->deny != NULL && c->deny[i] != NULL; i++)
 		if (!prefix_is_good(c->deny[i]))
 			return err_field(e, &ERR_CONFIG, "deny", "\"%.40s\" is not an IPv4 prefix",
@@ -126,12 +130,29 @@ net_add_text(struct arena *a, const struct net_config *c, const struct net_lease
 	return element_text(a, c, "add", l);
 }
 
+/* What the filter itself has noted of the workload, its open flows above all: the
+ * next one at this address must not begin with them. */
+static const char *
+notes_text(struct arena *a, const struct net_config *c, const char *verb, uint16_t slot)
+{
+	static const char *const sets[] = { "fresh", "flows", "sent" };
+	char own[NET_ADDRESS_SIZE];
+	const char *text = "";
+
+	net_address(c, slot, 2, own);
+	for (size_t i = 0; i < NELEMS(sets); i++)
+		text = arena_printf(a, "%s%s element inet gavel_%s %s { %s }\n", text, verb, c->tag,
+				    sets[i], own);
+	return text;
+}
+
 /* Deleting what is not there fails, so it is put there first: one transaction. */
 const char *
 net_remove_text(struct arena *a, const struct net_config *c, const struct net_lease *l)
 {
-	return arena_printf(a, "%s%s", element_text(a, c, "add", l),
-			    element_text(a, c, "delete", l));
+	return arena_printf(a, "%s%s%s%s", element_text(a, c, "add", l),
+			    notes_text(a, c, "add", l->slot), element_text(a, c, "delete", l),
+			    notes_text(a, c, "delete", l->slot));
 }
 
 static const char *
@@ -147,7 +168,8 @@ sets_text(struct arena *a, const struct net_config *c)
 		"}\n"
 		"	set resolvers { type ipv4_addr; %s%s%s }\n"
 		"	set fresh { type ipv4_addr; size 65535; flags dynamic; }\n"
-		"	set flows { type ipv4_addr; size 65535; flags dynamic; }\n",
+		"	set flows { type ipv4_addr; size 65535; flags dynamic; }\n"
+		"	set sent { type ipv4_addr; size 65535; flags dynamic; }\n",
 		list_text(a, DENY, c->deny), resolvers[0] != '\0' ? "elements = { " : "", resolvers,
 		resolvers[0] != '\0' ? " }" : "");
 }
@@ -158,6 +180,7 @@ chains_text(struct arena *a, const struct net_config *c)
 	unsigned rate = c->new_per_s != 0 ? c->new_per_s : NEW_PER_S;
 	unsigned burst = c->new_burst != 0 ? c->new_burst : NEW_BURST;
 	unsigned flows = c->flows_max != 0 ? c->flows_max : FLOWS_MAX;
+	unsigned kbytes = (c->out_mbit != 0 ? c->out_mbit : MBIT) * (1000000 / 8 / 1000);
 
 	return arena_printf(
 		a,
@@ -165,6 +188,8 @@ chains_text(struct arena *a, const struct net_config *c)
 		"		type filter hook prerouting priority raw; policy accept;\n"
 		"		iifname \"gv%s-*\" meta nfproto != ipv4 drop\n"
 		"		iifname \"gv%s-*\" iifname . ip saddr != @leases counter drop\n"
+		"		iifname \"gv%s-*\" update @sent { ip saddr limit rate over %u "
+		"kbytes/second burst %u kbytes } counter drop\n"
 		"	}\n"
 		"	chain input {\n"
 		"		type filter hook input priority filter - 5; policy accept;\n"
@@ -194,7 +219,8 @@ chains_text(struct arena *a, const struct net_config *c)
 		"		tcp dport { 25, 465, 587 } counter drop\n"
 		"		accept\n"
 		"	}\n",
-		c->tag, c->tag, c->tag, c->tag, c->tag, c->tag, rate, burst, flows, c->tag);
+		c->tag, c->tag, c->tag, kbytes, MAX(kbytes / 10, 128u), c->tag, c->tag, c->tag,
+		c->tag, rate, burst, flows, c->tag);
 }
 
 const char *
@@ -343,6 +369,21 @@ net_stop(const struct net_config *c, struct err *e)
 		"ip", "-batch", "-", NULL                                                          \
 	}
 
+/* Towards the workload. A bucket of 10 ms: with less, a slow tick of the kernel's
+ * clock would be the limit. */
+static int
+wire_shape(const struct net_config *c, const char *host, struct err *e)
+{
+	unsigned mbit = c->in_mbit != 0 ? c->in_mbit : MBIT;
+	char rate[32], burst[32];
+	const char *argv[] = { "tc",   "qdisc", "add",	 "dev", host,	   "root", "tbf",
+			       "rate", rate,	"burst", burst, "latency", "50ms", NULL };
+
+	snprintf(rate, sizeof(rate), "%umbit", mbit);
+	snprintf(burst, sizeof(burst), "%u", MAX(mbit * 1250, 65536u));
+	return tool_run(argv, NULL, NULL, e);
+}
+
 /* Made inside, its other end born outside: a wire to a namespace has no name
  * here by which `ip` could be told of it. */
 static int
@@ -361,7 +402,7 @@ wire_make(const struct net_config *c, uint16_t slot, const char *netns, struct e
 	if (access(path, F_OK) == 0 && setting_write(path, "1", e) < 0)
 		return -1;
 	snprintf(text, sizeof(text), "addr add %s/30 dev %s\nlink set %s up\n", near, host, host);
-	if (tool_run(IP_BATCH, text, NULL, e) < 0)
+	if (tool_run(IP_BATCH, text, NULL, e) < 0 || wire_shape(c, host, e) < 0)
 		return -1;
 	snprintf(text, sizeof(text),
 		 "link set lo up\naddr add %s/30 dev eth0\nlink set eth0 up\n"

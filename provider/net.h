@@ -18,6 +18,10 @@
  *	             the provider's own addresses, not to mail ports, with limits
  *	             on new and on concurrent flows per workload
  *	postrouting  masquerade
+ * What a workload receives is shaped by a token bucket on the host's end of its
+ * wire; what it sends beyond its bandwidth is dropped in prerouting, where replies
+ * count as well.
+ *
  * Interfaces are matched by prefix, so a workload whose elements are missing
  * gets nothing rather than everything.
  *
@@ -31,6 +35,7 @@
 #define NET_SLOT_MAX	 16383u
 #define NET_TAG_MAX	 4 /* letters: interface names have 15 */
 #define NET_LINKS_MAX	 32
+#define NET_MBIT_MAX	 100000u
 #define NET_IF_SIZE	 16
 #define NET_ADDRESS_SIZE 16
 
@@ -41,6 +46,7 @@ struct net_config {
 	const char *const *resolvers;  /* addresses, NULL-ended; DNS only when private */
 	uint32_t new_per_s, new_burst; /* 0: 20, 40 */
 	uint32_t flows_max;	       /* 0: 100 */
+	uint32_t in_mbit, out_mbit;    /* bandwidth of one workload; 0: 1000 */
 };
 
 /* A workload may open connections to this port of that other workload. */
@@ -77,7 +83,10 @@ net_add_text(struct arena *a, const struct net_config *c, const struct net_lease
 const char *
 net_remove_text(struct arena *a, const struct net_config *c, const struct net_lease *l) mustcheck;
 
-/* Forwarding on, the table made anew from the leases that exist. */
+/* Forwarding on, the table made anew from the leases that exist. IPv4 forwarding
+ * stays on after net_stop(): who else on this machine has come to rely on it is not
+ * to be known. A machine that was no router before is one afterwards, between its
+ * other interfaces too, unless its own filter says no. */
 int net_start(const struct net_config *c, const struct net_lease *leases, size_t count,
 	      struct err *e) mustcheck;
 /* Take the table away: for tests and for removing a provider. */

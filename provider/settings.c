@@ -5,6 +5,7 @@
 
 #include "deploy/rules.h"
 #include "lib/conf.h"
+#include "provider/net.h"
 
 #define R struct resources
 static const struct json_field reserve_fields[] = { JSON_U32(R, cpu_milli, 0, JSON_OPTIONAL),
@@ -53,6 +54,9 @@ static const struct json_field fields[] = {
 	JSON_U32(T, curve_bp, 20000, OPT),
 	JSON_U32(T, meter_every_ms, 3600000, OPT),
 	JSON_U32(T, reclaim_s, RECLAIM_S_MAX, OPT),
+	JSON_U32(T, lease_in_mbit, NET_MBIT_MAX, OPT),
+	JSON_U32(T, lease_out_mbit, NET_MBIT_MAX, OPT),
+	JSON_U32(T, lease_disk_mib, 1000000, OPT),
 	JSON_BOOLEAN(T, accept_old_runc, OPT),
 	JSON_END
 };

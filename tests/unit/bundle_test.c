@@ -82,6 +82,10 @@ test_template(void)
 		{ "process/cwd", "/srv" },
 		{ "process/rlimits/0/hard", "1024" },
 		{ "process/rlimits/1/hard", "0" },
+		{ "process/rlimits/2/type", "RLIMIT_SIGPENDING" },
+		{ "process/rlimits/2/hard", "1024" },
+		{ "process/rlimits/3/type", "RLIMIT_MSGQUEUE" },
+		{ "process/rlimits/3/hard", "131072" },
 		{ "root/readonly", "true" },
 		{ "linux/uidMappings/0/hostID", "1073741824" },
 		{ "linux/uidMappings/0/size", "65536" },
@@ -248,11 +252,50 @@ test_seccomp(void)
 		ok(seccomp_allows(open[i]), "%s is open", open[i]);
 }
 
+/* Walls that only some hosts have: named when given, absent when not. */
+static void
+test_optional(void)
+{
+	static const struct {
+		const char *path, *want, *without;
+	} cases[] = {
+		{ "linux/resources/blockIO/throttleReadBpsDevice/0/major", "254", "(nothing)" },
+		{ "linux/resources/blockIO/throttleReadBpsDevice/1/minor", "3", "(nothing)" },
+		{ "linux/resources/blockIO/throttleWriteBpsDevice/1/rate", "1048576", "(nothing)" },
+		{ "process/apparmorProfile", "gavel-lease", "(nothing)" },
+	};
+	struct bundle with = good(), without = good();
+	struct json *a = NULL, *b = NULL;
+	struct err e = ERR_NONE;
+	const char *text;
+
+	with.disks[0] = (struct bundle_disk){ 254, 0 };
+	with.disks[1] = (struct bundle_disk){ 7, 3 };
+	with.disk_count = 2;
+	with.disk_bytes_per_s = 1048576;
+	with.apparmor = "gavel-lease";
+	ok(bundle_check(&with, &e) == 0, "throttle and profile are taken");
+	text = bundle_json(&arena, &with);
+	(void)!json_parse(&arena, text, strlen(text), &a, &e);
+	text = bundle_json(&arena, &without);
+	(void)!json_parse(&arena, text, strlen(text), &b, &e);
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		is_str(text_at(a, cases[i].path), cases[i].want, cases[i].path);
+		is_str(text_at(b, cases[i].path), cases[i].without, "absent otherwise");
+	}
+	with.disk_bytes_per_s = 0;
+	ok(bundle_check(&with, &e) < 0, "a throttle of nothing a second is refused");
+	with.disk_bytes_per_s = 1;
+	with.disk_count = BUNDLE_DISKS_MAX + 1;
+	ok(bundle_check(&with, &e) < 0, "too many devices are refused");
+}
+
 int
 main(void)
 {
 	arena_init(&arena, 0);
 	test_template();
+	test_optional();
 	test_refused();
 	test_numbers();
 	test_seccomp();

@@ -52,6 +52,9 @@ test_config(void)
 
 		c.network = 0x0a640004;
 		ok(net_config_check(&c, &e) < 0, "a network that does not begin at a /16");
+		c = good;
+		c.out_mbit = NET_MBIT_MAX + 1;
+		ok(net_config_check(&c, &e) < 0, "a bandwidth beyond reason");
 	}
 }
 
@@ -98,6 +101,7 @@ test_texts(void)
 		"tcp dport { 25, 465, 587 } counter drop",
 		"iifname . ip saddr != @leases counter drop",
 		"limit rate over 20/second burst 40",
+		"update @sent { ip saddr limit rate over 125000 kbytes/second burst 12500 kbytes }",
 		"ct count over 100",
 		"ip saddr 10.100.0.0/16 oifname != \"gva1-*\" masquerade",
 		"leases { \"gva1-1\" . 10.100.0.6 }"
@@ -112,6 +116,9 @@ test_texts(void)
 	   "elements out: in first, so that it cannot fail");
 	for (size_t i = 0; i < NELEMS(must); i++)
 		ok(strstr(table, must[i]) != NULL, "the table has: %.50s", must[i]);
+	ok(strstr(net_remove_text(&arena, &good, &lease),
+		  "delete element inet gavel_a1 flows { 10.100.0.6 }") != NULL,
+	   "what the filter noted of its flows goes too");
 	ok(strstr(table, "flush ruleset") == NULL, "and touches no other table");
 }
 
