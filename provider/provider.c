@@ -20,6 +20,7 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "provider/agent.h"
+#include "provider/check.h"
 #include "provider/inventory.h"
 #include "provider/mounts.h"
 #include "provider/runc.h"
@@ -30,14 +31,15 @@ static const char usage[] =
 	"usage: gavel-provider [-c FILE] [COMMAND]\n"
 	"\n"
 	"  serve              offer this machine (default; needs root)\n"
-	"  check              read the settings and test the machine, with cures\n"
+	"  check [FILE]       read the settings and test the machine, with cures\n"
 	"  clean              remove every container of this provider from the machine\n"
 	"\n"
 	"  -c, --config FILE  settings (default: /etc/gavel/provider.yaml)\n"
+	"      --json         check: the result as one JSON document\n"
 	"  -V, --version\n"
 	"\n"
 	"examples:\n"
-	"  sudo gavel-provider -c provider.yaml check\n"
+	"  sudo gavel-provider check provider.yaml\n"
 	"  sudo gavel-provider -c provider.yaml\n";
 
 /* The key is read here and nowhere else. */
@@ -170,50 +172,15 @@ serve(struct provider_settings *s)
 
 /* ------------------------------------------------------------------ */
 
-static bool
-line(bool good, const char *what, const char *cure)
-{
-	printf("%s  %s%s%s\n", good ? "pass" : "FAIL", what,
-	       good ? "" : "\n      cure: ", good ? "" : cure);
-	return good;
-}
-
-static bool
-has_program(const char *name)
-{
-	char path[128];
-	const char *const dirs[] = { "/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin" };
-
-	for (size_t i = 0; i < NELEMS(dirs); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dirs[i], name);
-		if (access(path, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
 static int
-check(const struct provider_settings *s)
+check(struct provider_settings *s, bool json)
 {
-	static const char *const programs[] = { "runc", "skopeo", "umoci", "nft", "ip" };
-	struct err e = ERR_NONE;
 	struct jail_config config;
-	struct key key;
-	bool good = true;
+	bool known = geteuid() == 0 && getpwnam(s->user) != NULL;
 
-	for (size_t i = 0; i < NELEMS(programs); i++)
-		good &= line(has_program(programs[i]), programs[i],
-			     "apt-get install runc skopeo umoci nftables iproute2");
-	good &= line(getpwnam(s->user) != NULL, "unprivileged user", "useradd --system gavel");
-	good &= line(keystore_load(s->key_file, s->password_file, &key, &e) == 0, "key store opens",
-		     e.text);
-	good &= line(geteuid() == 0, "runs as root", "sudo gavel-provider check");
-	if (geteuid() == 0 && getpwnam(s->user) != NULL) {
+	if (known)
 		jail_config_make(s, &config);
-		good &= line(jail_prepare(&config, &e) == 0, "containers and packet filter",
-			     e.text);
-	}
-	return good ? 0 : 1;
+	return check_run(s, known ? &config : NULL, json) ? 0 : 1;
 }
 
 /* Ask a jail of our own for the list, then for the end of each. */
@@ -265,22 +232,28 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 						 { "version", no_argument, NULL, 'V' },
+						 { "json", no_argument, NULL, 'j' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
 	const char *config = "/etc/gavel/provider.yaml", *command;
 	struct provider_settings settings;
 	struct err e = ERR_NONE;
+	bool json = false;
 	struct arena a;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+c:Vh", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1)
 		switch (c) {
 		case 'c': config = optarg; break;
+		case 'j': json = true; break;
 		case 'V': printf("gavel-provider %s\n", GAVEL_VERSION); return 0;
 		case 'h': fputs(usage, stdout); return 0;
 		default: fputs(usage, stderr); return 2;
 		}
 	command = optind < argc ? argv[optind] : "serve";
+	/* check FILE is short for -c FILE check. */
+	if (optind + 1 < argc)
+		config = argv[optind + 1];
 	log_init("provider", LOG_INFO);
 	chan_register_codes(jail_codes, NELEMS(jail_codes));
 	arena_init(&a, 0);
@@ -291,7 +264,7 @@ main(int argc, char **argv)
 	if (strcmp(command, "serve") == 0)
 		return serve(&settings);
 	if (strcmp(command, "check") == 0)
-		return check(&settings);
+		return check(&settings, json);
 	if (strcmp(command, "clean") == 0)
 		return clean(&settings);
 	fprintf(stderr, "error: no command \"%s\"\n\n%s", command, usage);
