@@ -148,7 +148,7 @@ check-db: $(PROGRAMS)
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
 
 check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(ISOLATION)
-	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(ISOLATION) tests/e2e/demo.sh tests/e2e/faults.sh
+	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(ISOLATION) tests/e2e/demo.sh tests/e2e/faults.sh tests/e2e/storage.sh
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.c) $(wildcard deploy/*.c)

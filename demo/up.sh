@@ -123,6 +123,7 @@ card: {cpu_milli: "$9", memory_mib: "10000000", storage_mib: "1000000", endpoint
 list_bp: 13000
 meter_every_ms: 1000
 accept_old_runc: true
+${GAVEL_DEMO_SETTINGS:-}
 END
 	$SUDO install -d -m 711 "$dir/$1"
 	start "$1" $SUDO "$bin/gavel-provider" -c "$dir/$1.yaml"

@@ -12,6 +12,7 @@
 
 #define REGISTER_EVERY_US (10 * SECOND_US)
 #define RUN_EVERY_US	  SECOND_US
+#define VOLUMES_EVERY_US  (30 * SECOND_US)
 #define TOKEN_LIVES_S	  600
 
 static const struct route routes[] = { { "GET", "/.well-known/gavel", gateway_info },
@@ -294,7 +295,7 @@ agent_run(void *start, const int *fds)
 	g.run_timer = timer_every(&g.loop, 0, RUN_EVERY_US, runner_look, &g);
 	g.meter_timer =
 		timer_every(&g.loop, 0, (int64_t)s->meter_every_ms * MILLI_US, meter_poll, &g);
-	g.volume_timer = timer_every(&g.loop, 0, SECOND_US, volumes_look, &g);
+	g.volume_timer = timer_every(&g.loop, 0, VOLUMES_EVERY_US, volumes_look, &g);
 	loop_run(&g.loop);
 	book_close(g.book);
 	_exit(0);

@@ -346,6 +346,8 @@ removal_over(struct task *t)
 	g->volume_busy = false;
 	if (t->err.code != NULL)
 		log_warn("volume.not_removed", "error=\"%s\"", t->err.text);
+	else
+		volumes_look(g);
 }
 
 void

@@ -680,6 +680,7 @@ sweep_next(struct task *t)
 		return TASK_FAIL;
 	if (book_put(g->book, &s->work, &t->err) < 0)
 		return TASK_FAIL;
+	volumes_look(g);
 	log_info("lease.ended", "lease=%s", id_text(ID_LEASE, &s->work.id, lease));
 	return TASK_DONE;
 }
