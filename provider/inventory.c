@@ -8,6 +8,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "provider/quota.h"
+
 /* ------------------------------------------------------------------ */
 /* CPUs and memory.                                                    */
 
@@ -44,7 +46,7 @@ existing(struct arena *a, const char *dir)
 	return path;
 }
 
-/* What the disk images one level below dir occupy. */
+/* What disk images, and directories with a quota, one level below dir occupy. */
 static uint64_t
 images(struct arena *a, const char *dir)
 {
@@ -53,11 +55,16 @@ images(struct arena *a, const char *dir)
 	uint64_t sum = 0;
 
 	while (d != NULL && (entry = readdir(d)) != NULL) {
+		uint64_t limit, used;
 		struct stat st;
 
-		if (entry->d_name[0] != '.' &&
-		    lstat(arena_printf(a, "%s/%s/disk.img", dir, entry->d_name), &st) == 0)
+		if (entry->d_name[0] == '.')
+			continue;
+		if (lstat(arena_printf(a, "%s/%s/disk.img", dir, entry->d_name), &st) == 0)
 			sum += (uint64_t)st.st_blocks * 512;
+		else if (quota_read(arena_printf(a, "%s/%s/data", dir, entry->d_name), &limit,
+				    &used))
+			sum += used;
 	}
 	if (d != NULL)
 		closedir(d);

@@ -7,6 +7,7 @@
 
 #include "deploy/rules.h"
 #include "provider/mounts.h"
+#include "provider/quota.h"
 
 const struct code VOLUME_OTHER = { "volume_other", CONFLICT,
 				   "the volume exists and has another size" };
@@ -123,19 +124,37 @@ volumes_bundle(const struct jail *j, const struct container *l, struct jail_text
 /* ------------------------------------------------------------------ */
 /* Making and mounting.                                                */
 
+/* Whole blocks of the file system; at most what was bought. */
+static uint64_t
+whole_bytes(const struct jail_mount *m)
+{
+	return m->bytes & ~UINT64_C(4095);
+}
+
+/* Where the operator's directory keeps quotas, a directory with one; else a file
+ * system of its own. */
+static int
+volume_fill(const struct jail *j, const struct jail_mount *m, const char *dir, struct err *e)
+{
+	const char *data = arena_printf(j->a, "%s/data", dir);
+
+	if (j->c->volume_dirs[m->volume.class] == NULL || !quota_possible(dir))
+		return disk_image_make(arena_printf(j->a, "%s/disk.img", dir), whole_bytes(m), 0,
+				       true, e);
+	return jail_dir_make(data, 0755, 0, 0, e) < 0 ? -1 : quota_set(data, whole_bytes(m), e);
+}
+
 /* The directory appears under its name when all is in it. */
 static int
 volume_make(const struct jail *j, const struct jail_mount *m, const char *dir, struct err *e)
 {
 	const char *fresh = arena_printf(j->a, "%s.new", dir);
-	const char *image = arena_printf(j->a, "%s/disk.img", fresh);
 
 	if (mounts_undo(fresh, e) < 0 || tree_remove(fresh, e) < 0 ||
 	    jail_dir_make(class_dir(j, m->volume.class), 0700, 0, 0, e) < 0 ||
 	    jail_dir_make(fresh, 0700, 0, 0, e) < 0)
 		return -1;
-	/* Whole blocks of the file system; at most what was bought. */
-	if (disk_image_make(image, m->bytes & ~UINT64_C(4095), 0, true, e) < 0) {
+	if (volume_fill(j, m, fresh, e) < 0) {
 		struct err ignored = ERR_NONE;
 
 		(void)!tree_remove(fresh, &ignored);
@@ -145,16 +164,35 @@ volume_make(const struct jail *j, const struct jail_mount *m, const char *dir, s
 }
 
 static int
-volume_size_check(const char *image, const struct jail_mount *m, struct err *e)
+size_check(const struct jail_mount *m, uint64_t bytes, struct err *e)
 {
+	if (bytes == whole_bytes(m))
+		return 0;
+	return err_set(e, &VOLUME_OTHER, "volume %s has %llu bytes, not %llu", m->volume.name,
+		       (unsigned long long)bytes, (unsigned long long)m->bytes);
+}
+
+/* A file system of its own, on `raw`; *data is the directory in it. Not its top:
+ * lost+found is nobody's business. */
+static int
+image_open(const struct jail *j, const struct jail_mount *m, const char *dir, const char *raw,
+	   const char **data, struct err *e)
+{
+	const char *image = arena_printf(j->a, "%s/disk.img", dir);
 	struct stat st;
 
 	if (lstat(image, &st) != 0)
 		return err_errno(e, "look at %s", image);
-	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size != (m->bytes & ~UINT64_C(4095)))
-		return err_set(e, &VOLUME_OTHER, "volume %s has %llu bytes, not %llu",
-			       m->volume.name, (unsigned long long)st.st_size,
-			       (unsigned long long)m->bytes);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, &VOLUME_OTHER, "%s is not a file", image);
+	/* Loop devices left by a jail that died between attaching and mounting. */
+	if (size_check(m, (uint64_t)st.st_size, e) < 0 || mounts_undo(dir, e) < 0 ||
+	    jail_dir_make(raw, 0700, 0, 0, e) < 0 || disk_image_mount(image, raw, e) < 0)
+		return -1;
+	*data = arena_printf(j->a, "%s/data", raw);
+	/* The files are not for whoever on the host may walk here. */
+	if (chmod(raw, 0700) != 0 || (mkdir(*data, 0755) == 0 && chmod(*data, 0755) != 0))
+		return err_errno(e, "make %s", *data);
 	return 0;
 }
 
@@ -162,27 +200,22 @@ static int
 persistent_mount(const struct jail *j, const struct container *l, size_t i, struct err *e)
 {
 	const struct jail_mount *m = &l->call->mounts[i];
-	const char *dir = volume_dir(j, &m->volume), *raw = place(j, l, "raw", i);
-	const char *image = arena_printf(j->a, "%s/disk.img", dir);
-	const char *data = arena_printf(j->a, "%s/data", raw);
+	const char *dir = volume_dir(j, &m->volume), *data = arena_printf(j->a, "%s/data", dir);
 	uint32_t base = j->c->image_uid_base;
+	uint64_t limit, used;
 
 	if (!jail_volume_is_good(j, &m->volume))
 		return err_set(e, &JAIL_REFUSED, "create: class of volume %s", m->volume.name);
 	if (access(dir, F_OK) != 0 && volume_make(j, m, dir, e) < 0)
 		return -1;
-	/* Left by a jail that died between attaching and mounting. */
-	if (volume_size_check(image, m, e) < 0 || mounts_undo(dir, e) < 0 ||
-	    jail_dir_make(raw, 0700, 0, 0, e) < 0 || disk_image_mount(image, raw, e) < 0)
+	if (quota_read(data, &limit, &used)) {
+		if (size_check(m, limit, e) < 0)
+			return -1;
+	} else if (image_open(j, m, dir, place(j, l, "raw", i), &data, e) < 0) {
 		return -1;
-	/* Not the top of the file system: lost+found is nobody's business, and the
-	 * files are not for whoever on the host may walk here. */
-	if (chmod(raw, 0700) != 0)
-		return err_errno(e, "close %s", raw);
-	if (mkdir(data, 0755) == 0 && chmod(data, 0755) != 0)
-		return err_errno(e, "make %s", data);
+	}
 	if (chown(data, base + l->call->uid, base + l->call->gid) != 0)
-		return err_errno(e, "make %s", data);
+		return err_errno(e, "hand over %s", data);
 	return volume_mount(data, place(j, l, "mount", i), base, jail_slot_ids(j, l->call->slot),
 			    BUNDLE_IDS, m->readonly != 0, e);
 }

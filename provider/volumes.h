@@ -7,7 +7,9 @@
  *	RAM	a tmpfs of its size, counted against the container's memory
  *	VOLUME	<class's directory>/<id>-<name>/disk.img, an ext4 file system on
  *		a loop device of its own: dir/raw-N, and its directory "data"
- *		again on dir/mount-N with the owners shifted
+ *		again on dir/mount-N with the owners shifted. Where the class has
+ *		a directory of its own on a file system that enforces project
+ *		quotas, <id>-<name>/data is a directory with a quota instead
  *
  * On the disk a persistent volume belongs to the ids of images (image_uid_base
  * and up), whichever slot the container has that writes it, so its files

@@ -467,10 +467,10 @@ specs_make(void)
 	if (shell(arena_printf(
 		    &arena,
 		    "mkdir -p %s; chmod 755 %s; cd %s; mkdir lib; echo driver > lib/one.so; "
-		    "mknod -m 666 node0 c 10 229; mknod -m 666 node1 c 10 200",
+		    "mknod -m 666 node0 c 10 229; mknod -m 666 node1 c 10 229",
 		    cdi_dir, cdi_dir, cdi_dir)) < 0)
 		fatal("cannot make devices");
-	/* /dev/fuse and /dev/net/tun: no container may open them, unless given. */
+	/* /dev/fuse: no container may open it, unless given. */
 	spec_write(
 		"test.json",
 		arena_printf(&arena,
