@@ -94,8 +94,10 @@ void plan_close_ports(struct agent *g, const struct hash *lease);
 bool work_has_lapsed(const struct work *w, wall_t now);
 void expire_begin(struct agent *g, const struct work *w);
 
-/* keep.c: what is left of the machine beside all live leases and kept volumes. */
-int agent_room(struct agent *g, struct arena *a, struct room *out, struct err *e) mustcheck;
+/* keep.c: what is left of the machine beside all live leases and kept volumes,
+ * for this tenant and group: volumes that it may take over are not counted. */
+int agent_room(struct agent *g, struct arena *a, const struct address *tenant,
+	       const struct group *group, struct room *out, struct err *e) mustcheck;
 /* The volumes that the manifest takes over from an older lease are there. */
 int volumes_can_take(struct agent *g, struct arena *a, const struct work *w,
 		     const struct manifest *m, struct err *e) mustcheck;

@@ -61,7 +61,7 @@ why_not(struct agent *g, struct arena *a, const struct round_doc *round, struct 
 		return "resources";
 	if (runner_reserved(g, a, reserved, &e) < 0)
 		return "capacity";
-	if (agent_room(g, a, &room, &e) < 0)
+	if (agent_room(g, a, &round->terms.tenant, &round->group, &room, &e) < 0)
 		return "capacity";
 	return room_fit(a, &room, &round->group, &devices);
 }
@@ -218,7 +218,8 @@ award_place(struct task *t)
 	const char *why;
 	struct room room;
 
-	if (agent_room(t->owner, &t->arena, &room, &t->err) < 0)
+	if (agent_room(t->owner, &t->arena, &x->award.terms.tenant, &x->award.group, &room,
+		       &t->err) < 0)
 		return -1;
 	why = room_fit(&t->arena, &room, &x->award.group, &x->work.gpus);
 	return why == NULL ? 0 : err_set(&t->err, &RESOURCES_SHORT, "%s", why);

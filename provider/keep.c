@@ -22,8 +22,31 @@ const struct code VOLUMES_MISSING = { "volumes_missing", CONFLICT,
 /* ------------------------------------------------------------------ */
 /* What is left.                                                        */
 
+/* A kept volume that an order of its tenant, bound to certain providers, has the
+ * like of. Whether the manifest really takes it nobody knows before the award;
+ * when it does not, class_check() looks whether there is room for both. */
+static bool
+may_take(const struct book_volume *v, const struct address *tenant, const struct group *group)
+{
+	const struct group_service *s = group->services.items;
+
+	if (v->until == 0 || group->allow.count == 0 || !address_equal(&v->tenant, tenant))
+		return false;
+	for (size_t i = 0; i < group->services.count; i++)
+		for (size_t k = 0; k < s[i].volumes.count; k++) {
+			const struct volume *asked = (const struct volume *)s[i].volumes.items + k;
+
+			if (strcmp(s[i].name, v->service) == 0 && v->copy < s[i].count &&
+			    strcmp(asked->name, v->name) == 0 &&
+			    strcmp(asked->class, v->class) == 0 && asked->bytes == v->bytes)
+				return true;
+		}
+	return false;
+}
+
 int
-agent_room(struct agent *g, struct arena *a, struct room *out, struct err *e)
+agent_room(struct agent *g, struct arena *a, const struct address *tenant,
+	   const struct group *group, struct room *out, struct err *e)
 {
 	struct book_volume *volumes;
 	struct work *works;
@@ -37,7 +60,7 @@ agent_room(struct agent *g, struct arena *a, struct room *out, struct err *e)
 	if (book_volumes(g->book, a, &volumes, &count, e) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
-		if (volumes[i].until != 0)
+		if (volumes[i].until != 0 && !may_take(&volumes[i], tenant, group))
 			room_take_volume(out, volumes[i].class, volumes[i].bytes);
 	return 0;
 }
@@ -135,6 +158,30 @@ take_check(const struct work *w, const struct service *s, uint32_t copy, const s
 				       m->volume, s->name, copy, fault);
 }
 
+/* A new volume beside those of its class: only where the lease may have been won
+ * by the promise of an old one, for all others have been counted. */
+static int
+class_check(const struct agent *g, const struct work *w, const struct mount *m,
+	    const struct book_volume *list, size_t count, struct err *e)
+{
+	const struct volume_class *c = g->settings->volumes.items;
+	int n = class_number(c, g->settings->volumes.count, m->class);
+	uint64_t sum = m->bytes;
+	bool promised = false;
+
+	for (size_t i = 0; i < count; i++) {
+		promised = promised || may_take(&list[i], &w->terms.tenant, &w->award.group);
+		if (strcmp(list[i].class, m->class) == 0)
+			sum += MIN(list[i].bytes, UINT64_MAX - sum);
+	}
+	if (promised && (n < 0 || sum > c[n].bytes))
+		return err_set(e, &VOLUMES_MISSING,
+			       "volume %s: no room for a new one beside the one kept of the last "
+			       "lease: take that over, or remove it",
+			       m->volume);
+	return 0;
+}
+
 /* One mount of one copy: its row, entered when `plan`. */
 static int
 volume_settle(struct agent *g, struct arena *a, const struct work *w, const struct service *s,
@@ -162,7 +209,9 @@ volume_settle(struct agent *g, struct arena *a, const struct work *w, const stru
 		if (take_check(w, s, copy, m, old, e) < 0)
 			return -1;
 		row.id = old->id;
-	} else if (plan) {
+	} else {
+		if (class_check(g, w, m, list, count, e) < 0)
+			return -1;
 		row.id = volume_id(a, w, unit, m->volume);
 	}
 	return plan ? book_volume_put(g->book, &row, e) : 0;
@@ -176,7 +225,7 @@ volumes_can_take(struct agent *g, struct arena *a, const struct work *w, const s
 		const struct service *s = service_at(m, i);
 		const struct mount *mounts = s->mounts.items;
 
-		for (uint32_t copy = 0; copy < s->count && s->volumes_from != NULL; copy++)
+		for (uint32_t copy = 0; copy < s->count; copy++)
 			for (size_t k = 0; k < s->mounts.count; k++)
 				if (mount_is_persistent(&mounts[k]) &&
 				    volume_settle(g, a, w, s, 0, copy, &mounts[k], false, e) < 0)

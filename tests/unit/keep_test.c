@@ -21,6 +21,7 @@ static struct provider_settings settings = {
 	.volumes = { classes, 2 },
 	.volume_keep_s = 3600,
 };
+static const char *self = "0x0000000000000000000000000000000000000009";
 static struct agent agent = { .settings = &settings };
 
 static struct mount mounts[] = {
@@ -117,9 +118,31 @@ test_end(void)
 	ok(count == 2 && list[0].until > clock_wall() + 3590 * SECOND_US &&
 		   list[0].until <= clock_wall() + 3600 * SECOND_US,
 	   "its volumes are kept for the time of the settings");
-	is_int(agent_room(&agent, &arena, &room, &e), 0, "room");
+	is_int(agent_room(&agent, &arena, &w.terms.tenant, &w.award.group, &room, &e), 0, "room");
 	ok(room.class_bytes[0] == 6 * GIB && room.free.persistent_bytes == 7 * GIB,
 	   "and count against what is left");
+	w.award.group.allow = (struct json_strs){ &self, 1 };
+	is_int(agent_room(&agent, &arena, &w.terms.tenant, &w.award.group, &room, &e), 0, "room");
+	ok(room.class_bytes[0] == 10 * GIB, "but not for an order that may take them over");
+	w.terms.tenant.b[0]++;
+	is_int(agent_room(&agent, &arena, &w.terms.tenant, &w.award.group, &room, &e), 0, "room");
+	ok(room.class_bytes[0] == 6 * GIB, "for that of another tenant they do");
+}
+
+/* Won by the promise of taking over, and then it does not. */
+static void
+test_promise(void)
+{
+	struct manifest m = manifest_of(NULL);
+	struct work w = work_of(9, 7);
+	struct err e = ERR_NONE;
+
+	w.award.group.allow = (struct json_strs){ &self, 1 };
+	is_int(volumes_can_take(&agent, &arena, &w, &m, &e), 0, "there is room for both");
+	classes[0].bytes = 5 * GIB;
+	ok(volumes_can_take(&agent, &arena, &w, &m, &e) < 0 && e.code == &VOLUMES_MISSING,
+	   "there is none: %s", e.text);
+	classes[0].bytes = 10 * GIB;
 }
 
 static void
@@ -153,7 +176,7 @@ test_take(void)
 	w = work_of(4, 7);
 	ok(volumes_can_take(&agent, &arena, &w, &m, &e) < 0 && e.code == &VOLUMES_MISSING,
 	   "from a lease that lives: %s", e.text);
-	is_int(agent_room(&agent, &arena, &room, &e), 0, "room");
+	is_int(agent_room(&agent, &arena, &w.terms.tenant, &w.award.group, &room, &e), 0, "room");
 	ok(room.class_bytes[0] == 10 * GIB, "in use, they count with their lease only");
 }
 
@@ -215,6 +238,7 @@ main(void)
 		fatal("%s", e.text);
 	test_plan();
 	test_end();
+	test_promise();
 	test_take();
 	test_give_up();
 	test_lapse();
