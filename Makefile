@@ -25,7 +25,7 @@ ALL_LDFLAGS := $(if $(SAN),$(SANITIZE),$(HARDEN_LD)) $(LDFLAGS)
 
 LIBS_lib   := -lyajl -lfyaml -lcrypto -lssl -levent -levent_openssl -lcurl -lpq
 LIBS_lease := -lsecp256k1 -lsodium
-LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3
+LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3 -larchive -lresolv
 
 # --- what there is: a folder is an archive, a client an archive of its own ---
 clients  := market/client.c provider/client.c
@@ -105,7 +105,7 @@ $(SIM): $(call objs,$(wildcard tests/sim/*.c)) $(LEASE) $(DEPLOY) $(LIB); $(link
 REPLAY := $(B)/tests/replay/replay
 $(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
-$(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
+$(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
 
@@ -147,8 +147,8 @@ check-contracts:
 check-db: $(PROGRAMS)
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
 
-check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(ISOLATION)
-	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(ISOLATION) tests/e2e/demo.sh tests/e2e/faults.sh tests/e2e/storage.sh
+check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION)
+	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(ISOLATION) tests/e2e/ingress.sh tests/e2e/demo.sh tests/e2e/faults.sh tests/e2e/storage.sh
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.c) $(wildcard deploy/*.c)

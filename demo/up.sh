@@ -122,6 +122,7 @@ attributes:
 card: {cpu_milli: "$9", memory_mib: "10000000", storage_mib: "1000000", endpoint: "100000000"}
 list_bp: 13000
 meter_every_ms: 1000
+dns_port: $((base + 20 + ${1#dc}))
 accept_old_runc: true
 ${GAVEL_DEMO_SETTINGS:-}
 END

@@ -5,6 +5,8 @@
 
 const struct code OCI_BAD = { "image_bad", INVALID, "the image does not follow the OCI format" };
 const struct code OCI_TOO_BIG = { "image_too_big", LIMIT, "the image is larger than allowed" };
+const struct code OCI_PLATFORM = { "image_platform", INVALID,
+				   "the image has no variant for linux/amd64" };
 
 #define REF_NAME     "org.opencontainers.image.ref.name"
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -104,6 +106,52 @@ blob_read(const struct json *object, struct oci_blob *out, struct err *e)
 
 /* ------------------------------------------------------------------ */
 
+/* The descriptors of an index, or NULL. */
+static const struct json *
+index_list(const struct json *doc)
+{
+	const struct json *list = json_get(doc, "manifests");
+
+	return list != NULL && list->type == JSON_ARRAY ? list : NULL;
+}
+
+static bool
+is_ours(const struct json *descriptor)
+{
+	const struct json *platform = json_get(descriptor, "platform"), *os, *arch;
+
+	if (platform == NULL || platform->type != JSON_OBJECT)
+		return false;
+	os = json_get(platform, "os");
+	arch = json_get(platform, "architecture");
+	return os != NULL && os->type == JSON_STRING && strcmp(os->text, "linux") == 0 &&
+	       arch != NULL && arch->type == JSON_STRING && strcmp(arch->text, "amd64") == 0;
+}
+
+int
+oci_choose(struct arena *a, const char *text, size_t len, struct oci_blob *manifest, struct err *e)
+{
+	const struct json *list, *version;
+	struct json *doc;
+
+	if (object_parse(a, "manifest", text, len, &doc, e) < 0)
+		return -1;
+	version = json_get(doc, "schemaVersion");
+	if (version == NULL || version->type != JSON_NUMBER || strcmp(version->text, "2") != 0)
+		return err_set(e, &OCI_BAD,
+			       "the manifest is not of schema version 2: push the image again "
+			       "with a tool of this decade");
+	list = index_list(doc);
+	if (list == NULL)
+		return json_get(doc, "layers") != NULL
+			       ? 0
+			       : err_set(e, &OCI_BAD, "neither an index nor a manifest");
+	for (const struct json *d = list->first; d != NULL; d = d->next)
+		if (d->type == JSON_OBJECT && is_ours(d))
+			return blob_read(d, manifest, e) < 0 ? -1 : 1;
+	return err_set(e, &OCI_PLATFORM, "%zu variants, none for linux/amd64", list->count);
+}
+
 static bool
 is_tagged(const struct json *descriptor, const char *tag)
 {
@@ -124,8 +172,8 @@ oci_index(struct arena *a, const char *text, size_t len, const char *tag, struct
 
 	if (object_parse(a, "index", text, len, &doc, e) < 0)
 		return -1;
-	list = json_get(doc, "manifests");
-	if (list == NULL || list->type != JSON_ARRAY)
+	list = index_list(doc);
+	if (list == NULL)
 		return err_set(e, &OCI_BAD, "the index lists no manifests");
 	for (const struct json *d = list->first; d != NULL; d = d->next) {
 		if (d->type != JSON_OBJECT || (list->count > 1 && !is_tagged(d, tag)))
@@ -137,6 +185,31 @@ oci_index(struct arena *a, const char *text, size_t len, const char *tag, struct
 	if (found == NULL)
 		return err_set(e, &OCI_BAD, "the index has no manifest tagged %s", tag);
 	return blob_read(found, manifest, e);
+}
+
+static int
+layer_read(const struct json *l, struct oci_blob *out, struct err *e)
+{
+	static const char *const types[] = {
+		"application/vnd.oci.image.layer.v1.tar",
+		"application/vnd.oci.image.layer.v1.tar+gzip",
+		"application/vnd.oci.image.layer.v1.tar+zstd",
+		"application/vnd.docker.image.rootfs.diff.tar",
+		"application/vnd.docker.image.rootfs.diff.tar.gzip",
+		"application/vnd.docker.image.rootfs.diff.tar.zstd",
+	};
+	const struct json *urls;
+	const char *type;
+
+	if (blob_read(l, out, e) < 0 || string_member(l, "mediaType", "", &type, e) < 0)
+		return -1;
+	urls = json_get(l, "urls");
+	if (urls != NULL && urls->type != JSON_NULL && urls->count != 0)
+		return err_set(e, &OCI_BAD, "it lies outside of the registry");
+	for (size_t i = 0; i < NELEMS(types); i++)
+		if (strcmp(type, types[i]) == 0)
+			return 0;
+	return err_set(e, &OCI_BAD, "\"%.80s\" is not a kind of layer that is taken", type);
 }
 
 int
@@ -160,14 +233,32 @@ oci_manifest(struct arena *a, const char *text, size_t len, struct oci_manifest 
 		return err_set(e, &OCI_TOO_BIG, "%zu layers, at most %u are taken", layers->count,
 			       OCI_LAYERS_MAX);
 	for (const struct json *l = layers->first; l != NULL; l = l->next) {
-		struct oci_blob blob;
+		struct oci_blob *blob = &out->layers[out->layer_count];
 
-		if (blob_read(l, &blob, e) < 0)
+		if (layer_read(l, blob, e) < 0)
 			return err_wrap(e, "manifest: layer %zu", out->layer_count);
 		/* At most 127 sizes of 18 digits: no overflow in 64 bits. */
-		out->layer_bytes = MIN(out->layer_bytes + blob.size, UINT64_MAX / 256);
+		out->layer_bytes = MIN(out->layer_bytes + blob->size, UINT64_MAX / 256);
 		out->layer_count++;
 	}
+	return 0;
+}
+
+static int
+diffs_read(struct arena *a, const struct json *doc, struct image_config *out, struct err *e)
+{
+	const struct json *rootfs = json_get(doc, "rootfs");
+	struct json_strs list;
+
+	if (rootfs == NULL || rootfs->type == JSON_NULL)
+		return 0;
+	if (rootfs->type != JSON_OBJECT)
+		return err_set(e, &OCI_BAD, "\"rootfs\" is not an object");
+	if (strings_member(a, rootfs, "diff_ids", OCI_LAYERS_MAX, &list, e) < 0)
+		return -1;
+	for (size_t i = 0; i < list.count; i++)
+		if (oci_digest_read(list.items[i], &out->diffs[out->diff_count++], e) < 0)
+			return err_wrap(e, "diff id %zu", i);
 	return 0;
 }
 
@@ -183,7 +274,7 @@ oci_config(struct arena *a, const char *text, size_t len, struct image_config *o
 	    string_member(doc, "architecture", "amd64", &arch, e) < 0)
 		return -1;
 	if (strcmp(os, "linux") != 0 || strcmp(arch, "amd64") != 0)
-		return err_set(e, &OCI_BAD,
+		return err_set(e, &OCI_PLATFORM,
 			       "the image is for %.20s/%.20s, this machine is linux/amd64", os,
 			       arch);
 	config = json_get(doc, "config");
@@ -196,7 +287,8 @@ oci_config(struct arena *a, const char *text, size_t len, struct image_config *o
 	    strings_member(a, config, "Cmd", BUNDLE_ARGS_MAX, &out->cmd, e) < 0 ||
 	    strings_member(a, config, "Env", BUNDLE_ENV_MAX, &out->env, e) < 0 ||
 	    string_member(config, "User", "", &out->user, e) < 0 ||
-	    string_member(config, "WorkingDir", "/", &out->workdir, e) < 0)
+	    string_member(config, "WorkingDir", "/", &out->workdir, e) < 0 ||
+	    diffs_read(a, doc, out, e) < 0)
 		return err_wrap(e, "image config");
 	if (out->workdir[0] == '\0')
 		out->workdir = "/";

@@ -2,6 +2,7 @@
 #include "bytes.h"
 
 #include <ctype.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
@@ -144,6 +145,31 @@ void
 sha256(const void *data, size_t len, struct hash *out)
 {
 	SHA256(data, len, out->b);
+}
+
+struct sha256 *
+sha256_new(void)
+{
+	EVP_MD_CTX *c = EVP_MD_CTX_new();
+
+	if (c == NULL || EVP_DigestInit_ex(c, EVP_sha256(), NULL) != 1)
+		fatal("SHA-256 does not start");
+	return (struct sha256 *)c;
+}
+
+void
+sha256_add(struct sha256 *s, const void *data, size_t len)
+{
+	if (EVP_DigestUpdate((EVP_MD_CTX *)s, data, len) != 1)
+		fatal("SHA-256 does not go on");
+}
+
+void
+sha256_end(struct sha256 *s, struct hash *out)
+{
+	if (EVP_DigestFinal_ex((EVP_MD_CTX *)s, out->b, NULL) != 1)
+		fatal("SHA-256 does not end");
+	EVP_MD_CTX_free((EVP_MD_CTX *)s);
 }
 
 void

@@ -49,6 +49,11 @@ bool address_is_zero(const struct address *a);
 void keccak256(const void *data, size_t len, struct hash *out);
 /* SHA-256 (FIPS 180-4). */
 void sha256(const void *data, size_t len, struct hash *out);
+/* The same in pieces: new, add, end. The end gives the memory back. */
+struct sha256;
+struct sha256 *sha256_new(void) mustcheck;
+void sha256_add(struct sha256 *s, const void *data, size_t len);
+void sha256_end(struct sha256 *s, struct hash *out);
 
 /* Base64 (RFC 4648 section 4) and its URL form without padding (section 5). */
 char *base64_text(struct arena *a, const void *bytes, size_t len) mustcheck;

@@ -9,6 +9,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define YEARS_VALID 10
@@ -143,4 +144,25 @@ void
 tls_free(struct tls *tls)
 {
 	SSL_CTX_free((SSL_CTX *)tls);
+}
+
+int
+tls_cert_read(const char *path, const char *host, wall_t *ends, bool *covers, struct err *e)
+{
+	FILE *f = fopen(path, "re");
+	struct tm tm = { .tm_year = 0 };
+	X509 *cert;
+	int good;
+
+	if (f == NULL)
+		return err_errno(e, "read %s", path);
+	cert = PEM_read_X509(f, NULL, NULL, NULL);
+	fclose(f);
+	if (cert == NULL)
+		return tls_fail(e, path);
+	good = ASN1_TIME_to_tm(X509_get0_notAfter(cert), &tm);
+	*ends = (wall_t)timegm(&tm) * SECOND_US;
+	*covers = X509_check_host(cert, host, 0, 0, NULL) == 1;
+	X509_free(cert);
+	return good == 1 ? 0 : tls_fail(e, path);
 }

@@ -19,5 +19,8 @@ int tls_make_self_signed(const char *cert_path, const char *key_path, const char
 /* SHA-256 of the certificate's SubjectPublicKeyInfo: the pin of RFC 7469. */
 int tls_pin(const struct tls *tls, struct hash *pin, struct err *e) mustcheck;
 void tls_free(struct tls *tls);
+/* Of the first certificate in a PEM file: when it ends; whether it is for host. */
+int tls_cert_read(const char *path, const char *host, wall_t *ends, bool *covers,
+		  struct err *e) mustcheck;
 
 #endif

@@ -266,6 +266,7 @@ write_order(struct jsonw *w, struct arena *a, const struct batch *b, size_t row)
 	jsonw_member(w, "created_at", "%s", time_text(row_time(b, 0, row, "created_at"), text));
 	jsonw_member(w, "ends_at", "%s", time_text(row_time(b, 0, row, "ends_at"), text));
 	write_node(w, a, "group", row_text(b, 0, row, "grp"));
+	write_node(w, a, "failed", row_text(b, 0, row, "failed"));
 	write_lease_part(w, a, b, row);
 	jsonw_close(w, '}');
 }

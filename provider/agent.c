@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "provider/agent.h"
+#include "provider/dns.h"
+#include "provider/exits.h"
+#include "provider/image.h"
+#include "provider/proxy.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -18,6 +21,7 @@
 static const struct route routes[] = { { "GET", "/.well-known/gavel", gateway_info },
 				       { "POST", "/v1/manifests", manifest_create },
 				       { "GET", "/v1/leases/{lease}", work_show },
+				       { "PUT", "/v1/leases/{lease}/manifest", update_create },
 				       { "GET", "/v1/leases/{lease}/usage", usage_show },
 				       { "POST", "/v1/leases/{lease}/vouchers", voucher_take },
 				       { "POST", "/v1/leases/{lease}/close", close_create },
@@ -286,7 +290,12 @@ agent_run(void *start, const int *fds)
 	g.book = book_open(path, &e);
 	if (g.book == NULL)
 		fatal("%s", e.text);
+	if (exits_start(&g, &e) < 0)
+		fatal("%s", e.text);
+	image_start(&g);
 	open_gateway(&g);
+	dns_start(&g);
+	proxy_start(&g);
 	log_info("provider.listening", "gateway=%s:%u tag=%s", s->listen, http_port(g.gateway),
 		 s->tag);
 	timer_every(&g.loop, 0, 500 * MILLI_US, register_soon, &g);

@@ -6,11 +6,15 @@
  *
  *	agent.c        the role: start-up, timers, registration
  *	bidder.c       the market's events: price, seal, bid or decline; accept
- *	runner.c       leases from accepted to running to ended, level-triggered
+ *	runner.c       leases from accepted to running to ended, level-triggered;
+ *	               launch.c and sweep.c are its beginning and end
+ *	unit.c         one container up and down; unit_life.c when
+ *	update.c       from one manifest to the next;  checks.c ready and health
  *	plan.c         which slots and ports a lease has
  *	keep.c         which volumes and devices it has, what is left for others;
  *	               volumes kept after its end
  *	expire.c       leases that were accepted and never opened
+ *	proxy.c        host names, by HAProxy; certs.c certificates for them
  *	metering.c     readings into signed usage
  *	gateway_api.c  what tenants may ask over HTTPS
  *	exec_api.c     commands inside workloads;  logs_api.c  their logs
@@ -27,7 +31,8 @@
 #include "provider/settings.h"
 
 struct ingress;
-struct image_cache;
+struct live;
+struct pull;
 
 struct agent {
 	struct loop loop;
@@ -46,11 +51,17 @@ struct agent {
 	const char *token; /* for the market; renewed with the registration */
 	char token_text[1024];
 	bool registered;
-	bool sweep_due;		    /* an event may have ended a lease */
-	mono_t swept_at;	    /* when the market was last asked of all leases */
-	struct busy *busy;	    /* leases that a task works on */
+	bool sweep_due;	    /* an event may have ended a lease */
+	mono_t swept_at;    /* when the market was last asked of all leases */
+	mono_t orphans_at;  /* when the jail was last asked for unknown containers */
+	struct busy *busy;  /* leases that a task works on */
+	struct live *lives; /* what is seen of leases */
+	int inotify;
 	struct route_in *ingresses; /* open endpoints */
+	struct proxy *proxy;	    /* of HTTP host names, or NULL */
 	bool meter_busy;
+	struct pull *pulls; /* images being fetched: image.h */
+	bool trimming;	    /* the image store: cache.h */
 };
 
 struct agent_start {
@@ -70,6 +81,11 @@ void bidder_start(struct agent *g);
 
 /* runner.c */
 void runner_look(void *agent);
+/* The container of a unit has ended by itself. */
+void runner_exited(struct agent *g, const struct hash *lease, uint32_t number);
+/* A unit has come up or gone down; or failed to, and why. */
+void runner_unit_changed(struct agent *g, const struct hash *lease, uint32_t number,
+			 const struct err *why);
 /* What is sold now: reserved = the sum over live work. */
 int
 runner_reserved(struct agent *g, struct arena *a, struct resources *sum, struct err *e) mustcheck;
@@ -81,6 +97,8 @@ void work_ref(const struct work *w, uint32_t unit, struct jail_ref *ref);
 /* metering.c: read all running leases, store, sign new usage. */
 void meter_poll(void *agent);
 struct price_lease work_price(const struct work *w);
+/* One container into a reading; a live one that does not run is not healthy. */
+void meter_add(struct meter_reading *r, uint32_t unit, bool live, const struct jail_stat *stat);
 
 /* plan.c: slots and ports of a lease, chosen once; its ports opened and closed. */
 int plan_work(struct agent *g, struct arena *a, struct work *w, const struct manifest *m,
@@ -88,6 +106,13 @@ int plan_work(struct agent *g, struct arena *a, struct work *w, const struct man
 int plan_open_ports(struct agent *g, const struct work *w, struct err *e) mustcheck;
 bool plan_ports_open(const struct agent *g, const struct work *w);
 void plan_close_ports(struct agent *g, const struct hash *lease);
+/* Which units take traffic has changed. */
+void plan_refresh_ports(struct agent *g, const struct work *w);
+/* The ports as another version of the manifest has them, at the same doors. */
+void plan_repoint(struct work *w, const struct manifest *m);
+/* What tenants are told: an array in the arena. */
+struct endpoint *plan_endpoints(const struct agent *g, struct arena *a, const struct work *w,
+				const struct manifest *m, size_t *count) mustcheck;
 
 /* expire.c: accepted, and the time in which it could be opened is over; ask the
  * chain, and let the sweep take it if that is so. */
@@ -128,6 +153,8 @@ void exec_create(struct request *r);
 void volumes_show(struct request *r);
 void volume_remove(struct request *r);
 void gateway_info(struct request *r);
+void update_create(struct request *r);
+void work_write_usage(struct jsonw *w, const struct work *work);
 /* The tenant's token for this lease: the work, or an answered request and false. */
 bool gateway_work(struct request *r, const char *scope, const struct hash *lease, struct work *w);
 bool gateway_lease(struct request *r, struct hash *lease);

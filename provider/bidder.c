@@ -57,7 +57,7 @@ why_not(struct agent *g, struct arena *a, const struct round_doc *round, struct 
 		return "term";
 	for (size_t i = 0; i < round->group.services.count; i++)
 		copies += ((const struct group_service *)round->group.services.items)[i].count;
-	if (copies > WORK_UNITS_MAX)
+	if (copies > WORK_COPIES_MAX)
 		return "resources";
 	if (runner_reserved(g, a, reserved, &e) < 0)
 		return "capacity";

@@ -14,14 +14,18 @@ struct book {
 static const char schema[] =
 	"create table if not exists work ("
 	" hash blob primary key, state integer not null, created integer not null,"
-	" doc text not null, manifest text, meter blob not null, failure text) without rowid;"
+	" doc text not null, manifest text, next_manifest text, meter blob not null,"
+	" failure text) without rowid;"
 	"create index if not exists work_live on work (state);"
 	"create table if not exists volume ("
 	" id text primary key, lease blob not null, tenant blob not null, service text not null,"
 	" name text not null, class text not null, copy integer not null, bytes integer not null,"
 	" until integer not null) without rowid;"
 	"create table if not exists note (name text primary key, value text not null) without "
-	"rowid;";
+	"rowid;"
+	"create table if not exists blob (digest blob primary key, diff blob,"
+	" bytes integer not null, tree_bytes integer not null, used integer not null)"
+	" without rowid;";
 
 static int
 fail(struct book *b, const char *what, struct err *e)
@@ -65,27 +69,40 @@ struct work_doc {
 	struct lease_terms terms;
 	struct sig accept_sig;
 	struct rate_card card;
-	struct json_list units, ports;
+	struct json_list units, ports, images;
 	struct usage_terms usage, paid;
 	struct sig usage_sig, voucher_sig, payer_sig, release_sig;
 	struct json_strs gpus;
-	bool released, reported, never_opened, volumes_delete;
+	bool released, reported, returning, never_opened, volumes_delete;
+	uint32_t version;
+	const char *update_failure;
 };
 
 struct unit_doc {
-	uint32_t service, slot;
+	uint32_t role, service, copy, slot, spare, version, replaces;
 };
 struct port_doc {
-	uint32_t unit, inside, outside;
-	const char *proto;
+	uint32_t service, inside, outside;
+	const char *proto, *ip;
 };
 
-static const struct json_field unit_fields[] = { JSON_U32(struct unit_doc, service, 0, 0),
-						 JSON_U32(struct unit_doc, slot, 0, 0), JSON_END };
-static const struct json_field port_fields[] = { JSON_U32(struct port_doc, unit, 0, 0),
+static const struct json_field unit_fields[] = {
+	JSON_U32(struct unit_doc, role, UNIT_GOING, 0), JSON_U32(struct unit_doc, service, 0, 0),
+	JSON_U32(struct unit_doc, copy, 0, 0),		JSON_U32(struct unit_doc, slot, 0, 0),
+	JSON_U32(struct unit_doc, spare, 0, 0),		JSON_U32(struct unit_doc, version, 0, 0),
+	JSON_U32(struct unit_doc, replaces, 0, 0),	JSON_END
+};
+static const struct json_field port_fields[] = { JSON_U32(struct port_doc, service, 0, 0),
 						 JSON_U32(struct port_doc, inside, 65535, 0),
 						 JSON_U32(struct port_doc, outside, 65535, 0),
-						 JSON_STR(struct port_doc, proto, 7, 0), JSON_END };
+						 JSON_STR(struct port_doc, proto, 7, 0),
+						 JSON_STR(struct port_doc, ip, 15,
+							  JSON_OPTIONAL | JSON_OMIT_EMPTY),
+						 JSON_END };
+
+static const struct json_field image_fields[] = { JSON_STR(struct work_image, reference, 512, 0),
+						  JSON_HASH(struct work_image, source, 0),
+						  JSON_END };
 
 #define T struct work_doc
 static const struct json_field work_fields[] = {
@@ -96,6 +113,7 @@ static const struct json_field work_fields[] = {
 	JSON_OBJ(T, card, rate_card_fields, 0),
 	JSON_LIST(T, units, unit_fields, struct unit_doc, WORK_UNITS_MAX, 0),
 	JSON_LIST(T, ports, port_fields, struct port_doc, WORK_UNITS_MAX, 0),
+	JSON_LIST(T, images, image_fields, struct work_image, WORK_UNITS_MAX, JSON_OPTIONAL),
 	JSON_OBJ(T, usage, usage_terms_fields, 0),
 	JSON_OBJ(T, paid, usage_terms_fields, 0),
 	JSON_SIG(T, usage_sig, 0),
@@ -107,6 +125,9 @@ static const struct json_field work_fields[] = {
 	JSON_STRS(T, gpus, 0, JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_BOOLEAN(T, never_opened, JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_BOOLEAN(T, volumes_delete, JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_BOOLEAN(T, returning, 0),
+	JSON_U32(T, version, 0, 0),
+	JSON_STR(T, update_failure, 1000, JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_END
 };
 #undef T
@@ -124,6 +145,7 @@ work_encode(struct arena *a, const struct work *w)
 		.card = w->card,
 		.units = { units, w->unit_count },
 		.ports = { ports, w->port_count },
+		.images = { (void *)(uintptr_t)w->images, w->image_count },
 		.usage = w->usage,
 		.paid = w->paid,
 		.usage_sig = w->usage_sig,
@@ -135,13 +157,21 @@ work_encode(struct arena *a, const struct work *w)
 		.gpus = w->gpus,
 		.never_opened = w->never_opened,
 		.volumes_delete = w->volumes_delete,
+		.returning = w->returning,
+		.version = w->version,
+		.update_failure = w->update_failure,
 	};
 
-	for (uint32_t i = 0; i < w->unit_count; i++)
-		units[i] = (struct unit_doc){ w->units[i].service, w->units[i].slot };
+	for (uint32_t i = 0; i < w->unit_count; i++) {
+		const struct work_unit *u = &w->units[i];
+
+		units[i] = (struct unit_doc){ u->role,	u->service, u->copy,	u->slot,
+					      u->spare, u->version, u->replaces };
+	}
 	for (uint32_t i = 0; i < w->port_count; i++)
-		ports[i] = (struct port_doc){ w->ports[i].unit, w->ports[i].inside,
-					      w->ports[i].outside, w->ports[i].proto };
+		ports[i] = (struct port_doc){ w->ports[i].service, w->ports[i].inside,
+					      w->ports[i].outside, w->ports[i].proto,
+					      w->ports[i].ip[0] != '\0' ? w->ports[i].ip : NULL };
 	return json_encode(a, work_fields, &doc);
 }
 
@@ -168,18 +198,31 @@ work_decode(struct arena *a, const char *text, size_t len, struct work *w, struc
 	w->gpus = doc.gpus;
 	w->never_opened = doc.never_opened;
 	w->volumes_delete = doc.volumes_delete;
+	w->returning = doc.returning;
+	w->version = doc.version;
+	w->update_failure = doc.update_failure;
 	w->unit_count = (uint32_t)doc.units.count;
 	w->port_count = (uint32_t)doc.ports.count;
+	w->image_count = (uint32_t)doc.images.count;
+	for (uint32_t i = 0; i < w->image_count; i++)
+		w->images[i] = ((const struct work_image *)doc.images.items)[i];
 	for (uint32_t i = 0; i < w->unit_count; i++) {
 		const struct unit_doc *u = (const struct unit_doc *)doc.units.items + i;
 
-		w->units[i] = (struct work_unit){ u->service, u->slot };
+		w->units[i] = (struct work_unit){ (enum unit_role)u->role,
+						  u->service,
+						  u->copy,
+						  u->slot,
+						  u->spare,
+						  u->version,
+						  u->replaces };
 	}
 	for (uint32_t i = 0; i < w->port_count; i++) {
 		const struct port_doc *p = (const struct port_doc *)doc.ports.items + i;
 
-		w->ports[i] = (struct work_port){ p->unit, p->inside, p->outside, "" };
+		w->ports[i] = (struct work_port){ p->service, p->inside, p->outside, "", "" };
 		snprintf(w->ports[i].proto, sizeof(w->ports[i].proto), "%s", p->proto);
+		snprintf(w->ports[i].ip, sizeof(w->ports[i].ip), "%s", p->ip != NULL ? p->ip : "");
 	}
 	return 0;
 }
@@ -203,7 +246,7 @@ book_put(struct book *b, const struct work *w, struct err *e)
 	sqlite3_stmt *s =
 		prepare(b,
 			"insert or replace into work (hash, state, created, doc, manifest,"
-			" meter, failure) values (?, ?, ?, ?, ?, ?, ?)",
+			" meter, failure, next_manifest) values (?, ?, ?, ?, ?, ?, ?, ?)",
 			e);
 	struct arena a;
 	int result;
@@ -218,6 +261,7 @@ book_put(struct book *b, const struct work *w, struct err *e)
 	sqlite3_bind_text(s, 5, w->manifest, -1, SQLITE_STATIC);
 	sqlite3_bind_blob(s, 6, &w->meter, sizeof(w->meter), SQLITE_STATIC);
 	sqlite3_bind_text(s, 7, w->failure, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 8, w->next_manifest, -1, SQLITE_STATIC);
 	result = sqlite3_step(s) == SQLITE_DONE ? 0 : fail(b, "book_put", e);
 	sqlite3_finalize(s);
 	arena_release(&a);
@@ -232,7 +276,7 @@ column_text(struct arena *a, sqlite3_stmt *s, int i)
 	return text != NULL ? arena_strdup(a, text) : NULL;
 }
 
-#define COLUMNS "hash, state, created, doc, manifest, meter, failure"
+#define COLUMNS "hash, state, created, doc, manifest, meter, failure, next_manifest"
 
 static int
 read_row(struct arena *a, sqlite3_stmt *s, struct work *w, struct err *e)
@@ -248,6 +292,7 @@ read_row(struct arena *a, sqlite3_stmt *s, struct work *w, struct err *e)
 	w->manifest = column_text(a, s, 4);
 	memcpy(&w->meter, sqlite3_column_blob(s, 5), sizeof(w->meter));
 	w->failure = column_text(a, s, 6);
+	w->next_manifest = column_text(a, s, 7);
 	return work_decode(a, doc, strlen(doc), w, e);
 }
 
@@ -405,4 +450,119 @@ book_noted(struct book *b, struct arena *a, const char *name)
 		value = column_text(a, s, 0);
 	sqlite3_finalize(s);
 	return value;
+}
+
+/* ------------------------------------------------------------------ */
+/* Blobs.                                                              */
+
+static int
+blob_run(struct book *b, sqlite3_stmt *s, const char *what, struct err *e)
+{
+	int result = sqlite3_step(s) == SQLITE_DONE ? 0 : fail(b, what, e);
+
+	sqlite3_finalize(s);
+	return result;
+}
+
+static int
+blob_enter(struct book *b, const struct book_blob *row, const char *sql, struct err *e)
+{
+	sqlite3_stmt *s = prepare(b, sql, e);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_blob(s, 1, row->digest.b, sizeof(row->digest.b), SQLITE_STATIC);
+	if (row->has_tree)
+		sqlite3_bind_blob(s, 2, row->diff.b, sizeof(row->diff.b), SQLITE_STATIC);
+	sqlite3_bind_int64(s, 3, (sqlite3_int64)row->bytes);
+	sqlite3_bind_int64(s, 4, row->used);
+	return blob_run(b, s, "blob", e);
+}
+
+int
+book_blob_use(struct book *b, const struct book_blob *row, struct err *e)
+{
+	return blob_enter(b, row,
+			  "insert into blob (digest, diff, bytes, tree_bytes, used)"
+			  " values (?, ?, ?, 0, ?) on conflict (digest) do update"
+			  " set used = excluded.used, diff = coalesce(excluded.diff, diff)",
+			  e);
+}
+
+int
+book_blob_find(struct book *b, const struct book_blob *row, struct err *e)
+{
+	return blob_enter(b, row,
+			  "insert or ignore into blob (digest, diff, bytes, tree_bytes, used)"
+			  " values (?, ?, ?, 0, ?)",
+			  e);
+}
+
+int
+book_blob_tree(struct book *b, const struct hash *digest, uint64_t tree_bytes, struct err *e)
+{
+	sqlite3_stmt *s = prepare(b, "update blob set tree_bytes = ? where digest = ?", e);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_int64(s, 1, (sqlite3_int64)tree_bytes);
+	sqlite3_bind_blob(s, 2, digest->b, sizeof(digest->b), SQLITE_STATIC);
+	return blob_run(b, s, "blob", e);
+}
+
+int
+book_blob_drop(struct book *b, const struct hash *digest, struct err *e)
+{
+	sqlite3_stmt *s = prepare(b, "delete from blob where digest = ?", e);
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_blob(s, 1, digest->b, sizeof(digest->b), SQLITE_STATIC);
+	return blob_run(b, s, "blob", e);
+}
+
+wall_t
+book_blob_used(struct book *b, const struct hash *digest)
+{
+	struct err ignored = ERR_NONE;
+	sqlite3_stmt *s = prepare(b, "select used from blob where digest = ?", &ignored);
+	wall_t used = 0;
+
+	if (s == NULL)
+		return 0;
+	sqlite3_bind_blob(s, 1, digest->b, sizeof(digest->b), SQLITE_STATIC);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		used = sqlite3_column_int64(s, 0);
+	sqlite3_finalize(s);
+	return used;
+}
+
+int
+book_blobs(struct book *b, struct arena *a, struct book_blob **out, size_t *count, struct err *e)
+{
+	sqlite3_stmt *s = prepare(
+		b, "select digest, diff, bytes, tree_bytes, used from blob order by used, digest",
+		e);
+	int step;
+
+	*out = NULL;
+	*count = 0;
+	if (s == NULL)
+		return -1;
+	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+		struct book_blob *row;
+
+		*out = arena_grow(a, *out, *count, sizeof(**out));
+		row = &(*out)[(*count)++];
+		*row = (struct book_blob){ .bytes = (uint64_t)sqlite3_column_int64(s, 2),
+					   .tree_bytes = (uint64_t)sqlite3_column_int64(s, 3),
+					   .used = sqlite3_column_int64(s, 4) };
+		if (sqlite3_column_bytes(s, 0) == sizeof(row->digest.b))
+			memcpy(row->digest.b, sqlite3_column_blob(s, 0), sizeof(row->digest.b));
+		row->has_tree = sqlite3_column_bytes(s, 1) == sizeof(row->diff.b);
+		if (row->has_tree)
+			memcpy(row->diff.b, sqlite3_column_blob(s, 1), sizeof(row->diff.b));
+	}
+	sqlite3_finalize(s);
+	return step == SQLITE_DONE ? 0 : fail(b, "book_blobs", e);
 }

@@ -22,15 +22,37 @@ enum work_state {
 	WORK_ENDED,    /* nothing of it is on the machine any more */
 };
 
-#define WORK_UNITS_MAX 16
+#define WORK_COPIES_MAX 16		      /* that a lease may have */
+#define WORK_UNITS_MAX	(2 * WORK_COPIES_MAX) /* with those that replace them */
 
-struct work_unit { /* one copy of one service */
-	uint32_t service, slot;
+enum unit_role {
+	UNIT_NONE,   /* the entry is free */
+	UNIT_LIVE,   /* is to run */
+	UNIT_COMING, /* is to take the place of another, when it is ready */
+	UNIT_GOING,  /* is to be removed */
+};
+
+/* One copy of one service. Its number is that of its container (jail_ref.copy).
+ * It has two slots: one that it is in, and one for whoever takes its place. */
+struct work_unit {
+	enum unit_role role;
+	uint32_t service, copy;
+	uint32_t slot, spare;
+	uint32_t version;  /* of the manifest that it runs */
+	uint32_t replaces; /* UNIT_COMING: number of the unit */
 };
 
 struct work_port { /* an endpoint open to the world */
-	uint32_t unit, inside, outside;
+	uint32_t service, inside;
+	uint32_t outside; /* 0: by host names, through the proxy */
 	char proto[8];
+	char ip[16]; /* an address of the lease's own, or "" */
+};
+
+/* What a reference meant when the lease was launched: it stays so. */
+struct work_image {
+	const char *reference;
+	struct hash source; /* digest of the manifest in the registry */
 };
 
 /* A lease as the book holds it. Strings are the arena's. */
@@ -41,12 +63,20 @@ struct work {
 	struct award_doc award;
 	struct lease_terms terms;
 	struct sig accept_sig;
-	const char *manifest;  /* JSON text, or NULL: not here yet */
-	struct rate_card card; /* as bid */
+	const char *manifest; /* JSON text, or NULL: not here yet; version `version` */
+	uint32_t version;
+	/* An update: what shall run, or NULL. `returning`: it has failed, and units
+	 * go back to `manifest`. */
+	const char *next_manifest;
+	bool returning;
+	const char *update_failure; /* of the last update, or NULL */
+	struct rate_card card;	    /* as bid */
 	struct work_unit units[WORK_UNITS_MAX];
 	uint32_t unit_count;
 	struct work_port ports[WORK_UNITS_MAX];
 	uint32_t port_count;
+	struct work_image images[WORK_UNITS_MAX];
+	uint32_t image_count;
 	struct meter_state meter;
 	struct usage_terms usage; /* the last one signed; seq 0: none */
 	struct sig usage_sig, voucher_sig;
@@ -93,5 +123,25 @@ int book_volumes(struct book *b, struct arena *a, struct book_volume **out, size
 /* Remember one value by name: the last event seen. */
 int book_note(struct book *b, const char *name, const char *value, struct err *e) mustcheck;
 const char *book_noted(struct book *b, struct arena *a, const char *name);
+
+/* A blob of the image store, and the tree that was made of it. */
+struct book_blob {
+	struct hash digest, diff; /* diff: of a layer */
+	bool has_tree;		  /* or may have */
+	uint64_t bytes, tree_bytes;
+	wall_t used;
+};
+/* Enter it, or note that it was used. */
+int book_blob_use(struct book *b, const struct book_blob *row, struct err *e) mustcheck;
+/* Enter it unless it is there. */
+int book_blob_find(struct book *b, const struct book_blob *row, struct err *e) mustcheck;
+int book_blob_tree(struct book *b, const struct hash *digest, uint64_t tree_bytes,
+		   struct err *e) mustcheck;
+int book_blob_drop(struct book *b, const struct hash *digest, struct err *e) mustcheck;
+/* When it was last used; 0: not known. */
+wall_t book_blob_used(struct book *b, const struct hash *digest);
+/* All, the longest unused first. */
+int book_blobs(struct book *b, struct arena *a, struct book_blob **out, size_t *count,
+	       struct err *e) mustcheck;
 
 #endif

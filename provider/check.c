@@ -94,23 +94,27 @@ version_of(struct arena *a, const char *program, const char *flag)
 }
 
 static void
-check_programs(struct report *r)
+check_program(struct report *r, const char *program, const char *flag, const char *cure)
 {
-	static const struct {
-		const char *program, *flag, *package;
-	} rows[] = {
-		{ "runc", "--version", "runc" },   { "skopeo", "--version", "skopeo" },
-		{ "umoci", "--version", "umoci" }, { "nft", "--version", "nftables" },
-		{ "ip", "-V", "iproute2" },	   { "mke2fs", "-V", "e2fsprogs" },
-	};
+	const char *version = version_of(&r->arena, program, flag);
 
-	for (size_t i = 0; i < NELEMS(rows); i++) {
-		const char *version = version_of(&r->arena, rows[i].program, rows[i].flag);
+	add(r, program, version != NULL ? PASS : FAIL, version != NULL ? version : "not found",
+	    cure);
+}
 
-		add(r, rows[i].program, version != NULL ? PASS : FAIL,
-		    version != NULL ? version : "not found",
-		    arena_printf(&r->arena, "apt-get install %s", rows[i].package));
-	}
+static void
+check_programs(struct report *r, const struct provider_settings *s)
+{
+	check_program(r, "runc", "--version", "apt-get install runc");
+	check_program(r, "skopeo", "--version", "apt-get install skopeo");
+	check_program(r, "nft", "--version", "apt-get install nftables");
+	check_program(r, "ip", "-V", "apt-get install iproute2");
+	check_program(r, "mke2fs", "-V", "apt-get install e2fsprogs");
+	if (s->ingress_http != 0 || s->ingress_https != 0)
+		check_program(r, "haproxy", "-v",
+			      "apt-get install haproxy; systemctl disable --now haproxy");
+	if (s->acme_url != NULL)
+		check_program(r, "lego", "--version", "apt-get install lego");
 }
 
 /* ------------------------------------------------------------------ */
@@ -236,6 +240,27 @@ port_is_free(const char *listen, uint32_t port, int type)
 	return result;
 }
 
+/* The agent has no root: the kernel must let anyone take the ports it needs. */
+static void
+check_low_ports(struct report *r, const struct provider_settings *s)
+{
+	unsigned lowest = s->ips.count > 0 ? 1 : 1024, allowed = 1024;
+	FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
+	char text[16];
+
+	if (s->ingress_https != 0)
+		lowest = MIN(lowest, s->ingress_https);
+	if (s->ingress_http != 0)
+		lowest = MIN(lowest, s->ingress_http);
+	if (f != NULL && fgets(text, sizeof(text), f) != NULL)
+		allowed = (unsigned)strtoul(text, NULL, 10);
+	if (f != NULL)
+		fclose(f);
+	add(r, "low ports", allowed <= lowest ? PASS : FAIL,
+	    arena_printf(&r->arena, "the agent may open %u and up, needs %u", allowed, lowest),
+	    arena_printf(&r->arena, "sysctl -w net.ipv4.ip_unprivileged_port_start=%u", lowest));
+}
+
 static void
 check_ports(struct report *r, const struct provider_settings *s)
 {
@@ -257,6 +282,10 @@ check_ports(struct report *r, const struct provider_settings *s)
 		      : arena_printf(&r->arena, "%u of %u are in use, the first is %u", busy,
 				     s->endpoint_port_count, first),
 	    "endpoint_port_first, endpoint_port_count: a range of your own");
+	check_low_ports(r, s);
+	for (size_t i = 0; i < s->ips.count; i++)
+		add(r, "address", port_is_free(s->ips.items[i], 0, SOCK_DGRAM) ? PASS : FAIL,
+		    s->ips.items[i], "ip address add it to an interface, or take it out of ips");
 }
 
 /* ------------------------------------------------------------------ */
@@ -378,7 +407,7 @@ check_run(struct provider_settings *s, const struct jail_config *config, bool js
 
 	arena_init(&r.arena, 0);
 	check_self(&r, s);
-	check_programs(&r);
+	check_programs(&r, s);
 	check_market(&r, s);
 	check_chain(&r, s);
 	check_ports(&r, s);

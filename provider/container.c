@@ -61,14 +61,6 @@ jail_log_dir(struct arena *a, const struct jail_config *c, const struct jail_ref
 	return arena_printf(a, "%s/logs/%s", c->state_dir, jail_id(ref, id));
 }
 
-const char *
-jail_image_root(const struct jail *j, const struct hash *digest)
-{
-	char hex[HASH_TEXT_SIZE];
-
-	return arena_printf(j->a, "%s/roots/%s", j->c->state_dir, hash_text(digest, hex) + 2);
-}
-
 uint32_t
 jail_slot_ids(const struct jail *j, uint16_t slot)
 {
@@ -142,6 +134,8 @@ jail_create_check(const struct jail *j, const struct jail_create *call, size_t l
 		return err_set(e, &JAIL_REFUSED, "create: name");
 	if (call->slot >= j->c->slot_count)
 		return err_set(e, &JAIL_REFUSED, "create: slot %u", call->slot);
+	if (call->layer_count == 0 || call->layer_count > LAYERS_MAX)
+		return err_set(e, &JAIL_REFUSED, "create: %u layers", call->layer_count);
 	if (call->host_count > NET_LINKS_MAX || call->link_count > NET_LINKS_MAX)
 		return err_set(e, &JAIL_REFUSED, "create: too many hosts or links");
 	for (size_t i = 0; i < call->host_count; i++)
@@ -416,6 +410,11 @@ names_write(const struct jail *j, const struct container *l, const struct bundle
 				     net_address(&j->c->net, l->call->host_slots[i], 2, address),
 				     name);
 	}
+	if (j->c->net.dns_port != 0) {
+		resolv = arena_printf(j->a, "nameserver %s\n",
+				      net_address(&j->c->net, l->call->slot, 1, address));
+		resolvers = NULL;
+	}
 	for (; resolvers != NULL && *resolvers != NULL; resolvers++)
 		resolv = arena_printf(j->a, "%snameserver %s\n", resolv, *resolvers);
 	if (upper_file(l->dir, "hosts", hosts, b->host_id, e) < 0 ||
@@ -423,6 +422,23 @@ names_write(const struct jail *j, const struct container *l, const struct bundle
 		return -1;
 	return upper_file(l->dir, "hostname", arena_printf(j->a, "%s\n", b->hostname), b->host_id,
 			  e);
+}
+
+/* The names of the layers from the topmost down to the first that hides the
+ * rest, as the mount wants them. */
+static const char *const *
+layer_names(const struct jail *j, const struct jail_create *call)
+{
+	const char **names = arena_alloc(j->a, (call->layer_count + 1) * sizeof(*names));
+	char name[LAYER_NAME_SIZE];
+	size_t n = 0;
+
+	for (uint32_t i = call->layer_count; i-- > 0;) {
+		names[n++] = arena_strdup(j->a, layer_name(&call->layers[i], name));
+		if (layer_is_opaque(layer_dir(j->a, j->c->state_dir, &call->layers[i])))
+			break;
+	}
+	return names;
 }
 
 static int
@@ -433,10 +449,10 @@ tree_make(const struct jail *j, const struct container *l, const struct bundle *
 
 	if (disk_mount(l->dir, l->call->storage_bytes, b->host_id, &kind, e) < 0 ||
 	    names_write(j, l, b, t, e) < 0 ||
-	    lower_mount(l->dir, jail_image_root(j, &l->call->image), j->c->image_uid_base,
-			b->host_id, e) < 0 ||
-	    merged_mount(l->dir, bundle_mountpoints, e) < 0 || volumes_mount(j, l, b, e) < 0 ||
-	    gpus_mount(j, l, b->host_id, e) < 0)
+	    lower_mount(l->dir, arena_printf(j->a, "%s/layers", j->c->state_dir),
+			j->c->image_uid_base, b->host_id, e) < 0 ||
+	    merged_mount(l->dir, layer_names(j, l->call), bundle_mountpoints, e) < 0 ||
+	    volumes_mount(j, l, b, e) < 0 || gpus_mount(j, l, b->host_id, e) < 0)
 		return -1;
 	*disk_kind = kind;
 	return 0;

@@ -40,8 +40,12 @@ struct jail_text {
 
 int jail_create_check(const struct jail *j, const struct jail_create *call, size_t len,
 		      struct err *e) mustcheck;
-const char *jail_image_root(const struct jail *j, const struct hash *digest) mustcheck;
 uint32_t jail_slot_ids(const struct jail *j, uint16_t slot);
+
+/* The verbs UNPACK and FORGET, and what a crash of them left: jail_layers.c. */
+int jail_unpack(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e);
+int jail_forget(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e);
+int jail_layers_clean(const struct jail *j, struct err *e) mustcheck;
 
 /* NULL after the last. */
 const char *jail_text_next(struct jail_text *t);

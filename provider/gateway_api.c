@@ -8,10 +8,9 @@
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "provider/agent.h"
-
-#define STOP_GRACE_US (3 * SECOND_US)
-#define STOP_POLL_US  (20 * MILLI_US)
+#include "provider/live.h"
+#include "provider/unit.h"
+#include "provider/update.h"
 
 const struct code WORK_UNKNOWN = { "lease_not_found", NOT_FOUND,
 				   "this provider has no such lease of yours" };
@@ -115,10 +114,12 @@ manifest_take(struct agent *g, struct arena *a, struct work *w, const struct jso
 	if (w->manifest != NULL)
 		return strcmp(w->manifest, text) == 0
 			       ? 0
-			       : err_set(e, &MANIFEST_EXISTS, "updates are another matter");
+			       : err_set(e, &MANIFEST_EXISTS,
+					 "an update is PUT /v1/leases/{lease}/manifest");
 	if (volumes_can_take(g, a, w, &m, e) < 0)
 		return err_wrap(e, "manifest");
 	w->manifest = text;
+	w->version = 1;
 	return book_put(g->book, w, e);
 }
 
@@ -137,6 +138,66 @@ manifest_create(struct request *r)
 	if (!gateway_work(r, "manifest", &post.lease, &w))
 		return;
 	if (manifest_take(g, &r->arena, &w, post.manifest, &e) < 0) {
+		request_fail(r, &e);
+		return;
+	}
+	runner_look(g);
+	request_answer(r, 202, "application/json", "{}", 2);
+}
+
+/* ------------------------------------------------------------------ */
+/* PUT /v1/leases/{lease}/manifest: another version of what runs.       */
+
+static const struct code UPDATE_RUNNING = { "update_running", CONFLICT,
+					    "another update is under way" };
+
+/* The token is the tenant's signature here: the hash in the order is that of the
+ * first version. */
+static int
+update_take(struct agent *g, struct arena *a, struct work *w, const struct json *node,
+	    struct err *e)
+{
+	struct manifest m, from;
+	const char *text;
+
+	if (json_read(a, node, manifest_fields, &m, e) < 0 || manifest_check(&m, e) < 0 ||
+	    manifest_matches(&m, &w->award.group, e) < 0)
+		return err_wrap(e, "manifest");
+	if (w->state != WORK_RUNNING || w->released)
+		return err_set(e, &WORK_NOT_RUNNING, "only what runs can be updated");
+	if (work_manifest(a, w, &from, e) < 0 || update_check(&from, &m, e) < 0)
+		return -1;
+	text = json_encode(a, manifest_fields, &m);
+	if (w->next_manifest != NULL)
+		return strcmp(w->next_manifest, text) == 0 && !w->returning
+			       ? 0
+			       : err_set(e, &UPDATE_RUNNING, "wait until it has ended");
+	if (strcmp(w->manifest, text) == 0)
+		return 0;
+	w->next_manifest = text;
+	w->update_failure = NULL;
+	return book_put(g->book, w, e);
+}
+
+struct update_put {
+	struct json *manifest;
+};
+static const struct json_field update_put_fields[] = { JSON_NODE(struct update_put, manifest, 0),
+						       JSON_END };
+
+void
+update_create(struct request *r)
+{
+	struct agent *g = r->ctx;
+	struct update_put put;
+	struct err e = ERR_NONE;
+	struct hash lease;
+	struct work w;
+
+	if (!gateway_lease(r, &lease) || !gateway_work(r, "manifest", &lease, &w))
+		return;
+	if (json_decode(&r->arena, r->body, r->body_len, update_put_fields, &put, &e) < 0 ||
+	    update_take(g, &r->arena, &w, put.manifest, &e) < 0) {
 		request_fail(r, &e);
 		return;
 	}
@@ -179,8 +240,8 @@ write_parts(struct jsonw *w, const struct work *work)
 	jsonw_close(w, '}');
 }
 
-static void
-write_usage(struct jsonw *w, const struct work *work)
+void
+work_write_usage(struct jsonw *w, const struct work *work)
 {
 	char text[SIG_TEXT_SIZE];
 
@@ -199,21 +260,72 @@ static void
 write_endpoints(struct jsonw *w, const struct agent *g, struct arena *a, const struct work *work)
 {
 	struct err ignored = ERR_NONE;
+	struct endpoint *list;
 	struct manifest m;
+	size_t count = 0;
 
 	jsonw_name(w, "endpoints");
 	jsonw_open(w, '[');
-	for (uint32_t i = 0; i < work->port_count && work->manifest != NULL; i++) {
-		const struct work_port *p = &work->ports[i];
-		struct endpoint e = { .port = p->inside };
-
-		if (work_manifest(a, work, &m, &ignored) < 0)
-			break;
-		e.service = ((struct service *)m.services.items)[work->units[p->unit].service].name;
-		e.url = arena_printf(a, "%s://%s:%u", p->proto, g->settings->public_host,
-				     p->outside);
-		json_write(w, endpoint_fields, &e);
+	if (work->port_count > 0 && work_manifest(a, work, &m, &ignored) == 0) {
+		list = plan_endpoints(g, a, work, &m, &count);
+		for (size_t i = 0; i < count; i++)
+			json_write(w, endpoint_fields, &list[i]);
 	}
+	jsonw_close(w, ']');
+}
+
+static void
+write_unit(struct jsonw *w, const struct work_unit *unit, const struct service *s,
+	   const struct unit *u)
+{
+	jsonw_open(w, '{');
+	jsonw_member(w, "service", "%s", s->name);
+	jsonw_name(w, "copy");
+	jsonw_int(w, unit->copy);
+	jsonw_member(w, "image", "%s", s->image);
+	jsonw_name(w, "version");
+	jsonw_int(w, unit->version);
+	jsonw_member(w, "state", "%s", unit_state_name(&u->life, unit->role));
+	jsonw_name(w, "ready");
+	jsonw_bool(w, u->life.state == UNIT_RUNNING && u->life.ready);
+	jsonw_name(w, "restarts");
+	jsonw_int(w, u->life.restarts);
+	if (u->life.exit_code >= 0) {
+		jsonw_name(w, "exit_code");
+		jsonw_int(w, u->life.exit_code);
+		jsonw_name(w, "out_of_memory");
+		jsonw_bool(w, u->life.oom);
+	}
+	jsonw_name(w, "why");
+	jsonw_str(w, u->why[0] != '\0' ? u->why : NULL);
+	jsonw_close(w, '}');
+}
+
+/* Every container, and how an update of them stands. */
+static void
+write_units(struct jsonw *w, struct agent *g, struct arena *a, const struct work *work)
+{
+	const struct live *l = live_find(g, &work->hash);
+	struct err ignored = ERR_NONE;
+	struct manifest m;
+
+	jsonw_name(w, "version");
+	jsonw_int(w, work->version);
+	jsonw_name(w, "update");
+	jsonw_str(w, work->next_manifest == NULL ? NULL
+		     : work->returning		 ? "returning"
+						 : "rolling");
+	jsonw_name(w, "update_failure");
+	jsonw_str(w, work->update_failure);
+	jsonw_name(w, "units");
+	jsonw_open(w, '[');
+	for (uint32_t i = 0; l != NULL && i < work->unit_count; i++)
+		if (work->units[i].role != UNIT_NONE &&
+		    unit_manifest(a, work, i, &m, &ignored) == 0)
+			write_unit(w, &work->units[i],
+				   (const struct service *)m.services.items +
+					   work->units[i].service,
+				   &l->units[i]);
 	jsonw_close(w, ']');
 }
 
@@ -236,12 +348,13 @@ work_show(struct request *r)
 	jsonw_name(w, "failure");
 	jsonw_str(w, work.failure);
 	jsonw_member(w, "created_at", "%s", time_text(work.created, text));
+	write_units(w, g, &r->arena, &work);
 	write_endpoints(w, g, &r->arena, &work);
 	jsonw_name(w, "memory_bytes");
 	jsonw_int(w, (int64_t)work.meter.last.memory_bytes);
 	jsonw_name(w, "card");
 	json_write(w, rate_card_fields, &work.card);
-	write_usage(w, &work);
+	work_write_usage(w, &work);
 	jsonw_close(w, '}');
 	request_answer_json(r, 200, w);
 }
@@ -257,7 +370,7 @@ usage_show(struct request *r)
 		return;
 	w = jsonw_new(false);
 	jsonw_open(w, '{');
-	write_usage(w, &work);
+	work_write_usage(w, &work);
 	jsonw_name(w, "closing");
 	jsonw_bool(w, work.released);
 	jsonw_close(w, '}');
@@ -374,271 +487,4 @@ voucher_take(struct request *r)
 					 .usage_sig = w.usage_sig,
 					 .payer_sig = in.payer_sig,
 					 .provider_sig = w.voucher_sig };
-}
-
-/* ------------------------------------------------------------------ */
-/* POST /v1/leases/{lease}/close: stop, read the meter a last time, sign.  */
-
-struct closing_task {
-	struct work work;
-	uint32_t unit;
-	mono_t kill_at;
-	struct jail_ref ref;
-	struct jail_stat stat;
-	struct meter_reading reading;
-	struct chan_call call;
-	struct usage_terms usage;
-	struct release_terms release;
-	struct sig sigs[2], release_sig;
-	bool killed, volumes_delete;
-};
-
-static struct agent *
-closing_agent(struct task *t)
-{
-	return task_request(t)->ctx;
-}
-
-static enum next stop_unit(struct task *t);
-static enum next sign_usage(struct task *t);
-static enum next answer(struct task *t);
-
-static enum next
-close_begin(struct task *t)
-{
-	struct closing_task *c = t->state;
-	struct agent *g = closing_agent(t);
-
-	if (book_get(g->book, &t->arena, &c->work.hash, &c->work, &t->err) != 1)
-		return TASK_FAIL;
-	if (c->work.released)
-		return task_jump(t, answer);
-	if (c->work.meter.began == 0) {
-		err_set(&t->err, &WORK_NOT_RUNNING,
-			"the lease is not open yet: cancel the order instead");
-		return TASK_FAIL;
-	}
-	if (!busy_begin(g, &c->work.hash))
-		return task_sleep(t, STOP_POLL_US); /* the meter is reading */
-	c->reading = (struct meter_reading){ .at = clock_wall(), .running = true };
-	c->kill_at = clock_mono() + STOP_GRACE_US;
-	return task_jump(t, c->work.unit_count > 0 ? stop_unit : sign_usage);
-}
-
-static enum next
-close_again(struct task *t)
-{
-	return task_jump(t, close_begin);
-}
-
-/* The last reading is taken before the workload is stopped. */
-static enum next
-stop_unit(struct task *t)
-{
-	struct closing_task *c = t->state;
-
-	work_ref(&c->work, c->unit, &c->ref);
-	return jail_start(t, closing_agent(t), &c->call, JAIL_STAT, &c->ref, sizeof(c->ref));
-}
-
-static enum next
-stop_read(struct task *t)
-{
-	struct closing_task *c = t->state;
-
-	if (signer_answer(&c->call, &c->stat, sizeof(c->stat), &t->err) < 0) {
-		/* Not there any more: its last stored reading stands. */
-		t->err = (struct err)ERR_NONE;
-		memset(&c->stat, 0, sizeof(c->stat));
-		c->reading.running = false;
-	}
-	c->reading.running = c->reading.running && c->stat.state == JAIL_RUNNING;
-	c->reading.cpu_ns += c->stat.cpu_ns;
-	c->reading.memory_bytes += c->stat.memory_bytes;
-	c->reading.disk_bytes += c->stat.disk_bytes;
-	c->reading.egress_bytes += c->stat.tx_bytes;
-	return jail_start(t, closing_agent(t), &c->call, JAIL_STOP, &c->ref, sizeof(c->ref));
-}
-
-static enum next
-stop_next(struct task *t)
-{
-	struct closing_task *c = t->state;
-
-	if (++c->unit < c->work.unit_count)
-		return task_jump(t, stop_unit);
-	c->unit = 0;
-	return TASK_NEXT;
-}
-
-static enum next
-gone_ask(struct task *t)
-{
-	struct closing_task *c = t->state;
-
-	work_ref(&c->work, c->unit, &c->ref);
-	return jail_start(t, closing_agent(t), &c->call, JAIL_STAT, &c->ref, sizeof(c->ref));
-}
-
-static enum next
-gone_read(struct task *t)
-{
-	struct closing_task *c = t->state;
-	bool there = c->call.err.code == NULL;
-
-	if (there)
-		memcpy(&c->stat, c->call.out, MIN(c->call.out_len, sizeof(c->stat)));
-	if (!there || (c->stat.state != JAIL_RUNNING && c->stat.state != JAIL_PAUSED)) {
-		if (++c->unit < c->work.unit_count)
-			return task_jump(t, gone_ask);
-		return task_jump(t, sign_usage);
-	}
-	if (clock_mono() < c->kill_at)
-		return task_sleep(t, STOP_POLL_US);
-	c->kill_at = clock_mono() + STOP_GRACE_US;
-	return jail_start(t, closing_agent(t), &c->call, JAIL_KILL, &c->ref, sizeof(c->ref));
-}
-
-static enum next
-gone_again(struct task *t)
-{
-	return task_jump(t, gone_ask);
-}
-
-static enum next
-sign_usage(struct task *t)
-{
-	struct closing_task *c = t->state;
-	struct agent *g = closing_agent(t);
-	struct work *w = &c->work;
-	struct price_lease price;
-
-	if (book_get(g->book, &t->arena, &w->hash, w, &t->err) != 1)
-		return TASK_FAIL;
-	meter_take(&w->meter, &c->reading);
-	price = work_price(w);
-	c->usage = meter_usage(&w->meter, &price, &w->hash, w->usage.seq != 0 ? &w->usage : NULL,
-			       c->reading.at);
-	if (w->usage.seq != 0 && c->usage.upTo <= w->usage.upTo)
-		c->usage = w->usage; /* within one second: the last word was said */
-	return signer_start(t, g->signer, &c->call, SIGN_USAGE, &c->usage, sizeof(c->usage));
-}
-
-static enum next
-sign_release(struct task *t)
-{
-	struct closing_task *c = t->state;
-	struct agent *g = closing_agent(t);
-
-	if (signer_answer(&c->call, c->sigs, sizeof(c->sigs), &t->err) < 0)
-		return TASK_FAIL;
-	c->release = (struct release_terms){ c->work.hash, c->usage.amount };
-	return signer_start(t, g->signer, &c->call, SIGN_RELEASE, &c->release, sizeof(c->release));
-}
-
-static enum next
-close_store(struct task *t)
-{
-	struct closing_task *c = t->state;
-	struct agent *g = closing_agent(t);
-	struct work *w = &c->work;
-
-	if (signer_answer(&c->call, &c->release_sig, sizeof(c->release_sig), &t->err) < 0)
-		return TASK_FAIL;
-	w->usage = c->usage;
-	w->usage_sig = c->sigs[0];
-	w->voucher_sig = c->sigs[1];
-	w->release_sig = c->release_sig;
-	w->released = true;
-	w->volumes_delete = c->volumes_delete;
-	w->state = WORK_CLOSING;
-	if (book_put(g->book, w, &t->err) < 0)
-		return TASK_FAIL;
-	busy_end(g, &w->hash);
-	runner_look(g);
-	return TASK_NEXT;
-}
-
-static enum next
-answer(struct task *t)
-{
-	struct closing_task *c = t->state;
-	char text[SIG_TEXT_SIZE];
-	struct jsonw *w = jsonw_new(false);
-
-	jsonw_open(w, '{');
-	write_usage(w, &c->work);
-	jsonw_member(w, "release_sig", "%s", sig_text(&c->work.release_sig, text));
-	jsonw_close(w, '}');
-	request_answer_json(task_request(t), 200, w);
-	return TASK_DONE;
-}
-
-static const struct step close_steps[] = { { "begin", close_begin },
-					   { "again", close_again },
-					   { "stop", stop_unit },
-					   { "stop_read", stop_read },
-					   { "stop_next", stop_next },
-					   { "gone", gone_ask },
-					   { "gone_read", gone_read },
-					   { "gone_again", gone_again },
-					   { "usage", sign_usage },
-					   { "release", sign_release },
-					   { "store", close_store },
-					   { "answer", answer },
-					   STEP_END };
-
-static void
-close_done(struct task *t)
-{
-	struct closing_task *c = t->state;
-
-	if (t->err.code != NULL) {
-		busy_end(closing_agent(t), &c->work.hash);
-		request_task_done(t);
-	}
-}
-
-struct close_in {
-	const char *volumes; /* "keep", "delete" */
-};
-static const struct json_field close_in_fields[] = {
-	JSON_STR(struct close_in, volumes, 8, JSON_OPTIONAL), JSON_END
-};
-
-/* Kept unless it says otherwise: what is deleted does not come back. */
-static int
-close_read(const struct request *r, struct arena *a, bool *volumes_delete, struct err *e)
-{
-	struct close_in in = { .volumes = "keep" };
-
-	if (r->body_len > 0 && json_decode(a, r->body, r->body_len, close_in_fields, &in, e) < 0)
-		return -1;
-	*volumes_delete = strcmp(in.volumes, "delete") == 0;
-	if (!*volumes_delete && strcmp(in.volumes, "keep") != 0)
-		return err_field(e, &JSON_TYPE, "/volumes", "volumes must be keep or delete");
-	return 0;
-}
-
-void
-close_create(struct request *r)
-{
-	struct err e = ERR_NONE;
-	struct closing_task *c;
-	bool volumes_delete;
-	struct hash lease;
-	struct task *t;
-	struct work w;
-
-	if (!gateway_lease(r, &lease) || !gateway_work(r, "close", &lease, &w))
-		return;
-	if (close_read(r, &r->arena, &volumes_delete, &e) < 0) {
-		request_fail(r, &e);
-		return;
-	}
-	t = request_task(r, "close", close_steps, sizeof(*c));
-	t->done = close_done;
-	c = t->state;
-	c->work.hash = lease;
-	c->volumes_delete = volumes_delete;
 }

@@ -1,265 +1,407 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/image.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
+#include <ftw.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "provider/cache.h"
 
-#define FETCH_TIMEOUT (600 * SECOND_US)
-#define TAG	      "image"
+#define PASSWD_MAX OCI_TEXT_MAX
 
-const struct code IMAGE_NOT_FOUND = { "image_not_found", INVALID,
-				      "the registry has no such image" };
-const struct code IMAGE_REFUSED = { "image_refused", INVALID, "the image cannot be used" };
+void
+image_begin(struct image *img, struct agent *g, const struct hash *lease, const struct service *s,
+	    const struct hash *pin)
+{
+	*img = (struct image){ .agent = g, .lease = *lease, .reference = s->image };
+	registry_begin(&img->registry, g, s);
+	img->known = pin != NULL;
+	if (pin != NULL)
+		img->source = *pin;
+}
 
 static const char *
-hex_of(struct arena *a, const struct hash *h)
+note_name(struct arena *a, const struct hash *source)
 {
 	char text[HASH_TEXT_SIZE];
 
-	return arena_strdup(a, hash_text(h, text) + 2);
-}
-
-static const char *
-layout_dir(struct arena *a, const struct image *img, const struct hash *digest)
-{
-	return arena_printf(a, "%s/images/%s/oci", img->agent->settings->state_dir,
-			    hex_of(a, digest));
-}
-
-/* The registry's host is what stands before the first slash, if it looks like
- * a host. */
-static bool
-is_insecure(const struct image *img)
-{
-	const struct json_strs *list = &img->agent->settings->insecure_registries;
-	size_t n = strcspn(img->reference, "/");
-
-	for (size_t i = 0; i < list->count; i++)
-		if (strlen(list->items[i]) == n && strncmp(list->items[i], img->reference, n) == 0)
-			return true;
-	return false;
-}
-
-void
-image_begin(struct image *img, struct agent *g, const char *reference)
-{
-	*img = (struct image){ .agent = g, .reference = reference };
-}
-
-/* HOME decides where skopeo looks for credentials: nowhere. */
-static void
-skopeo(struct arena *a, struct image *img, const char *const *args, size_t count)
-{
-	const char **argv = arena_alloc(a, (count + 4) * sizeof(*argv));
-	const char **env = arena_alloc(a, 5 * sizeof(*env));
-	size_t n = 0;
-
-	argv[n++] = "skopeo";
-	argv[n++] = "--insecure-policy";
-	for (size_t i = 0; i < count; i++)
-		if (args[i] != NULL)
-			argv[n++] = args[i];
-	env[0] = "PATH=/usr/local/bin:/usr/bin:/bin";
-	env[1] = arena_printf(a, "HOME=%s/agent", img->agent->settings->state_dir);
-	env[2] = arena_printf(a, "XDG_RUNTIME_DIR=%s/agent", img->agent->settings->state_dir);
-	env[3] = arena_printf(a, "TMPDIR=%s/agent", img->agent->settings->state_dir);
-	img->proc = (struct proc){
-		.argv = argv, .env = env, .timeout_us = FETCH_TIMEOUT, .out_max = JSON_BYTES_MAX
-	};
-}
-
-enum next
-image_resolve(struct task *t, struct image *img)
-{
-	const char *const args[] = { "inspect", "--raw",
-				     is_insecure(img) ? "--tls-verify=false" : NULL,
-				     arena_printf(&t->arena, "docker://%s", img->reference) };
-
-	if (strchr(img->reference, ' ') != NULL || img->reference[0] == '-') {
-		err_set(&t->err, &IMAGE_REFUSED, "image \"%.80s\"", img->reference);
-		return TASK_FAIL;
-	}
-	skopeo(&t->arena, img, args, NELEMS(args));
-	return proc_start(t, &img->proc);
-}
-
-/* skopeo's message, shortened to what a tenant can use. */
-static int
-skopeo_check(const struct image *img, struct err *e)
-{
-	const char *text = img->proc.err != NULL ? img->proc.err : "";
-
-	if (img->proc.status == 0)
-		return 0;
-	if (strstr(text, "manifest unknown") != NULL || strstr(text, "name unknown") != NULL ||
-	    strstr(text, "not found") != NULL)
-		return err_set(e, &IMAGE_NOT_FOUND, "image %.120s", img->reference);
-	if (strstr(text, "connection refused") != NULL || strstr(text, "no such host") != NULL ||
-	    strstr(text, "timeout") != NULL)
-		return err_set(e, &ERR_UNREACHABLE, "the registry of image %.120s", img->reference);
-	if (strstr(text, "unauthorized") != NULL || strstr(text, "denied") != NULL)
-		return err_set(e, &IMAGE_REFUSED, "image %.120s needs credentials", img->reference);
-	return proc_check(&img->proc, e) < 0 ? err_wrap(e, "image %.100s", img->reference) : 0;
-}
-
-static const char *
-note_name(struct arena *a, const struct image *img)
-{
-	return arena_printf(a, "image:%s", hex_of(a, &img->source));
-}
-
-enum next
-image_fetch(struct task *t, struct image *img)
-{
-	struct agent *g = img->agent;
-	const char *known, *args[6];
-	struct stat st;
-
-	if (skopeo_check(img, &t->err) < 0)
-		return TASK_FAIL;
-	sha256(img->proc.out, img->proc.out_len, &img->source);
-	known = book_noted(g->book, &t->arena, note_name(&t->arena, img));
-	if (known != NULL && hash_read(known, &img->digest, &t->err) == 0) {
-		img->dir = layout_dir(&t->arena, img, &img->digest);
-		if (stat(img->dir, &st) == 0) {
-			img->present = true;
-			return TASK_NEXT;
-		}
-	}
-	t->err = (struct err)ERR_NONE;
-	img->dir = arena_printf(&t->arena, "%s/agent/pull-%s", g->settings->state_dir,
-				hex_of(&t->arena, &img->source));
-	args[0] = "copy";
-	args[1] = "--remove-signatures";
-	args[2] = "--quiet";
-	args[3] = is_insecure(img) ? "--src-tls-verify=false" : NULL;
-	args[4] = arena_printf(&t->arena, "docker://%s", img->reference);
-	args[5] = arena_printf(&t->arena, "oci:%s:" TAG, img->dir);
-	skopeo(&t->arena, img, args, NELEMS(args));
-	log_info("image.fetching", "reference=%s", img->reference);
-	return proc_start(t, &img->proc);
+	return arena_printf(a, "image:%s", hash_text(source, text) + 2);
 }
 
 /* ------------------------------------------------------------------ */
+/* From the disk.                                                       */
 
 static char *
-layout_file(struct arena *a, const char *dir, const char *name, size_t *len, struct err *e)
+text_read(struct arena *a, const char *path, size_t *len, struct err *e)
 {
-	const char *path = arena_printf(a, "%s/%s", dir, name);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	struct stat st;
 	char *text;
 	ssize_t n;
 
-	if (fd < 0) {
-		err_errno(e, "open %s", name);
+	if (fd < 0 || fstat(fd, &st) != 0) {
+		err_errno(e, "open %s", path);
+		if (fd >= 0)
+			close(fd);
 		return NULL;
 	}
-	text = arena_alloc(a, OCI_TEXT_MAX + 1);
-	n = read(fd, text, OCI_TEXT_MAX);
+	*len = (size_t)MIN((uint64_t)st.st_size, (uint64_t)OCI_TEXT_MAX + 1);
+	text = arena_alloc(a, *len + 1);
+	n = read(fd, text, *len);
 	close(fd);
 	*len = n > 0 ? (size_t)n : 0;
 	return text;
 }
 
 static char *
-layout_blob(struct arena *a, const char *dir, const struct oci_blob *blob, size_t *len,
-	    struct err *e)
+blob_read(struct arena *a, const struct image *img, const struct hash *digest, size_t *len,
+	  struct err *e)
 {
-	char *text = layout_file(
-		a, dir, arena_printf(a, "blobs/sha256/%s", hex_of(a, &blob->digest)), len, e);
+	char *text = text_read(a, blob_path(a, img->agent->settings->state_dir, digest), len, e);
 	struct hash h;
 
 	if (text == NULL)
 		return NULL;
 	sha256(text, *len, &h);
-	if (!hash_equal(&h, &blob->digest)) {
-		err_set(e, &IMAGE_REFUSED, "a blob does not have its digest");
+	if (!hash_equal(&h, digest)) {
+		err_set(e, &IMAGE_REFUSED, "a part of the image does not have its digest");
 		return NULL;
 	}
 	return text;
 }
 
-/* A fetched layout takes the name of what is in it. */
-static int
-settle_layout(struct arena *a, struct image *img, struct err *e)
+static bool
+layer_is_at_hand(struct arena *a, const struct image *img, size_t i)
 {
-	const char *to = layout_dir(a, img, &img->digest);
-	const char *parent = arena_printf(a, "%s/images/%s", img->agent->settings->state_dir,
-					  hex_of(a, &img->digest));
-	char text[HASH_TEXT_SIZE];
+	const char *dir = img->agent->settings->state_dir;
+	struct stat st;
 
-	/* The jail walks here as another user: searchable, not listable. */
-	if (mkdir(parent, 0711) != 0 && errno != EEXIST)
-		return err_errno(e, "make %s", parent);
-	if (chmod(parent, 0711) != 0)
-		return err_errno(e, "make %s", parent);
-	if (rename(img->dir, to) != 0 && errno != EEXIST && errno != ENOTEMPTY)
-		return err_errno(e, "keep image %s", img->reference);
-	img->dir = to;
-	return book_note(img->agent->book, note_name(a, img), hash_text(&img->digest, text), e);
+	return layer_is_here(dir, &img->config.diffs[i]) ||
+	       (stat(blob_path(a, dir, &img->manifest.layers[i].digest), &st) == 0 &&
+		(uint64_t)st.st_size == img->manifest.layers[i].size);
+}
+
+/* Manifest and config, and that they fit together. */
+static int
+image_parts(struct arena *a, struct image *img, struct err *e)
+{
+	size_t len;
+	char *text = blob_read(a, img, &img->digest, &len, e);
+
+	if (text == NULL || oci_manifest(a, text, len, &img->manifest, e) < 0)
+		return -1;
+	text = blob_read(a, img, &img->manifest.config.digest, &len, e);
+	if (text == NULL || oci_config(a, text, len, &img->config, e) < 0)
+		return -1;
+	if (img->config.diff_count != img->manifest.layer_count || img->config.diff_count == 0)
+		return err_set(e, &OCI_BAD, "%zu layers, but %zu diff ids in the config",
+			       img->manifest.layer_count, img->config.diff_count);
+	return 0;
+}
+
+int
+image_load(struct arena *a, struct image *img, struct err *e)
+{
+	const char *known = book_noted(img->agent->book, a, note_name(a, &img->source));
+
+	if (known == NULL)
+		return err_set(e, &ERR_NOT_FOUND, "image %.100s is not on the disk",
+			       img->reference);
+	if (hash_read(known, &img->digest, e) < 0 || image_parts(a, img, e) < 0)
+		return -1;
+	for (size_t i = 0; i < img->manifest.layer_count; i++)
+		if (!layer_is_at_hand(a, img, i))
+			return err_set(e, &ERR_NOT_FOUND, "a layer is not on the disk");
+	img->present = true;
+	return 0;
+}
+
+/* Known and here: then nobody has to be asked. */
+static bool
+image_is_here(struct arena *a, struct image *img)
+{
+	struct err ignored = ERR_NONE;
+
+	return img->known && image_load(a, img, &ignored) == 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* From the registry.                                                   */
+
+enum next
+image_resolve(struct task *t, struct image *img)
+{
+	if (!img->known && reference_digest(img->reference, &img->source))
+		img->known = true;
+	if (image_is_here(&t->arena, img))
+		return TASK_NEXT;
+	if (img->known)
+		img->registry.reference = reference_pin(&t->arena, img->reference, &img->source);
+	return registry_inspect(t, &img->registry);
+}
+
+/* skopeo prints what the registry sent: whether it is what was asked for is
+ * looked at here. */
+static int
+answer_check(struct image *img, struct hash *digest, struct err *e)
+{
+	const struct proc *p = &img->registry.proc;
+
+	if (registry_check(&img->registry, e) < 0)
+		return -1;
+	if (p->out_len > OCI_TEXT_MAX)
+		return err_set(e, &OCI_TOO_BIG, "image %.100s: a manifest of more than %u bytes",
+			       img->reference, OCI_TEXT_MAX);
+	sha256(p->out, p->out_len, digest);
+	if (img->known && !hash_equal(digest, &img->source))
+		return err_set(e, &IMAGE_REFUSED, "image %.100s: the manifest has another digest",
+			       img->reference);
+	return 0;
+}
+
+enum next
+image_choose(struct task *t, struct image *img)
+{
+	const struct proc *p = &img->registry.proc;
+	struct oci_blob chosen;
+	struct hash digest;
+	int several;
+
+	if (img->present)
+		return TASK_NEXT;
+	if (answer_check(img, &digest, &t->err) < 0)
+		return TASK_FAIL;
+	several = oci_choose(&t->arena, p->out, p->out_len, &chosen, &t->err);
+	if (several < 0) {
+		err_wrap(&t->err, "image %.100s", img->reference);
+		return TASK_FAIL;
+	}
+	img->source = several ? chosen.digest : digest;
+	img->known = true;
+	if (!several || image_is_here(&t->arena, img))
+		return TASK_NEXT;
+	img->asked = true;
+	img->registry.reference = reference_pin(&t->arena, img->reference, &img->source);
+	return registry_inspect(t, &img->registry);
+}
+
+static int
+dir_entry_remove(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	(void)st;
+	(void)type;
+	(void)ftw;
+	return remove(path);
+}
+
+static void
+pull_end(void *arg)
+{
+	struct pull *p = arg;
+
+	for (struct pull **at = &p->agent->pulls; *at != NULL; at = &(*at)->next)
+		if (*at == p) {
+			*at = p->next;
+			nftw(p->dir, dir_entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+			return;
+		}
+}
+
+static void
+pull_begin(struct task *t, struct image *img)
+{
+	static unsigned number;
+	struct agent *g = img->agent;
+	struct pull *p = ARENA_NEW(&t->arena, struct pull);
+
+	p->agent = g;
+	p->lease = img->lease;
+	p->reference = arena_strdup(&t->arena, img->reference);
+	p->dir = arena_printf(&t->arena, "%s/agent/pull-%u", g->settings->state_dir, number++);
+	p->manifest = img->manifest;
+	nftw(p->dir, dir_entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+	p->next = g->pulls;
+	g->pulls = p;
+	img->pull = p;
+	/* Its list entry and its directory go with the task, however that ends. */
+	arena_defer(&t->arena, pull_end, p);
+}
+
+/* Too large is said before the first byte of a layer is fetched. */
+static int
+size_check(const struct image *img, struct err *e)
+{
+	uint64_t most = img->agent->settings->image_max_bytes;
+
+	if (img->manifest.layer_bytes <= most)
+		return 0;
+	return err_set(e, &OCI_TOO_BIG,
+		       "image %.100s: layers of %llu bytes, at most %llu are taken", img->reference,
+		       (unsigned long long)img->manifest.layer_bytes, (unsigned long long)most);
+}
+
+enum next
+image_fetch(struct task *t, struct image *img)
+{
+	const struct proc *p = &img->registry.proc;
+	struct hash digest;
+
+	if (img->present)
+		return TASK_NEXT;
+	if (img->asked && answer_check(img, &digest, &t->err) < 0)
+		return TASK_FAIL;
+	if (oci_manifest(&t->arena, p->out, p->out_len, &img->manifest, &t->err) < 0 ||
+	    size_check(img, &t->err) < 0) {
+		err_wrap(&t->err, "image %.100s", img->reference);
+		return TASK_FAIL;
+	}
+	if (image_is_here(&t->arena, img))
+		return TASK_NEXT;
+	pull_begin(t, img);
+	img->registry.reference = reference_pin(&t->arena, img->reference, &img->source);
+	return registry_copy(t, &img->registry, img->pull->dir);
+}
+
+/* The index that skopeo wrote says what the image is called in the store. */
+static int
+fetched_read(struct arena *a, struct image *img, struct err *e)
+{
+	char text[HASH_TEXT_SIZE];
+	struct oci_blob where;
+	size_t len;
+	char *index;
+
+	if (registry_check(&img->registry, e) < 0)
+		return -1;
+	index = text_read(a, arena_printf(a, "%s/index.json", img->pull->dir), &len, e);
+	if (index == NULL || oci_index(a, index, len, REGISTRY_TAG, &where, e) < 0)
+		return -1;
+	if (book_note(img->agent->book, note_name(a, &img->source), hash_text(&where.digest, text),
+		      e) < 0)
+		return -1;
+	return image_load(a, img, e);
 }
 
 int
 image_read(struct arena *a, struct image *img, struct err *e)
 {
-	struct oci_manifest manifest;
-	struct oci_blob where;
-	size_t len;
-	char *text;
-
-	if (!img->present && skopeo_check(img, e) < 0)
+	if (!img->present && fetched_read(a, img, e) < 0)
+		return err_wrap(e, "image %.100s", img->reference);
+	if (cache_use(img, e) < 0)
 		return -1;
-	text = layout_file(a, img->dir, "index.json", &len, e);
-	if (text == NULL || oci_index(a, text, len, TAG, &where, e) < 0)
-		return err_wrap(e, "image %.100s", img->reference);
-	img->digest = where.digest;
-	if (!img->present && settle_layout(a, img, e) < 0)
-		return -1;
-	text = layout_blob(a, img->dir, &where, &len, e);
-	if (text == NULL || oci_manifest(a, text, len, &manifest, e) < 0)
-		return err_wrap(e, "image %.100s", img->reference);
-	text = layout_blob(a, img->dir, &manifest.config, &len, e);
-	if (text == NULL || oci_config(a, text, len, &img->config, e) < 0)
-		return err_wrap(e, "image %.100s", img->reference);
+	if (img->pull != NULL)
+		pull_end(img->pull);
 	return 0;
 }
 
-/* A file of the unpacked tree, its symlinks kept inside the tree. */
-static const char *
-tree_file(struct arena *a, const char *root, const char *path)
-{
-	struct open_how how = { .flags = O_RDONLY | O_CLOEXEC,
-				.resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-	int dir = open(root, O_PATH | O_CLOEXEC | O_DIRECTORY), fd;
-	char *text;
-	ssize_t n;
+/* ------------------------------------------------------------------ */
+/* For the jail.                                                        */
 
-	if (dir < 0)
-		return NULL;
-	fd = (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
-	close(dir);
-	if (fd < 0)
-		return NULL;
-	text = arena_alloc(a, OCI_TEXT_MAX + 1);
-	n = read(fd, text, OCI_TEXT_MAX);
-	close(fd);
-	text[n > 0 ? n : 0] = '\0';
-	return text;
+void
+image_layer(const struct image *img, size_t i, struct jail_layer *out)
+{
+	uint64_t most = img->agent->settings->image_max_bytes;
+
+	*out = (struct jail_layer){
+		.digest = img->manifest.layers[i].digest,
+		.diff = img->config.diffs[i],
+		.size = img->manifest.layers[i].size,
+		/* 0 would mean no limit of ours. */
+		.bytes_max = MAX(most - MIN(img->unpacked_bytes, most), UINT64_C(1)),
+	};
+}
+
+int
+image_unpacked(struct image *img, size_t i, uint64_t bytes, struct err *e)
+{
+	img->unpacked_bytes += bytes;
+	return cache_unpacked(img, i, bytes, e);
+}
+
+uint32_t
+image_layers(const struct image *img, struct hash out[static LAYERS_MAX])
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < img->config.diff_count; i++) {
+		bool again = false;
+
+		for (size_t k = i + 1; k < img->config.diff_count && !again; k++)
+			again = hash_equal(&img->config.diffs[i], &img->config.diffs[k]);
+		if (!again)
+			out[n++] = img->config.diffs[i];
+	}
+	return n;
 }
 
 int
 image_user(struct arena *a, const struct image *img, uint32_t *uid, uint32_t *gid, struct err *e)
 {
-	const char *root = arena_printf(a, "%s/roots/%s", img->agent->settings->state_dir,
-					hex_of(a, &img->digest));
+	const char *dir = img->agent->settings->state_dir;
+	const char *user = img->config.user != NULL ? img->config.user : "";
+	size_t n = img->config.diff_count;
 
-	return oci_user(img->config.user != NULL ? img->config.user : "",
-			tree_file(a, root, "etc/passwd"), tree_file(a, root, "etc/group"), uid, gid,
-			e);
+	if (user[0] == '\0')
+		return oci_user(user, NULL, NULL, uid, gid, e);
+	return oci_user(user, layers_file(a, dir, img->config.diffs, n, "etc/passwd", PASSWD_MAX),
+			layers_file(a, dir, img->config.diffs, n, "etc/group", PASSWD_MAX), uid,
+			gid, e);
+}
+
+/* ------------------------------------------------------------------ */
+/* Progress.                                                            */
+
+static uint64_t
+file_bytes(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (uint64_t)st.st_size : 0;
+}
+
+/* Whole blobs in the store, and what grows in the directory of the fetch. */
+void
+pull_progress(const struct pull *p, uint64_t *bytes, uint64_t *total)
+{
+	DIR *d = opendir(p->dir);
+	struct dirent *entry;
+	struct arena a;
+
+	arena_init(&a, 0);
+	*bytes = 0;
+	*total = p->manifest.layer_bytes;
+	for (size_t i = 0; i < p->manifest.layer_count; i++)
+		*bytes += file_bytes(blob_path(&a, p->agent->settings->state_dir,
+					       &p->manifest.layers[i].digest));
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if (strncmp(entry->d_name, "oci-put-blob", 12) == 0)
+			*bytes += file_bytes(arena_printf(&a, "%s/%s", p->dir, entry->d_name));
+	if (d != NULL)
+		closedir(d);
+	*bytes = MIN(*bytes, *total);
+	arena_release(&a);
+}
+
+void
+image_start(struct agent *g)
+{
+	char dir[300], path[600];
+	struct dirent *entry;
+	DIR *d;
+
+	snprintf(dir, sizeof(dir), "%s/agent", g->settings->state_dir);
+	d = opendir(dir);
+	while (d != NULL && (entry = readdir(d)) != NULL)
+		if (strncmp(entry->d_name, "pull-", 5) == 0 ||
+		    strncmp(entry->d_name, "auth-", 5) == 0) {
+			snprintf(path, sizeof(path), "%s/%s", dir, entry->d_name);
+			nftw(path, dir_entry_remove, 8, FTW_DEPTH | FTW_PHYS);
+		}
+	if (d != NULL)
+		closedir(d);
+	cache_start(g);
 }

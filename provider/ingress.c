@@ -1,30 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "provider/ingress.h"
+#include "provider/ingress_in.h"
 
-#include <arpa/inet.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
 #include <event2/event.h>
 #include <event2/listener.h>
-#include <netinet/in.h>
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 1000
 #define IDLE_S		3600
+#define CONNECT_S	3
 #define BUFFER_MAX	((size_t)256 * 1024)
 
 struct pair {
 	struct pair *next, **self;
-	struct ingress *in;
+	struct relay *in;
 	struct bufferevent *out, *inner; /* the world's side, the workload's side */
+	size_t tries;
 	bool connected;
 };
 
-struct ingress {
-	struct loop *loop;
+struct relay {
+	struct ingress base;
 	struct evconnlistener *listener;
-	struct sockaddr_in target;
-	unsigned port, count;
+	unsigned count;
 	struct pair *pairs;
 };
 
@@ -36,7 +35,8 @@ pair_free(struct pair *p)
 		p->next->self = p->self;
 	p->in->count--;
 	bufferevent_free(p->out);
-	bufferevent_free(p->inner);
+	if (p->inner != NULL)
+		bufferevent_free(p->inner);
 	free(p);
 }
 
@@ -65,7 +65,8 @@ on_write(struct bufferevent *bev, void *arg)
 {
 	struct pair *p = arg;
 
-	bufferevent_enable(other(p, bev), EV_READ);
+	if (p->connected)
+		bufferevent_enable(other(p, bev), EV_READ);
 }
 
 /* One side is done: what it sent must still arrive. */
@@ -76,6 +77,32 @@ on_last_write(struct bufferevent *bev, void *arg)
 	pair_free(arg);
 }
 
+/* To the target whose turn it is. Nothing is read from the world before it
+ * answers, so the next one can be tried without loss. */
+static int
+pair_connect(struct pair *p)
+{
+	struct ingress *in = &p->in->base;
+	struct timeval patience = { CONNECT_S, 0 };
+
+	while (p->tries++ < in->target_count) {
+		const struct sockaddr_in *to = &in->targets[in->turn++ % in->target_count];
+
+		if (p->inner != NULL)
+			bufferevent_free(p->inner);
+		p->inner = bufferevent_socket_new(in->loop->base, -1, BEV_OPT_CLOSE_ON_FREE);
+		if (p->inner == NULL)
+			fatal("out of memory");
+		bufferevent_setcb(p->inner, on_read, on_write, on_event, p);
+		bufferevent_set_timeouts(p->inner, &patience, &patience);
+		bufferevent_enable(p->inner, EV_READ | EV_WRITE);
+		if (bufferevent_socket_connect(p->inner, (const struct sockaddr *)to,
+					       sizeof(*to)) == 0)
+			return 0;
+	}
+	return -1;
+}
+
 static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
@@ -84,6 +111,13 @@ on_event(struct bufferevent *bev, short what, void *arg)
 
 	if ((what & BEV_EVENT_CONNECTED) != 0) {
 		p->connected = true;
+		bufferevent_set_timeouts(p->inner, NULL, NULL);
+		bufferevent_enable(p->out, EV_READ);
+		return;
+	}
+	if (!p->connected && bev == p->inner) {
+		if (pair_connect(p) < 0)
+			pair_free(p);
 		return;
 	}
 	rest = other(p, bev);
@@ -99,7 +133,7 @@ static void
 on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *from, int len,
 	  void *arg)
 {
-	struct ingress *in = arg;
+	struct relay *in = arg;
 	struct timeval idle = { IDLE_S, 0 };
 	struct pair *p;
 
@@ -112,9 +146,8 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *
 	}
 	p = xcalloc(1, sizeof(*p));
 	p->in = in;
-	p->out = bufferevent_socket_new(in->loop->base, fd, BEV_OPT_CLOSE_ON_FREE);
-	p->inner = bufferevent_socket_new(in->loop->base, -1, BEV_OPT_CLOSE_ON_FREE);
-	if (p->out == NULL || p->inner == NULL)
+	p->out = bufferevent_socket_new(in->base.loop->base, fd, BEV_OPT_CLOSE_ON_FREE);
+	if (p->out == NULL)
 		fatal("out of memory");
 	p->next = in->pairs;
 	p->self = &in->pairs;
@@ -123,33 +156,34 @@ on_accept(struct evconnlistener *listener, evutil_socket_t fd, struct sockaddr *
 	in->pairs = p;
 	in->count++;
 	bufferevent_setcb(p->out, on_read, on_write, on_event, p);
-	bufferevent_setcb(p->inner, on_read, on_write, on_event, p);
 	bufferevent_set_timeouts(p->out, &idle, &idle);
-	bufferevent_enable(p->out, EV_READ | EV_WRITE);
-	bufferevent_enable(p->inner, EV_READ | EV_WRITE);
-	if (bufferevent_socket_connect(p->inner, (struct sockaddr *)&in->target,
-				       sizeof(in->target)) != 0)
+	bufferevent_enable(p->out, EV_WRITE);
+	if (pair_connect(p) < 0)
 		pair_free(p);
 }
 
-struct ingress *
-ingress_open(struct loop *l, const char *address, unsigned outside, const char *inside_address,
-	     unsigned inside, struct err *e)
+static void
+relay_end(struct ingress *base)
 {
-	struct ingress *in = xcalloc(1, sizeof(*in));
-	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)outside) };
+	struct relay *in = (struct relay *)base;
 
-	in->loop = l;
-	in->port = outside;
-	in->target =
-		(struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)inside) };
-	if (inet_pton(AF_INET, address, &at.sin_addr) != 1 ||
-	    inet_pton(AF_INET, inside_address, &in->target.sin_addr) != 1) {
+	while (in->pairs != NULL)
+		pair_free(in->pairs); /* NOLINT: it takes itself off the list */
+	evconnlistener_free(in->listener);
+}
+
+struct ingress *
+ingress_open(struct loop *l, const char *address, unsigned outside,
+	     const struct ingress_target *targets, size_t count, struct err *e)
+{
+	struct relay *in = xcalloc(1, sizeof(*in));
+	struct sockaddr_in at;
+
+	if (ingress_init(&in->base, l, address, outside, targets, count, &at, e) < 0) {
 		free(in);
-		err_set(e, &ERR_CONFIG, "ingress: %s or %s is not an address", address,
-			inside_address);
 		return NULL;
 	}
+	in->base.end = relay_end;
 	in->listener = evconnlistener_new_bind(l->base, on_accept, in,
 					       LEV_OPT_CLOSE_ON_FREE | LEV_OPT_CLOSE_ON_EXEC |
 						       LEV_OPT_REUSEABLE,
@@ -159,7 +193,39 @@ ingress_open(struct loop *l, const char *address, unsigned outside, const char *
 		free(in);
 		return NULL;
 	}
-	return in;
+	return &in->base;
+}
+
+/* ------------------------------------------------------------------ */
+/* Of both kinds.                                                      */
+
+int
+ingress_init(struct ingress *in, struct loop *l, const char *address, unsigned outside,
+	     const struct ingress_target *targets, size_t count, struct sockaddr_in *at,
+	     struct err *e)
+{
+	*at = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)outside) };
+	in->loop = l;
+	if (inet_pton(AF_INET, address, &at->sin_addr) != 1)
+		return err_set(e, &ERR_CONFIG, "ingress: %s is not an address", address);
+	ingress_aim(in, targets, count);
+	if (in->target_count != count)
+		return err_set(e, &ERR_CONFIG, "ingress: a target that is none, or too many");
+	return 0;
+}
+
+void
+ingress_aim(struct ingress *in, const struct ingress_target *targets, size_t count)
+{
+	in->target_count = 0;
+	for (size_t i = 0; i < count && in->target_count < INGRESS_TARGETS_MAX; i++) {
+		struct sockaddr_in *to = &in->targets[in->target_count];
+
+		*to = (struct sockaddr_in){ .sin_family = AF_INET,
+					    .sin_port = htons((uint16_t)targets[i].port) };
+		if (inet_pton(AF_INET, targets[i].address, &to->sin_addr) == 1)
+			in->target_count++;
+	}
 }
 
 void
@@ -167,14 +233,6 @@ ingress_close(struct ingress *in)
 {
 	if (in == NULL)
 		return;
-	while (in->pairs != NULL)
-		pair_free(in->pairs); /* NOLINT: it takes itself off the list */
-	evconnlistener_free(in->listener);
+	in->end(in);
 	free(in);
-}
-
-unsigned
-ingress_port(const struct ingress *in)
-{
-	return in->port;
 }

@@ -146,6 +146,7 @@ inventory_settle(struct arena *a, struct provider_settings *s, struct inventory 
 		if (class_check(a, s, &c[i], e) < 0)
 			return -1;
 	most = capacity_of(inv, &s->reserve, &s->overcommit, &s->volumes);
+	most.ips = s->capacity.ips; /* listed by name */
 	if (is_left_out(&s->capacity)) {
 		s->capacity = most;
 		return 0;

@@ -17,17 +17,12 @@
 #include "provider/limits.h"
 #include "provider/mounts.h"
 #include "provider/selfcheck.h"
-#include "provider/unpack.h"
 #include "provider/volumes.h"
 
 const struct code JAIL_UNKNOWN = { "container_unknown", NOT_FOUND, "there is no such container" };
 const struct code JAIL_CONFLICT = { "container_conflict", CONFLICT,
 				    "the container's state does not allow it" };
 const struct code JAIL_REFUSED = { "jail_refused", INVALID, "the call to the jail is malformed" };
-
-#define IMAGE_BYTES_MAX	  (UINT64_C(20) << 30)
-#define IMAGE_ENTRIES_MAX UINT64_C(500000)
-#define UNPACK_TIMEOUT_US (600 * SECOND_US)
 
 /* A verb begins: what the one before has made goes. */
 static struct jail *
@@ -137,8 +132,9 @@ verb_create(void *ctx, const void *in, size_t len, void *out, size_t *out_len, s
 	container_set_call(&l, call);
 	if (container_bundle(j, &l, &t, &b, e) < 0)
 		return -1;
-	if (access(jail_image_root(j, &call->image), F_OK) != 0)
-		return err_set(e, &ERR_NOT_FOUND, "the image is not unpacked");
+	for (uint32_t i = 0; i < call->layer_count; i++)
+		if (!layer_is_here(j->c->state_dir, &call->layers[i]))
+			return err_set(e, &ERR_NOT_FOUND, "layer %u is not unpacked", i);
 	if (container_create(j, &l, &b, &t, len, &reply->disk_kind, e) == 0)
 		return 0;
 	if (container_destroy(j, &l, &ignored) < 0)
@@ -293,7 +289,8 @@ verb_stop(void *ctx, const void *in, size_t len, void *out, size_t *out_len, str
 	/* TERM would not reach what is frozen, nor what has not begun. */
 	if (state == JAIL_PAUSED && runc_resume(j->runc_root, l.id, e) < 0)
 		return err_wrap(e, "stop %s", l.id);
-	runc_signal(rs.pid, rs.start, state == JAIL_CREATED ? SIGKILL : SIGTERM);
+	runc_signal(rs.pid, rs.start,
+		    state == JAIL_CREATED || !runc_hears(rs.pid, SIGTERM) ? SIGKILL : SIGTERM);
 	return 0;
 }
 
@@ -446,139 +443,6 @@ verb_exec(void *ctx, const void *in, size_t len, void *out, size_t *out_len, str
 }
 
 /* ------------------------------------------------------------------ */
-/* UNPACK and FORGET.                                                  */
-
-/* In a process of its own, so that a slow archive stops nobody. The lock says
- * that it works; a file with its complaint says that it failed. */
-static void
-unpack_work(const struct jail *j, const struct jail_image *call, const char *failed)
-{
-	char hex[HASH_TEXT_SIZE];
-	struct err e = ERR_NONE;
-	const char *name = hash_text(&call->digest, hex) + 2;
-	struct unpack u = {
-		.layout = arena_printf(j->a, "%s/images/%s/oci", j->c->state_dir, name),
-		.work = arena_printf(j->a, "%s/roots/.%s", j->c->state_dir, name),
-		.target = jail_image_root(j, &call->digest),
-		.layout_id = j->c->agent_uid,
-		.id = j->c->image_uid_base,
-		.bytes_max = j->c->image_bytes_max != 0 ? j->c->image_bytes_max : IMAGE_BYTES_MAX,
-		.entries_max =
-			j->c->image_entries_max != 0 ? j->c->image_entries_max : IMAGE_ENTRIES_MAX,
-		.timeout_us = UNPACK_TIMEOUT_US,
-	};
-	struct err ignored = ERR_NONE;
-
-	if (unpack_run(&u, &e) < 0) {
-		log_warn("jail.unpack", "image=%s error=\"%s\"", name, e.text);
-		(void)!jail_file_put(j->a, failed, &e, sizeof(e), &ignored);
-	}
-}
-
-static const struct code *
-unpack_code(const struct code *code)
-{
-	static const struct code *const known[] = { &IMAGE_TOO_BIG, &IMAGE_UNPACK, &ERR_TIMEOUT,
-						    &ERR_NOT_FOUND };
-
-	/* Written by another process of this very program; look all the same. */
-	for (size_t i = 0; i < NELEMS(known); i++)
-		if (code == known[i])
-			return code;
-	return &ERR_SYSTEM;
-}
-
-static int
-unpack_failed(const struct jail *j, const char *failed, struct err *e)
-{
-	size_t len = 0;
-	const struct err *past = (const void *)jail_file_text(j->a, failed, &len);
-
-	if (past == NULL)
-		return 0;
-	unlink(failed);
-	if (len != sizeof(*past))
-		return 0;
-	return err_set(e, unpack_code(past->code), "%.*s", (int)sizeof(past->text) - 1, past->text);
-}
-
-static int
-unpack_fork(const struct jail *j, const struct jail_image *call, const char *failed, int lock,
-	    struct err *e)
-{
-	pid_t pid = fork();
-
-	if (pid < 0)
-		return err_errno(e, "fork");
-	if (pid == 0) {
-		/* Keep the lock, and nothing of the jail's sockets. */
-		if (dup2(lock, 3) == 3 && close_range(4, ~0u, 0) == 0 && fork() == 0)
-			unpack_work(j, call, failed);
-		_exit(0);
-	}
-	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	return 0;
-}
-
-static int
-verb_unpack(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
-{
-	const struct jail_image *call = in;
-	struct jail_unpack_reply *reply = out;
-	const char *root, *failed;
-	struct jail *j = jail_turn(ctx);
-	int lock, result;
-
-	(void)len;
-	*out_len = sizeof(*reply);
-	reply->done = 0;
-	root = jail_image_root(j, &call->digest);
-	failed = arena_printf(j->a, "%s.failed", root);
-	lock = open(arena_printf(j->a, "%s.lock", root), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (lock < 0)
-		return err_errno(e, "lock the image");
-	/* The worker inherits the descriptor, and the lock with it. */
-	if (flock(lock, LOCK_EX | LOCK_NB) != 0) {
-		close(lock);
-		return 0;
-	}
-	if (access(root, F_OK) == 0) {
-		reply->done = 1;
-		result = 0;
-	} else if ((result = unpack_failed(j, failed, e)) == 0) {
-		result = unpack_fork(j, call, failed, lock, e);
-	}
-	close(lock);
-	return result;
-}
-
-static int
-image_used(const struct jail *j, struct container *l, const struct jail_ref *ref, void *arg)
-{
-	(void)j;
-	(void)ref;
-	return l->call != NULL && hash_equal(&l->call->image, arg);
-}
-
-static int
-verb_forget(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
-{
-	struct jail_image call = *(const struct jail_image *)in;
-	struct jail *j = jail_turn(ctx);
-	const char *root = jail_image_root(j, &call.digest);
-
-	(void)len;
-	(void)out;
-	*out_len = 0;
-	if (container_each(j, image_used, &call.digest) != 0)
-		return err_set(e, &JAIL_CONFLICT, "the image is in use");
-	unlink(arena_printf(j->a, "%s.lock", root));
-	unlink(arena_printf(j->a, "%s.failed", root));
-	return tree_remove(root, e);
-}
-
-/* ------------------------------------------------------------------ */
 /* DROP.                                                               */
 
 static int
@@ -635,9 +499,12 @@ dirs_make(const struct jail_config *c, struct arena *a, struct err *e)
 		uint32_t uid, gid;
 	} dirs[] = {
 		{ c->state_dir, 0711, 0, 0 },
-		{ arena_printf(a, "%s/images", c->state_dir), 0711, c->agent_uid, c->agent_gid },
+		{ arena_printf(a, "%s/blobs", c->state_dir), 0711, c->agent_uid, c->agent_gid },
+		{ arena_printf(a, "%s/blobs/sha256", c->state_dir), 0711, c->agent_uid,
+		  c->agent_gid },
 		{ arena_printf(a, "%s/agent", c->state_dir), 0700, c->agent_uid, c->agent_gid },
-		{ arena_printf(a, "%s/roots", c->state_dir), 0711, 0, 0 },
+		{ arena_printf(a, "%s/layers", c->state_dir), 0711, 0, 0 },
+		{ arena_printf(a, "%s/unpack", c->state_dir), 0711, 0, 0 },
 		{ arena_printf(a, "%s/leases", c->state_dir), 0711, 0, 0 },
 		{ arena_printf(a, "%s/volumes", c->state_dir), 0700, 0, 0 },
 		{ arena_printf(a, "%s/logs", c->state_dir), 0750, 0, c->agent_gid },
@@ -721,7 +588,10 @@ jail_prepare(const struct jail_config *c, struct err *e)
 	    limits_host("/proc/sys", c->slot_count, e) < 0)
 		return -1;
 	arena_init(&a, 0);
-	result = gpus_load(c, &a, &gpus, e) < 0 ? -1 : dirs_make(c, &a, e);
+	result = gpus_load(c, &a, &gpus, e) < 0 || dirs_make(c, &a, e) < 0 ||
+				 jail_layers_clean(&j, e) < 0
+			 ? -1
+			 : 0;
 	if (result == 0) {
 		container_each(&j, rebuild_add, &r);
 		result = net_start(&c->net, r.leases, r.count, e);
@@ -733,11 +603,12 @@ jail_prepare(const struct jail_config *c, struct err *e)
 void
 jail_serve(const struct jail_config *c, int fd, int exec_fd)
 {
-	static const size_t ref = sizeof(struct jail_ref), image = sizeof(struct jail_image);
+	static const size_t ref = sizeof(struct jail_ref), layer = sizeof(struct jail_layer);
+	static const size_t forget = sizeof(struct jail_forget);
 	static const size_t destroy = sizeof(struct jail_destroy);
 	static const size_t volume = sizeof(struct jail_volume);
 	const struct verb verbs[] = {
-		{ "unpack", JAIL_UNPACK, image, image, verb_unpack },
+		{ "unpack", JAIL_UNPACK, layer, layer, jail_unpack },
 		{ "create", JAIL_CREATE, JAIL_CREATE_MIN, sizeof(struct jail_create), verb_create },
 		{ "start", JAIL_START, ref, ref, verb_start },
 		{ "stat", JAIL_STAT, ref, ref, verb_stat },
@@ -748,7 +619,7 @@ jail_serve(const struct jail_config *c, int fd, int exec_fd)
 		{ "exec", JAIL_EXEC, JAIL_EXEC_MIN, sizeof(struct jail_exec), verb_exec },
 		{ "destroy", JAIL_DESTROY, destroy, destroy, verb_destroy },
 		{ "list", JAIL_LIST, 0, 0, verb_list },
-		{ "forget", JAIL_FORGET, image, image, verb_forget },
+		{ "forget", JAIL_FORGET, forget, forget, jail_forget },
 		{ "drop", JAIL_DROP, volume, volume, verb_drop },
 		VERB_END
 	};

@@ -16,17 +16,18 @@
  * among live containers, decides its id range (uid_base + slot * 65536), its /30
  * (network + 4 * slot) and the name of its wire.
  *
- *	UNPACK image           -> running | done; ask again until done
+ *	UNPACK layer           -> running | done; ask again until done
  *	CREATE what and where  -> walls up, process waiting; nothing has run
  *	START  ref
  *	STAT   ref             -> state, exit, meters
  *	PAUSE, RESUME  ref
- *	STOP   ref             TERM, returns at once; the agent waits its grace
+ *	STOP   ref             TERM, returns at once; the agent waits its grace. KILL
+ *	                       when its first process has no ears for TERM
  *	KILL   ref             KILL, returns at once
  *	EXEC   ref, argv       -> number; descriptors come on the second socket
  *	DESTROY ref            all of it gone, checked by looking
  *	LIST                   -> every container of this provider, from the disk
- *	FORGET image           the unpacked tree removed, unless in use
+ *	FORGET layer           the unpacked tree removed, unless in use
  *	DROP   volume          a persistent volume and all in it, unless in use
  *
  * Every verb may be repeated. Whatever dies when (kill -9 included), LIST and
@@ -35,9 +36,10 @@
  * jail, the agent or the parent: its shim (shim.h) keeps logs and exit status.
  *
  * On disk, under state_dir (0711, root):
- *	images/<hex>/oci     OCI layout, written by the agent,     0711 agent
- *	                     its image tagged "image"; modes do not matter
- *	roots/<hex>/         its unpacked tree                     0711 root
+ *	blobs/sha256/<hex>   parts of images, written by the agent 0711 agent
+ *	layers/<name>/       a layer's tree, shared by all; the    0711 root
+ *	                     name is of its diff id (layers.h)
+ *	unpack/              scratch, locks, complaints and sizes  0711 root
  *	leases/<id>/         record, config.json, lower, disk,     0711 root
  *	                     merged, netns, pid, shim, started, runc.log,
  *	                     mount-N, raw-N of volumes and devices
@@ -60,6 +62,7 @@
 
 #include "lib/bytes.h"
 #include "lib/chan.h"
+#include "provider/layers.h"
 #include "provider/net.h"
 
 extern const struct code JAIL_UNKNOWN;	/* no such container */
@@ -112,12 +115,19 @@ struct jail_ref {
 
 #define JAIL_ID_SIZE 40 /* "gv-" + 26 + "-255" + NUL */
 
-struct jail_image {
-	struct hash digest;
+struct jail_layer {
+	struct hash digest, diff; /* of the blob; of the archive in it */
+	uint64_t size;		  /* of the blob */
+	uint64_t bytes_max;	  /* what its image may still unpack to; 0: the setting */
 };
 
 struct jail_unpack_reply {
-	uint32_t done; /* 0: running */
+	uint64_t bytes; /* of the files, when done */
+	uint32_t done;	/* 0: running */
+};
+
+struct jail_forget {
+	struct hash diff;
 };
 
 /* A persistent volume: the container it was made for, which may be long gone,
@@ -147,7 +157,8 @@ struct jail_mount {
 
 struct jail_create {
 	struct jail_ref ref;
-	struct hash image;
+	struct hash layers[LAYERS_MAX]; /* diff ids from the lowest up, each once */
+	uint32_t layer_count;
 	uint64_t memory_bytes, storage_bytes;
 	uint32_t cpu_milli, pids_max;
 	uint32_t uid, gid; /* inside */

@@ -80,22 +80,24 @@ service_at(const struct manifest *m, uint32_t i)
 	return (const struct service *)m->services.items + i;
 }
 
+/* Of a copy among all copies of the manifest, services in their order: the
+ * number of the container it begins in. */
 static uint32_t
-copy_of(const struct work *w, uint32_t unit)
+place_of(const struct manifest *m, uint32_t service, uint32_t copy)
 {
-	uint32_t copy = 0;
+	uint32_t place = copy;
 
-	for (uint32_t u = 0; u < unit; u++)
-		copy += w->units[u].service == w->units[unit].service;
-	return copy;
+	for (uint32_t i = 0; i < service; i++)
+		place += service_at(m, i)->count;
+	return place;
 }
 
 static const char *
-volume_id(struct arena *a, const struct work *w, uint32_t unit, const char *name)
+volume_id(struct arena *a, const struct work *w, uint32_t number, const char *name)
 {
 	struct jail_ref ref;
 
-	work_ref(w, unit, &ref);
+	work_ref(w, number, &ref);
 	return arena_printf(a, "%s-%u-%s", ref.name, ref.copy, name);
 }
 
@@ -185,7 +187,7 @@ class_check(const struct agent *g, const struct work *w, const struct mount *m,
 /* One mount of one copy: its row, entered when `plan`. */
 static int
 volume_settle(struct agent *g, struct arena *a, const struct work *w, const struct service *s,
-	      uint32_t unit, uint32_t copy, const struct mount *m, bool plan, struct err *e)
+	      uint32_t number, uint32_t copy, const struct mount *m, bool plan, struct err *e)
 {
 	struct book_volume *list, row = { .lease = w->hash,
 					  .tenant = w->terms.tenant,
@@ -212,7 +214,7 @@ volume_settle(struct agent *g, struct arena *a, const struct work *w, const stru
 	} else {
 		if (class_check(g, w, m, list, count, e) < 0)
 			return -1;
-		row.id = volume_id(a, w, unit, m->volume);
+		row.id = volume_id(a, w, number, m->volume);
 	}
 	return plan ? book_volume_put(g->book, &row, e) : 0;
 }
@@ -244,7 +246,9 @@ volumes_plan(struct agent *g, struct arena *a, const struct work *w, const struc
 
 		for (size_t k = 0; k < s->mounts.count; k++)
 			if (mount_is_persistent(&mounts[k]) &&
-			    volume_settle(g, a, w, s, u, copy_of(w, u), &mounts[k], true, e) < 0)
+			    volume_settle(g, a, w, s,
+					  place_of(m, w->units[u].service, w->units[u].copy),
+					  w->units[u].copy, &mounts[k], true, e) < 0)
 				return -1;
 	}
 	return 0;
@@ -283,10 +287,11 @@ gpus_pack(const struct agent *g, const struct work *w, const struct manifest *m,
 	  struct jail_create *call, struct err *e)
 {
 	const struct gpu *have = g->settings->gpus.items;
-	uint32_t count = service_at(m, w->units[unit].service)->resources.gpus, first = 0;
+	const struct work_unit *u = &w->units[unit];
+	uint32_t count = service_at(m, u->service)->resources.gpus, first = u->copy * count;
 
-	for (uint32_t u = 0; u < unit; u++)
-		first += service_at(m, w->units[u].service)->resources.gpus;
+	for (uint32_t i = 0; i < u->service; i++)
+		first += service_at(m, i)->count * service_at(m, i)->resources.gpus;
 	if (count > JAIL_GPUS_MAX || first + count > w->gpus.count)
 		return err_set(e, &RESOURCES_SHORT, "the lease has %zu devices", w->gpus.count);
 	for (uint32_t i = 0; i < count; i++) {
@@ -311,8 +316,11 @@ volumes_pack(struct agent *g, struct arena *a, const struct work *w, const struc
 	const struct mount *mounts = s->mounts.items;
 	struct jail_mount mount;
 
+	/* An update may mount what was bought and not mounted before. */
+	if (volumes_plan(g, a, w, m, e) < 0)
+		return -1;
 	for (size_t k = 0; k < s->mounts.count; k++)
-		if (mount_pack(g, a, w, s, copy_of(w, unit), &mounts[k], &mount, e) < 0 ||
+		if (mount_pack(g, a, w, s, w->units[unit].copy, &mounts[k], &mount, e) < 0 ||
 		    jail_mount_add(call, &mount, mounts[k].path, len, e) < 0)
 			return -1;
 	return gpus_pack(g, w, m, unit, call, e);

@@ -15,8 +15,10 @@ meter_take(struct meter_state *m, const struct meter_reading *r)
 	const struct meter_reading *last = &m->last;
 	wall_t from = MAX(last->at, m->began), passed = r->at > from ? r->at - from : 0;
 
-	m->cpu_ns += grown(last->cpu_ns, r->cpu_ns);
-	m->egress_bytes += grown(last->egress_bytes, r->egress_bytes);
+	for (size_t i = 0; i < METER_UNITS; i++) {
+		m->cpu_ns += grown(last->units[i].cpu_ns, r->units[i].cpu_ns);
+		m->egress_bytes += grown(last->units[i].egress_bytes, r->units[i].egress_bytes);
+	}
 	if (r->running && last->running && last->at != 0) {
 		m->healthy_us += (uint64_t)passed;
 		/* The mean of both ends: memory moves slowly against the interval. */

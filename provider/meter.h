@@ -5,18 +5,27 @@
  * doubles a reading.
  *
  * Counters of one container only grow. A reading lower than the one before
- * means a new container: it counts from zero on top of what was. The time
- * between two readings counts as healthy when the workload ran at both ends.
+ * means a new container: it counts from zero on top of what was. So counters are
+ * kept for each container by itself. The time between two readings counts as
+ * healthy when the workload ran at both ends.
  */
 #ifndef GAVEL_METER_H
 #define GAVEL_METER_H
 
 #include "lease/price.h"
 
-struct meter_reading { /* all containers of the lease, summed */
+#define METER_UNITS 32
+
+struct meter_count { /* of one container */
+	uint64_t cpu_ns, egress_bytes;
+};
+
+struct meter_reading { /* of all containers of the lease */
 	wall_t at;
 	bool running;
-	uint64_t cpu_ns, memory_bytes, disk_bytes, egress_bytes;
+	uint64_t memory_bytes, disk_bytes; /* now, summed */
+	uint32_t ended;			   /* bit i: container i was found to have ended */
+	struct meter_count units[METER_UNITS];
 };
 
 struct meter_state {

@@ -8,6 +8,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "provider/agent.h"
+#include "provider/live.h"
 
 struct metering {
 	struct work work;
@@ -32,6 +33,30 @@ work_price(const struct work *w)
 	};
 }
 
+void
+meter_add(struct meter_reading *r, uint32_t unit, bool live, const struct jail_stat *stat)
+{
+	if (live && stat->state != JAIL_RUNNING)
+		r->running = false;
+	if (stat->state == JAIL_EXITED)
+		r->ended |= UINT32_C(1) << unit;
+	r->memory_bytes += stat->memory_bytes;
+	r->disk_bytes += stat->disk_bytes;
+	r->units[unit] = (struct meter_count){ stat->cpu_ns, stat->tx_bytes };
+}
+
+static enum next usage_sign(struct task *t);
+
+/* One that is free, or has finished and is to stay so, is not asked. */
+static bool
+is_asked(const struct agent *g, const struct work *w, uint32_t unit)
+{
+	const struct live *l = live_find(g, &w->hash);
+
+	return w->units[unit].role != UNIT_NONE &&
+	       (l == NULL || l->units[unit].life.state != UNIT_FINISHED);
+}
+
 static enum next
 unit_ask(struct task *t)
 {
@@ -39,26 +64,33 @@ unit_ask(struct task *t)
 
 	if (m->unit == 0)
 		m->reading = (struct meter_reading){ .at = clock_wall(), .running = true };
+	while (m->unit < m->work.unit_count && !is_asked(t->owner, &m->work, m->unit)) {
+		m->reading.units[m->unit] = m->work.meter.last.units[m->unit];
+		m->unit++;
+	}
+	if (m->unit >= m->work.unit_count)
+		return task_jump(t, usage_sign);
 	work_ref(&m->work, m->unit, &m->ref);
 	return jail_start(t, t->owner, &m->call, JAIL_STAT, &m->ref, sizeof(m->ref));
 }
 
+/* A container that is being replaced is missing for a moment: its time is not
+ * healthy, and its counters begin anew. */
 static enum next
 unit_read(struct task *t)
 {
 	struct metering *m = t->state;
-	struct jail_stat stat;
+	struct jail_stat stat = { .state = JAIL_BROKEN };
 
-	if (signer_answer(&m->call, &stat, sizeof(stat), &t->err) < 0)
+	if (m->call.err.code != NULL && m->call.err.code != &JAIL_UNKNOWN) {
+		t->err = m->call.err;
 		return TASK_FAIL;
-	m->reading.running = m->reading.running && stat.state == JAIL_RUNNING;
-	m->reading.cpu_ns += stat.cpu_ns;
-	m->reading.memory_bytes += stat.memory_bytes;
-	m->reading.disk_bytes += stat.disk_bytes;
-	m->reading.egress_bytes += stat.tx_bytes;
-	if (++m->unit < m->work.unit_count)
-		return task_jump(t, unit_ask);
-	return TASK_NEXT;
+	}
+	if (m->call.err.code == NULL)
+		memcpy(&stat, m->call.out, MIN(m->call.out_len, sizeof(stat)));
+	meter_add(&m->reading, m->unit, m->work.units[m->unit].role == UNIT_LIVE, &stat);
+	m->unit++;
+	return task_jump(t, unit_ask);
 }
 
 /* The work may have moved while the jail answered: read it again. */
@@ -143,6 +175,7 @@ meter_poll(void *arg)
 		m->work.hash = works[i].hash;
 		m->work.id = works[i].id;
 		m->work.unit_count = works[i].unit_count;
+		m->work.meter.last = works[i].meter.last;
 		memcpy(m->work.units, works[i].units, sizeof(works[i].units));
 	}
 	arena_release(&a);

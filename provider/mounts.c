@@ -391,12 +391,12 @@ bound_mount(const char *from, const char *to, bool readonly, struct err *e)
 }
 
 int
-lower_mount(const char *dir, const char *image, uint32_t image_id, uint32_t host_id, struct err *e)
+lower_mount(const char *dir, const char *layers, uint32_t image_id, uint32_t host_id, struct err *e)
 {
 	char lower[PATH_SIZE];
 
 	join(lower, dir, "lower");
-	return shifted_mount(image, lower, image_id, host_id, ID_COUNT, e);
+	return shifted_mount(layers, lower, image_id, host_id, ID_COUNT, e);
 }
 
 int
@@ -489,19 +489,40 @@ point_make(const char *dir, const char *path, uint32_t host_id, bool file, struc
 	return 0;
 }
 
-int
-merged_mount(const char *dir, const char *const *points, struct err *e)
+/* The options of a mount fit into a page: names are short, and relative to where
+ * we stand while we mount. */
+static int
+overlay_mount(const char *dir, const char *merged, const char *const *layers, struct err *e)
 {
-	char merged[PATH_SIZE], options[4 * PATH_SIZE];
+	char lower[PATH_SIZE], options[4096];
+	int n = snprintf(options, sizeof(options),
+			 "userxattr,upperdir=../disk/upper,workdir=../disk/work"),
+	    result = 0;
+
+	for (size_t i = 0; layers[i] != NULL && n < (int)sizeof(options); i++)
+		n += snprintf(options + n, sizeof(options) - (size_t)n, "%s%s",
+			      i == 0 ? ",lowerdir=" : ":", layers[i]);
+	if (n >= (int)sizeof(options))
+		return err_set(e, &ERR_TOO_BIG, "too many layers for one mount");
+	join(lower, dir, "lower");
+	if (chdir(lower) != 0)
+		return err_errno(e, "enter %s", lower);
+	if (mount("overlay", merged, "overlay", MS_NOSUID | MS_NODEV | MS_NOATIME, options) != 0)
+		result = err_errno(e, "mount overlay on %s", merged);
+	if (chdir("/") != 0 && result == 0)
+		result = err_errno(e, "leave %s", lower);
+	return result;
+}
+
+int
+merged_mount(const char *dir, const char *const *layers, const char *const *points, struct err *e)
+{
+	char merged[PATH_SIZE];
 	int root, result = 0;
 
 	join(merged, dir, "merged");
-	if (dir_make(merged, 0711, 0, e) < 0)
+	if (dir_make(merged, 0711, 0, e) < 0 || overlay_mount(dir, merged, layers, e) < 0)
 		return -1;
-	snprintf(options, sizeof(options),
-		 "lowerdir=%s/lower,upperdir=%s/disk/upper,workdir=%s/disk/work", dir, dir, dir);
-	if (mount("overlay", merged, "overlay", MS_NOSUID | MS_NODEV | MS_NOATIME, options) != 0)
-		return err_errno(e, "mount overlay on %s", merged);
 	root = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
 		return err_errno(e, "open %s", merged);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * mounts.h - the file tree of a workload: one unpacked image shared by all, a
- * disk of its own over it. Runs as root; knows paths and numbers, nothing of
+ * mounts.h - the file tree of a workload: unpacked layers shared by all, a
+ * disk of its own over them. Runs as root; knows paths and numbers, nothing of
  * images or containers.
  *
- *	lower    the image, read-only, its owners shifted from the image's id
- *	         range to the lease's (an idmapped mount: no copy, no chown)
+ *	lower    the layers, read-only, their owners shifted from the images' id
+ *	         range to the lease's (one idmapped mount: no copy, no chown)
  *	disk     an ext4 file system of fixed size in a preallocated file on a
  *	         loop device; where no loop device is to be had, a tmpfs of that
  *	         size, which counts against the workload's memory
- *	merged   overlayfs of both, nosuid and nodev
+ *	merged   overlayfs of all, nosuid and nodev; its notes are user.overlay.*
+ *	         attributes, which neither images nor workloads can write
  *
  * Before anything is mounted inside `merged`, dev etc proc run sys tmp are made
  * as real, empty directories in the fresh upper layer: whatever the image has
@@ -62,13 +63,15 @@ int shifted_mount(const char *from, const char *to, uint32_t from_id, uint32_t t
 int volume_mount(const char *from, const char *to, uint32_t from_id, uint32_t to_id, uint32_t count,
 		 bool readonly, struct err *e) mustcheck;
 
-/* Mount the tree `image`, whose files belong to ids from image_id on, on
+/* Mount the directory `layers`, whose files belong to ids from image_id on, on
  * dir/lower as if they belonged to ids from host_id on. */
-int lower_mount(const char *dir, const char *image, uint32_t image_id, uint32_t host_id,
+int lower_mount(const char *dir, const char *layers, uint32_t image_id, uint32_t host_id,
 		struct err *e) mustcheck;
-/* dir/lower and dir/disk -> dir/merged; then every point (NULL-ended list of
- * paths below the root) must be a real directory. */
-int merged_mount(const char *dir, const char *const *points, struct err *e) mustcheck;
+/* Layers of dir/lower, by name, topmost first, NULL-ended, and dir/disk ->
+ * dir/merged; then every point (NULL-ended list of paths below the root) must be
+ * a real directory. */
+int merged_mount(const char *dir, const char *const *layers, const char *const *points,
+		 struct err *e) mustcheck;
 
 /* Make `path` (absolute, plain) in dir/merged a directory, or a file when
  * `file`, to mount on: every component that is there must be a real directory,

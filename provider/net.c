@@ -116,11 +116,20 @@ element_text(struct arena *a, const struct net_config *c, const char *verb,
 	net_address(c, l->slot, 2, own);
 	text = arena_printf(a, "%s element inet gavel_%s leases { \"%s\" . %s }\n", verb, c->tag,
 			    name, own);
-	for (size_t i = 0; i < l->link_count; i++)
-		text = arena_printf(
-			a, "%s%s element inet gavel_%s links { %s . %s . %s . %u }\n", text, verb,
-			c->tag, own, net_address(c, l->links[i].slot, 2, other),
-			l->links[i].proto == IPPROTO_UDP ? "udp" : "tcp", l->links[i].port);
+	for (size_t i = 0; i < l->link_count; i++) {
+		const struct net_link *k = &l->links[i];
+		const char *proto = k->proto == IPPROTO_UDP ? "udp" : "tcp";
+
+		net_address(c, k->slot, 2, other);
+		text = arena_printf(a, "%s%s element inet gavel_%s links { %s . %s . %s . %u }\n",
+				    text, verb, c->tag, own, other, proto, k->port);
+		if (k->as != 0 && k->as != k->port)
+			text = arena_printf(a,
+					    "%s%s element inet gavel_%s doors "
+					    "{ %s . %s . %s . %u : %s . %u }\n",
+					    text, verb, c->tag, own, other, proto, k->as, other,
+					    k->port);
+	}
 	return text;
 }
 
@@ -164,6 +173,8 @@ sets_text(struct arena *a, const struct net_config *c)
 		a,
 		"	set leases { type ifname . ipv4_addr; }\n"
 		"	set links { type ipv4_addr . ipv4_addr . inet_proto . inet_service; }\n"
+		"	map doors { type ipv4_addr . ipv4_addr . inet_proto . inet_service : "
+		"ipv4_addr . inet_service; }\n"
 		"	set deny { type ipv4_addr; flags interval; auto-merge; elements = { %s } "
 		"}\n"
 		"	set resolvers { type ipv4_addr; %s%s%s }\n"
@@ -172,6 +183,49 @@ sets_text(struct arena *a, const struct net_config *c)
 		"	set sent { type ipv4_addr; size 65535; flags dynamic; }\n",
 		list_text(a, DENY, c->deny), resolvers[0] != '\0' ? "elements = { " : "", resolvers,
 		resolvers[0] != '\0' ? " }" : "");
+}
+
+/* Questions for names. Anybody could send them to the port; only what was led
+ * there from port 53 of a wire may pass. */
+static const char *
+names_text(struct arena *a, const struct net_config *c)
+{
+	const char *redirect = "";
+
+	if (c->dns_port != 0)
+		redirect =
+			arena_printf(a,
+				     "		iifname \"gv%s-*\" meta l4proto { tcp, udp } "
+				     "th dport 53 fib daddr type local redirect to :%u\n",
+				     c->tag, c->dns_port);
+	return arena_printf(a,
+			    "	set asked { type ipv4_addr; size 65535; flags dynamic; }\n"
+			    "	chain names {\n"
+			    "		type nat hook prerouting priority dstnat; policy accept;\n"
+			    "%s"
+			    "		iifname \"gv%s-*\" meta l4proto { tcp, udp } dnat ip addr "
+			    ". port to "
+			    "ip saddr . ip daddr . meta l4proto . th dport map @doors\n"
+			    "	}\n",
+			    redirect, c->tag);
+}
+
+static const char *
+questions_text(struct arena *a, const struct net_config *c, bool from_workloads)
+{
+	if (c->dns_port == 0)
+		return "";
+	if (!from_workloads)
+		return arena_printf(
+			a,
+			"		iifname != \"lo\" iifname != \"gv%s-*\" meta l4proto "
+			"{ tcp, udp } th dport %u counter drop\n",
+			c->tag, c->dns_port);
+	return arena_printf(a,
+			    "		meta l4proto { tcp, udp } th dport %u ct status dnat "
+			    "update @asked { ip saddr limit rate 100/second burst 200 packets } "
+			    "accept\n",
+			    c->dns_port);
 }
 
 static const char *
@@ -193,8 +247,10 @@ chains_text(struct arena *a, const struct net_config *c)
 		"	}\n"
 		"	chain input {\n"
 		"		type filter hook input priority filter - 5; policy accept;\n"
+		"%s"
 		"		iifname != \"gv%s-*\" accept\n"
 		"		ct state established,related accept\n"
+		"%s"
 		"		counter drop\n"
 		"	}\n"
 		"	chain forward {\n"
@@ -219,8 +275,9 @@ chains_text(struct arena *a, const struct net_config *c)
 		"		tcp dport { 25, 465, 587 } counter drop\n"
 		"		accept\n"
 		"	}\n",
-		c->tag, c->tag, c->tag, kbytes, MAX(kbytes / 10, 128u), c->tag, c->tag, c->tag,
-		c->tag, rate, burst, flows, c->tag);
+		c->tag, c->tag, c->tag, kbytes, MAX(kbytes / 10, 128u), questions_text(a, c, false),
+		c->tag, questions_text(a, c, true), c->tag, c->tag, c->tag, rate, burst, flows,
+		c->tag);
 }
 
 const char *
@@ -234,14 +291,14 @@ net_table_text(struct arena *a, const struct net_config *c, const struct net_lea
 	text = arena_printf(a,
 			    "add table inet gavel_%s\n"
 			    "delete table inet gavel_%s\n"
-			    "table inet gavel_%s {\n%s%s"
+			    "table inet gavel_%s {\n%s%s%s"
 			    "	chain postrouting {\n"
 			    "		type nat hook postrouting priority srcnat; policy accept;\n"
 			    "		ip saddr %s/16 oifname != \"gv%s-*\" masquerade\n"
 			    "	}\n"
 			    "}\n",
-			    c->tag, c->tag, c->tag, sets_text(a, c), chains_text(a, c),
-			    net_address(c, 0, 0, base), c->tag);
+			    c->tag, c->tag, c->tag, sets_text(a, c), names_text(a, c),
+			    chains_text(a, c), net_address(c, 0, 0, base), c->tag);
 	for (size_t i = 0; i < count; i++)
 		text = arena_printf(a, "%s%s", text, net_add_text(a, c, &leases[i]));
 	return text;

@@ -12,7 +12,10 @@
  *
  * One nftables table of our own, `inet gavel_<tag>`; no other table is touched:
  *	prerouting   only (interface, address) pairs of known workloads
- *	input        nothing from a workload to the host but replies
+ *	names        port 53 of the host's end is the agent's resolver; a link's
+ *	             other port number is its real one
+ *	input        nothing from a workload to the host but replies and questions
+ *	             for that resolver, which nobody else may ask
  *	forward      replies; links between workloads that were asked for; out
  *	             to the world but not to private, link-local, metadata or
  *	             the provider's own addresses, not to mail ports, with limits
@@ -34,7 +37,7 @@
 
 #define NET_SLOT_MAX	 16383u
 #define NET_TAG_MAX	 4 /* letters: interface names have 15 */
-#define NET_LINKS_MAX	 32
+#define NET_LINKS_MAX	 256
 #define NET_MBIT_MAX	 100000u
 #define NET_IF_SIZE	 16
 #define NET_ADDRESS_SIZE 16
@@ -47,14 +50,17 @@ struct net_config {
 	uint32_t new_per_s, new_burst; /* 0: 20, 40 */
 	uint32_t flows_max;	       /* 0: 100 */
 	uint32_t in_mbit, out_mbit;    /* bandwidth of one workload; 0: 1000 */
+	uint16_t dns_port;	       /* of this machine, for their port 53; 0: none */
 };
 
-/* A workload may open connections to this port of that other workload. */
+/* A workload may open connections to this port of that other workload; it may
+ * also say `as` for it, unless that is 0 or the same. */
 struct net_link {
 	uint16_t slot;
 	uint16_t port;
+	uint16_t as;
 	uint8_t proto; /* IPPROTO_TCP or IPPROTO_UDP */
-	uint8_t zero[3];
+	uint8_t zero;
 };
 
 struct net_lease {

@@ -21,6 +21,7 @@
 #include "lib/log.h"
 #include "provider/agent.h"
 #include "provider/check.h"
+#include "provider/haproxy.h"
 #include "provider/inventory.h"
 #include "provider/mounts.h"
 #include "provider/runc.h"
@@ -60,9 +61,9 @@ sign_run(void *ctx, const int *fds)
 
 /* Errors that keep their code on their way from the jail to the agent. */
 static const struct code *const jail_codes[] = {
-	&JAIL_UNKNOWN,	&JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,  &IMAGE_UNPACK,
-	&IMAGE_TOO_BIG, &DISK_FULL,	&MOUNT_UNSAFE, &RUNC_FAILED, &ERR_NOT_FOUND,
-	&ERR_TIMEOUT,	&VOLUME_OTHER,	&CDI_BAD,
+	&JAIL_UNKNOWN,	&JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,   &IMAGE_UNPACK,
+	&IMAGE_TOO_BIG, &IMAGE_DIGEST,	&DISK_FULL,    &MOUNT_UNSAFE, &RUNC_FAILED,
+	&ERR_NOT_FOUND, &ERR_TIMEOUT,	&VOLUME_OTHER, &CDI_BAD,
 };
 
 static void
@@ -91,7 +92,9 @@ jail_config_make(const struct provider_settings *s, struct jail_config *c)
 		.net = { .tag = s->tag,
 			 .network = network,
 			 .deny = s->deny.items,
-			 .resolvers = s->resolvers.items,
+			 /* With a resolver of our own nobody needs to reach theirs. */
+			 .resolvers = s->dns_port == 0 ? s->resolvers.items : NULL,
+			 .dns_port = (uint16_t)s->dns_port,
 			 .in_mbit = s->lease_in_mbit,
 			 .out_mbit = s->lease_out_mbit },
 		.disk_bytes_per_s = (uint64_t)s->lease_disk_mib << 20,
@@ -100,6 +103,7 @@ jail_config_make(const struct provider_settings *s, struct jail_config *c)
 		.slot_count = s->slots,
 		.agent_uid = pw->pw_uid,
 		.agent_gid = pw->pw_gid,
+		.image_bytes_max = s->image_max_bytes,
 		.accept_old_runc = s->accept_old_runc,
 		.volume_class_count = s->volumes.count,
 		.gpu_count = s->gpus.count,
@@ -178,8 +182,7 @@ check(struct provider_settings *s, bool json)
 	struct jail_config config;
 	bool known = geteuid() == 0 && getpwnam(s->user) != NULL;
 
-	if (known)
-		jail_config_make(s, &config);
+	jail_config_make(s, &config);
 	return check_run(s, known ? &config : NULL, json) ? 0 : 1;
 }
 
@@ -191,6 +194,7 @@ clean(const struct provider_settings *s)
 	struct chan_call call = { .verb = JAIL_LIST };
 	struct err e = ERR_NONE;
 	int pair[2], exec[2], failed = 0;
+	char ingress[512];
 	struct arena a;
 
 	jail_config_make(s, &config);
@@ -221,6 +225,8 @@ clean(const struct provider_settings *s)
 			printf("removed %s copy %u\n", entry.ref.name, entry.ref.copy);
 		}
 	}
+	snprintf(ingress, sizeof(ingress), "%s/agent/ingress", s->state_dir);
+	haproxy_end(ingress);
 	if (net_stop(&config.net, &e) < 0)
 		fprintf(stderr, "error: %s\n", e.text);
 	arena_release(&a);

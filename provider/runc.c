@@ -261,3 +261,21 @@ runc_signal(int32_t pid, uint64_t start, int signal)
 	close(fd);
 	return sent;
 }
+
+bool
+runc_hears(int32_t pid, int signal)
+{
+	char path[64], line[256];
+	unsigned long long caught = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	f = fopen(path, "re");
+	if (f == NULL)
+		return true;
+	while (fgets(line, sizeof(line), f) != NULL)
+		if (strncmp(line, "SigCgt:", 7) == 0)
+			caught = strtoull(line + 7, NULL, 16);
+	fclose(f);
+	return (caught >> (signal - 1) & 1) != 0;
+}

@@ -46,6 +46,9 @@ runc_state_read(const char *root, const char *id, struct runc_state *out, struct
 int runc_state_parse(const char *text, size_t len, struct runc_state *out, struct err *e) mustcheck;
 /* Whether that very process lives (a zombie does not). */
 bool runc_alive(int32_t pid, uint64_t start);
+/* Whether the process has a handler for the signal. The first one of a pid
+ * namespace that has none does not notice it. */
+bool runc_hears(int32_t pid, int signal);
 /* Signal that very process; false when it is gone. */
 bool runc_signal(int32_t pid, uint64_t start, int signal);
 

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 
 #include "deploy/rules.h"
+#include "deploy/sdl_units.h"
 #include "lib/conf.h"
 #include "provider/net.h"
 
@@ -34,6 +35,9 @@ static const struct json_field fields[] = {
 	JSON_STRS(T, deny, 256, OPT),
 	JSON_STRS(T, resolvers, 8, OPT),
 	JSON_STRS(T, insecure_registries, 32, OPT),
+	JSON_STRS(T, private_registries, 32, OPT),
+	JSON_STR(T, image_cache, 32, OPT),
+	JSON_STR(T, image_max, 32, OPT),
 	JSON_U32(T, uid_base, 0, OPT),
 	JSON_U32(T, image_uid_base, 0, OPT),
 	JSON_U32(T, slots, 4096, OPT),
@@ -58,6 +62,18 @@ static const struct json_field fields[] = {
 	JSON_U32(T, lease_out_mbit, NET_MBIT_MAX, OPT),
 	JSON_U32(T, lease_disk_mib, 1000000, OPT),
 	JSON_BOOLEAN(T, accept_old_runc, OPT),
+	JSON_U32(T, ingress_http, 65535, OPT),
+	JSON_U32(T, ingress_https, 65535, OPT),
+	JSON_STR(T, ingress_address, 64, OPT),
+	JSON_STR(T, ingress_domain, 190, OPT),
+	JSON_STR(T, ingress_certs, 500, OPT),
+	JSON_U32(T, ingress_routes, 4096, OPT),
+	JSON_STR(T, acme_url, 500, OPT),
+	JSON_STR(T, acme_email, 200, OPT),
+	JSON_STR(T, acme_ca, 500, OPT),
+	JSON_U32(T, acme_port, 65535, OPT),
+	JSON_STRS(T, ips, 256, OPT),
+	JSON_U32(T, dns_port, 65535, OPT),
 	JSON_END
 };
 #undef T
@@ -71,6 +87,35 @@ network_read(const char *text, uint32_t *out, struct err *e)
 		return err_field(e, &ERR_CONFIG, "/network",
 				 "network: expected an address like 10.86.0.0, got \"%s\"", text);
 	*out = ntohl(in.s_addr);
+	return 0;
+}
+
+static int
+size_read(const char *field, const char *text, uint64_t *out, struct err *e)
+{
+	struct sdl_hint hint = { "" };
+	const char *fault = sdl_size_read(text, out, &hint);
+
+	if (fault != NULL)
+		return err_field(e, &ERR_CONFIG, field, "%s: \"%s\": %s", field + 1, text, fault);
+	return 0;
+}
+
+/* Who listens on all addresses would have their ports too. */
+static int
+ips_check(const struct provider_settings *s, struct err *e)
+{
+	const char *web = s->ingress_address != NULL ? s->ingress_address : s->listen;
+	struct in_addr in;
+
+	for (size_t i = 0; i < s->ips.count; i++)
+		if (inet_pton(AF_INET, s->ips.items[i], &in) != 1)
+			return err_field(e, &ERR_CONFIG, "/ips",
+					 "ips: \"%.40s\" is not an IPv4 address", s->ips.items[i]);
+	if (s->ips.count > 0 && (strcmp(s->listen, "0.0.0.0") == 0 || strcmp(web, "0.0.0.0") == 0))
+		return err_field(e, &ERR_CONFIG, "/ips",
+				 "ips: listen and ingress_address must name one address, not "
+				 "0.0.0.0");
 	return 0;
 }
 
@@ -91,10 +136,15 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.run_dir = "/run/gavel/provider",
 		.uid_base = 65536 * 16,
 		.image_uid_base = 65536 * 8,
+		.image_cache = "20Gi",
+		.image_max = "10Gi",
 		.slots = 256,
 		.list_bp = 11000,
 		.curve_bp = 3000,
 		.meter_every_ms = 10000,
+		.ingress_routes = 256,
+		.acme_port = 8402,
+		.dns_port = 8453,
 		.reclaim_s = RECLAIM_S_MAX,
 		.reserve = { .cpu_milli = 250,
 			     .memory_bytes = UINT64_C(512) << 20,
@@ -103,6 +153,17 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.volume_keep_s = 72 * 3600,
 	};
 	if (conf_read(a, path, fields, s, e) < 0 || machine_check(&s->volumes, &s->gpus, e) < 0)
+		return -1;
+	if (s->acme_url != NULL && s->acme_email == NULL)
+		return err_field(e, &ERR_CONFIG, "/acme_email", "acme_url goes with acme_email");
+	if (s->ingress_domain != NULL && rule_host(s->ingress_domain) != NULL)
+		return err_field(e, &ERR_CONFIG, "/ingress_domain", "ingress_domain: %s",
+				 rule_host(s->ingress_domain));
+	if (ips_check(s, e) < 0)
+		return -1;
+	s->capacity.ips = (uint32_t)s->ips.count;
+	if (size_read("/image_cache", s->image_cache, &s->image_cache_bytes, e) < 0 ||
+	    size_read("/image_max", s->image_max, &s->image_max_bytes, e) < 0)
 		return -1;
 	return network_read(s->network, &network, e);
 }

@@ -21,6 +21,10 @@ struct provider_settings {
 	struct json_strs deny; /* prefixes workloads must not reach */
 	struct json_strs resolvers;
 	struct json_strs insecure_registries; /* host:port without TLS */
+	struct json_strs private_registries;  /* host:port that may lie on a private address */
+	const char *image_cache, *image_max;  /* sizes, like 20Gi: */
+	uint64_t image_cache_bytes;	      /* of all images on the disk */
+	uint64_t image_max_bytes;	      /* of one, fetched or unpacked */
 	uint32_t uid_base, image_uid_base, slots;
 	const char *rpc_url;
 	uint64_t chain_id;
@@ -41,6 +45,16 @@ struct provider_settings {
 	uint32_t lease_in_mbit, lease_out_mbit; /* bandwidth of a container; 0: net.h */
 	uint32_t lease_disk_mib;		/* MiB a second to and from disk; 0: jail.h */
 	bool accept_old_runc;
+	uint32_t ingress_http, ingress_https; /* ports of the HTTP proxy; 0: none */
+	const char *ingress_address;	      /* NULL: as listen */
+	const char *ingress_domain;	      /* *.domain leads here, or NULL */
+	const char *ingress_certs;	      /* directory of the operator's *.pem, or NULL */
+	uint32_t ingress_routes;	      /* HTTP endpoints at once */
+	const char *acme_url, *acme_email;    /* NULL: no certificates are asked for */
+	const char *acme_ca;		      /* who signs for acme_url, or NULL: the system's */
+	uint32_t acme_port;		      /* of 127.0.0.1, for its challenges */
+	struct json_strs ips;		      /* addresses of the machine for single leases */
+	uint32_t dns_port;		      /* for the workloads' names; 0: /etc/hosts */
 };
 
 int provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,

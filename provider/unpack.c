@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/mount.h>
 #include <linux/openat2.h>
+#include <locale.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -28,21 +30,38 @@ extern int umount2(const char *target, int flags);
 #define MNT_DETACH 2
 #endif
 
-const struct code IMAGE_UNPACK = { "image_unpack", INVALID, "the image cannot be unpacked" };
-const struct code IMAGE_TOO_BIG = { "image_too_big", LIMIT, "the image is larger than allowed" };
+#define ID_COUNT   65536u
+#define WATCH_US   5000
+#define PATH_SIZE  512
+#define MEMORY_MAX (UINT64_C(1) << 30) /* a zstd window is at most 128 MiB of it */
+#define BLOB_FD	   3
+#define WORD_FD	   4
 
-#define ID_COUNT  65536u
-#define WATCH_US  10000
-#define PATH_SIZE 512
+/* What the child has to say, through a file in memory. Read as a stranger's. */
+struct word {
+	uint32_t said, code; /* code: 0 well, else 1 + index into codes */
+	uint64_t bytes;
+	char text[200];
+};
+
+static const struct code *const codes[] = { &IMAGE_UNPACK, &IMAGE_TOO_BIG, &IMAGE_DIGEST };
 
 /* ------------------------------------------------------------------ */
-/* Inside: everything here runs in the child, which ends with a message. */
+/* Inside: everything here runs in the child.                          */
+
+_Noreturn static void
+inside_end(const struct word *w)
+{
+	_exit(pwrite(WORD_FD, w, sizeof(*w), 0) == sizeof(*w) ? 0 : 1);
+}
 
 _Noreturn static void
 inside_fail(const char *what)
 {
-	dprintf(2, "%s: %s\n", what, strerror(errno));
-	_exit(126);
+	struct word w = { .said = 1, .code = 1 };
+
+	snprintf(w.text, sizeof(w.text), "%s: %s", what, strerror(errno));
+	inside_end(&w);
 }
 
 static void
@@ -77,7 +96,8 @@ inside_enter(uint32_t id)
 		inside_map(self, "gid_map", id);
 		_exit(0);
 	}
-	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS) != 0)
+	if (unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS |
+		    CLONE_NEWPID) != 0)
 		inside_fail("unshare");
 	if (write(go[1], &byte, 1) != 1 || waitpid(writer, &status, 0) < 0 || status != 0)
 		inside_fail("map ids");
@@ -87,95 +107,103 @@ inside_enter(uint32_t id)
 		inside_fail("become root of the namespace");
 }
 
+/* The empty tree is all there is. */
 static void
-inside_bind(const char *from, const char *to, bool readonly)
+inside_root(const char *tree)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
-
-	if (mount(from, to, NULL, MS_BIND | MS_REC, NULL) != 0)
-		inside_fail(to);
-	if (readonly &&
-	    syscall(SYS_mount_setattr, AT_FDCWD, to, AT_RECURSIVE, &attr, sizeof(attr)) != 0)
-		inside_fail(to);
-}
-
-/* A small root, entered for good. box is an empty directory. */
-static void
-inside_root(const char *layout, const char *box, const char *tree)
-{
-	static const char *const dirs[] = { "usr", "oci", "rootfs", "tmp", "dev", "old" };
-	static const char *const links[] = { "bin", "sbin", "lib", "lib64" };
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV |
+					       MOUNT_ATTR_NOEXEC };
 
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-	    mount("tmpfs", box, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755") != 0 ||
-	    chdir(box) != 0)
-		inside_fail("mount the box");
-	for (size_t i = 0; i < NELEMS(dirs); i++)
-		if (mkdir(dirs[i], 0755) != 0)
-			inside_fail(dirs[i]);
-	for (size_t i = 0; i < NELEMS(links); i++) {
-		char to[32];
+	    mount(tree, tree, NULL, MS_BIND, NULL) != 0 ||
+	    syscall(SYS_mount_setattr, AT_FDCWD, tree, 0, &attr, sizeof(attr)) != 0 ||
+	    chdir(tree) != 0 || syscall(SYS_pivot_root, ".", ".") != 0 ||
+	    umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)
+		inside_fail("enter the tree");
+}
 
-		snprintf(to, sizeof(to), "usr/%s", links[i]);
-		if (symlink(to, links[i]) != 0)
-			inside_fail(links[i]);
-	}
-	inside_bind("/usr", "usr", true);
-	inside_bind(layout, "oci", true);
-	inside_bind(tree, "rootfs", false);
-	if (syscall(SYS_pivot_root, ".", "old") != 0 || chdir("/") != 0 ||
-	    umount2("/old", MNT_DETACH) != 0)
-		inside_fail("enter the box");
+/* Of the namespace's powers only those over its files are left. */
+static void
+inside_limit(const struct unpack *u)
+{
+	static const unsigned keep[] = { CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,
+					 CAP_FOWNER, CAP_FSETID };
+	struct __user_cap_header_struct header = { _LINUX_CAPABILITY_VERSION_3, 0 };
+	struct __user_cap_data_struct data[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+	struct rlimit size = { u->bytes_max, u->bytes_max }, none = { 0, 0 }, files = { 64, 64 };
+	struct rlimit memory = { MEMORY_MAX, MEMORY_MAX };
+
+	for (size_t i = 0; i < NELEMS(keep); i++)
+		data[0].effective |= 1u << keep[i];
+	data[0].permitted = data[0].effective;
+	if (setrlimit(RLIMIT_FSIZE, &size) != 0 || setrlimit(RLIMIT_CORE, &none) != 0 ||
+	    setrlimit(RLIMIT_NOFILE, &files) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+	    syscall(SYS_capset, &header, data) != 0)
+		inside_fail("give up what is not needed");
+#ifndef __SANITIZE_ADDRESS__ /* its shadow is larger than any limit */
+	if (setrlimit(RLIMIT_AS, &memory) != 0)
+		inside_fail("limit the memory");
+#else
+	(void)memory;
+#endif
 }
 
 _Noreturn static void
-inside_main(const struct unpack *u, const char *box, const char *tree, int err)
+inside_work(const struct unpack *u)
 {
-	struct rlimit size = { u->bytes_max, u->bytes_max }, none = { 0, 0 };
-	char *argv[] = { "umoci", "raw", "unpack", "--image", "/oci:" UNPACK_TAG, "/rootfs", NULL };
-	char *env[] = { "PATH=/usr/bin", "HOME=/tmp", "GOMAXPROCS=2", NULL };
-	int null = open("/dev/null", O_RDWR);
-	char layout[PATH_SIZE];
+	struct untar job = { .blob = BLOB_FD,
+			     .digest = u->digest,
+			     .diff = u->diff,
+			     .size = u->size,
+			     .bytes_max = u->bytes_max,
+			     .entries_max = u->entries_max };
+	struct word w = { .said = 1 };
+	struct err e = ERR_NONE;
 
-	snprintf(layout, sizeof(layout), "%s/oci", u->work);
-	dup2(null, 0);
-	dup2(null, 1);
-	dup2(err, 2);
-	syscall(SYS_close_range, 3u, ~0u, 0u);
+	inside_limit(u);
+	/* Names are bytes; this lets any of them through. */
+	setlocale(LC_CTYPE, "C.UTF-8");
+	if (untar(&job, &w.bytes, &e) < 0) {
+		for (uint32_t i = 0; i < NELEMS(codes); i++)
+			if (e.code == codes[i])
+				w.code = 1 + i;
+		snprintf(w.text, sizeof(w.text), "%.199s", e.text);
+	}
+	inside_end(&w);
+}
+
+_Noreturn static void
+inside_main(const struct unpack *u, const char *tree, int blob, int word)
+{
+	int null = open("/dev/null", O_RDWR), status = 0;
+	pid_t first;
+
+	blob = fcntl(blob, F_DUPFD, 10);
+	word = fcntl(word, F_DUPFD, 10);
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	dup2(blob, BLOB_FD);
+	dup2(word, WORD_FD);
+	syscall(SYS_close_range, 5u, ~0u, 0u);
 	setpgid(0, 0);
 	umask(022);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	inside_enter(u->id);
-	inside_root(layout, box, tree);
-	setrlimit(RLIMIT_FSIZE, &size);
-	setrlimit(RLIMIT_CORE, &none);
-	prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	execve("/usr/bin/umoci", argv, env);
-	inside_fail("umoci");
+	inside_root(tree);
+	first = fork(); /* of the new pid namespace */
+	if (first < 0)
+		inside_fail("fork");
+	if (first == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		inside_work(u);
+	}
+	if (waitpid(first, &status, 0) < 0)
+		_exit(1);
+	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
 }
 
 /* ------------------------------------------------------------------ */
 /* Outside.                                                            */
-
-/* Bytes the process has handed to write(), which for an unpacker is what it
- * unpacked, holes and all. */
-static uint64_t
-written_by(pid_t pid)
-{
-	unsigned long long n = 0;
-	char path[64], line[128];
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/io", pid);
-	f = fopen(path, "re");
-	if (f == NULL)
-		return 0;
-	while (fgets(line, sizeof(line), f) != NULL)
-		if (sscanf(line, "wchar: %llu", &n) == 1)
-			break;
-	fclose(f);
-	return n;
-}
 
 static uint64_t
 inodes_free(const char *path)
@@ -185,7 +213,7 @@ inodes_free(const char *path)
 	return statvfs(path, &st) == 0 ? st.f_ffree : 0;
 }
 
-/* Watch until it ends or passes a limit; 0 only when umoci succeeded. */
+/* Watch until it ends or passes a limit that only we see. */
 static int
 child_watch(const struct unpack *u, pid_t pid, struct err *e)
 {
@@ -195,18 +223,12 @@ child_watch(const struct unpack *u, pid_t pid, struct err *e)
 
 	while (waitpid(pid, &status, WNOHANG) == 0) {
 		now = inodes_free(u->work);
-		if (result < 0) {
-			usleep(1000);
-			continue;
-		}
-		if (written_by(pid) > u->bytes_max)
-			result = err_set(e, &IMAGE_TOO_BIG, "unpacked, more than %llu bytes",
-					 (unsigned long long)u->bytes_max);
-		/* Others make files too: exact counting follows, this is the brake. */
-		else if (inodes > now && inodes - now > 2 * u->entries_max)
+		/* Others make files too: exact counting follows, this is the brake
+		 * on directories that no entry names. */
+		if (result == 0 && inodes > now && inodes - now > 2 * u->entries_max)
 			result = err_set(e, &IMAGE_TOO_BIG, "unpacked, more than %llu files",
 					 (unsigned long long)u->entries_max);
-		else if (clock_mono() > deadline)
+		else if (result == 0 && clock_mono() > deadline)
 			result = err_set(e, &ERR_TIMEOUT, "unpack the image");
 		if (result < 0)
 			kill(-pid, SIGKILL);
@@ -214,40 +236,37 @@ child_watch(const struct unpack *u, pid_t pid, struct err *e)
 	}
 	if (result < 0)
 		return -1;
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ)
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGXFSZ)
 		return err_set(e, &IMAGE_TOO_BIG, "a file of more than %llu bytes",
 			       (unsigned long long)u->bytes_max);
-	return status == 0 ? 0 : err_set(e, &IMAGE_UNPACK, "umoci");
+	return status == 0 ? 0 : err_set(e, &IMAGE_UNPACK, "the reader of the archive died");
 }
 
-/* The last line it wrote, without umoci's decoration. */
-static void
-complaint_read(int fd, struct err *e)
+static int
+word_read(int fd, uint64_t *bytes, struct err *e)
 {
-	char text[4096], *line = text, *next;
-	ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	struct word w;
 
-	if (n <= 0)
-		return;
-	text[n] = '\0';
-	while ((next = strchr(line, '\n')) != NULL && next[1] != '\0')
-		line = next + 1;
-	if (next != NULL)
-		*next = '\0';
-	for (char *p = line; *p != '\0'; p++)
-		if ((unsigned char)*p < 0x20 || (unsigned char)*p == 0x7f)
+	if (pread(fd, &w, sizeof(w), 0) != sizeof(w) || w.said != 1 || w.code > NELEMS(codes))
+		return err_set(e, &IMAGE_UNPACK, "the reader of the archive died");
+	*bytes = w.bytes;
+	if (w.code == 0)
+		return 0;
+	w.text[sizeof(w.text) - 1] = '\0';
+	for (char *p = w.text; *p != '\0'; p++)
+		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x7f)
 			*p = '?';
-	err_set(e, &IMAGE_UNPACK, "%.240s", line);
+	return err_set(e, codes[w.code - 1], "%s", w.text);
 }
 
-static uint64_t entries, entries_most, bytes_total;
+static uint64_t entries, entries_most;
 
 static int
 entry_count(const char *path, const struct stat *st, int type, struct FTW *ftw)
 {
 	(void)path;
+	(void)st;
 	(void)ftw;
-	bytes_total += S_ISREG(st->st_mode) ? (uint64_t)st->st_size : 0;
 	/* A tree too deep to walk is a tree we do not want. */
 	return ++entries > entries_most || type == FTW_NS || type == FTW_DNR;
 }
@@ -255,36 +274,32 @@ entry_count(const char *path, const struct stat *st, int type, struct FTW *ftw)
 static int
 tree_check(const struct unpack *u, const char *tree, struct err *e)
 {
-	entries = bytes_total = 0;
+	entries = 0;
 	entries_most = u->entries_max;
 	if (nftw(tree, entry_count, 64, FTW_PHYS | FTW_MOUNT) != 0)
 		return err_set(e, &IMAGE_TOO_BIG, "more than %llu entries, or nested too deep",
 			       (unsigned long long)u->entries_max);
-	/* Apparent sizes: a sparse file is as big as it says. */
-	if (bytes_total > u->bytes_max)
-		return err_set(e, &IMAGE_TOO_BIG, "%llu bytes unpacked, at most %llu are taken",
-			       (unsigned long long)bytes_total, (unsigned long long)u->bytes_max);
 	return 0;
 }
 
 static int
-unpack_child(const struct unpack *u, const char *box, const char *tree, struct err *e)
+unpack_child(const struct unpack *u, const char *tree, int blob, uint64_t *bytes, struct err *e)
 {
-	int complaint = memfd_create("umoci", MFD_CLOEXEC), result;
+	int word = memfd_create("word", MFD_CLOEXEC), result;
 	pid_t pid;
 
-	if (complaint < 0 || (pid = fork()) < 0) {
+	if (word < 0 || (pid = fork()) < 0) {
 		err_errno(e, "fork");
-		if (complaint >= 0)
-			close(complaint);
+		if (word >= 0)
+			close(word);
 		return -1;
 	}
 	if (pid == 0)
-		inside_main(u, box, tree, complaint);
+		inside_main(u, tree, blob, word);
 	result = child_watch(u, pid, e);
-	if (result < 0 && e->code == &IMAGE_UNPACK)
-		complaint_read(complaint, e);
-	close(complaint);
+	if (result == 0)
+		result = word_read(word, bytes, e);
+	close(word);
 	return result;
 }
 
@@ -304,48 +319,51 @@ unpack_publish(const struct unpack *u, const char *tree, struct err *e)
 	return result;
 }
 
-/* umoci reads as the image's ids: the layout may not be a link to somewhere. */
+/* The agent's file, read with our rights: no link may lead elsewhere. */
 static int
-layout_check(const char *layout, struct err *e)
+blob_open(const struct unpack *u, struct err *e)
 {
-	struct open_how how = { .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+	struct open_how how = { .flags = O_RDONLY | O_NONBLOCK | O_CLOEXEC,
 				.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS };
-	int fd = (int)syscall(SYS_openat2, AT_FDCWD, layout, &how, sizeof(how));
+	int fd = (int)syscall(SYS_openat2, AT_FDCWD, u->blob, &how, sizeof(how));
+	struct stat st;
 
 	if (fd < 0)
-		return errno == ENOENT ? err_set(e, &ERR_NOT_FOUND, "no image at %s", layout)
-				       : err_errno(e, "open %s", layout);
+		return errno == ENOENT ? err_set(e, &ERR_NOT_FOUND, "a layer is not on the disk")
+				       : err_errno(e, "open %s", u->blob);
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (uint64_t)st.st_size == u->size)
+		return fd;
 	close(fd);
-	return 0;
+	return err_set(e, &IMAGE_DIGEST, "a layer is not as long as declared");
 }
 
 int
-unpack_run(const struct unpack *u, struct err *e)
+unpack_run(const struct unpack *u, uint64_t *bytes, struct err *e)
 {
-	char tree[PATH_SIZE], box[PATH_SIZE], oci[PATH_SIZE];
 	struct err ignored = ERR_NONE;
-	int result;
+	char tree[PATH_SIZE];
+	int blob, result;
 
-	if (access(u->target, F_OK) == 0)
-		return 0;
-	snprintf(tree, sizeof(tree), "%s/root", u->work);
-	snprintf(box, sizeof(box), "%s/box", u->work);
-	snprintf(oci, sizeof(oci), "%s/oci", u->work);
-	if (layout_check(u->layout, e) < 0 || mounts_undo(u->work, e) < 0 ||
-	    tree_remove(u->work, e) < 0)
+	snprintf(tree, sizeof(tree), "%s/tree", u->work);
+	blob = blob_open(u, e);
+	if (blob < 0)
 		return -1;
+	if (tree_remove(u->work, e) < 0) {
+		close(blob);
+		return -1;
+	}
+	/* Others may walk here by uid, as the child does. */
 	if (mkdir(u->work, 0711) != 0 || chmod(u->work, 0711) != 0 || mkdir(tree, 0755) != 0 ||
-	    chown(tree, u->id, u->id) != 0 || chmod(tree, 0755) != 0 || mkdir(box, 0711) != 0 ||
-	    chmod(box, 0711) != 0)
+	    chown(tree, u->id, u->id) != 0 || chmod(tree, 0755) != 0)
 		result = err_errno(e, "make %s", u->work);
-	else if ((result = shifted_mount(u->layout, oci, u->layout_id, u->id, 1, e)) == 0)
-		result = unpack_child(u, box, tree, e);
+	else
+		result = unpack_child(u, tree, blob, bytes, e);
+	close(blob);
 	if (result == 0)
 		result = tree_check(u, tree, e);
 	if (result == 0)
 		result = unpack_publish(u, tree, e);
-	if ((mounts_undo(u->work, &ignored) < 0 || tree_remove(u->work, &ignored) < 0) &&
-	    result == 0) {
+	if (tree_remove(u->work, &ignored) < 0 && result == 0) {
 		*e = ignored;
 		result = -1;
 	}

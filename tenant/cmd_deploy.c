@@ -255,6 +255,16 @@ send_manifest(struct context *c, struct deploy *d, struct err *e)
 	return 0;
 }
 
+/* Who was to run it before, and why it does not run there. */
+static void
+say_failed(struct context *c, const struct json *order)
+{
+	const struct json *failed = json_get(order, "failed");
+
+	for (const struct json *f = failed != NULL ? failed->first : NULL; f != NULL; f = f->next)
+		say(c, "  %s could not run it: %s", text_of(f, "provider"), text_of(f, "reason"));
+}
+
 static int
 wait_launched(struct context *c, struct deploy *d, struct json **order, struct err *e)
 {
@@ -281,6 +291,8 @@ wait_launched(struct context *c, struct deploy *d, struct json **order, struct e
 		if (strcmp(state, "unfilled") == 0 || strcmp(state, "cancelled") == 0)
 			return err_set(e, &ORDER_ENDED, "order %s: %s (gavel bids %s tells why)",
 				       state, text_of(*order, "reason"), d->name);
+		if (strcmp(state, "expired") == 0)
+			say_failed(c, *order);
 		if (strcmp(state, "expired") == 0 || strcmp(state, "closed") == 0)
 			return err_set(e, &LAUNCH_FAILED, "order %s: %s", state,
 				       text_of(lease, "reason"));

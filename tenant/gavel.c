@@ -22,6 +22,10 @@ static const struct command commands[] = {
 	  cmd_logs },
 	{ "exec", "[NAME] -- COMMAND...", "run a command inside",
 	  "\nexample: gavel exec web -- /bin/sh -c 'ls /'\n", cmd_exec },
+	{ "update", "NAME FILE", "another version of what runs, or back if it fails",
+	  "      --no-wait  return when the provider has taken it\n"
+	  "\nexample: gavel update web web.yaml\n",
+	  cmd_update },
 	{ "close", "[NAME]", "stop, settle, get the rest back",
 	  "      --keep-volumes    persistent volumes stay for a while (gavel volumes)\n"
 	  "      --delete-volumes  they are deleted at once\n",

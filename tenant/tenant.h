@@ -101,6 +101,7 @@ int cmd_deploy(struct context *c, int argc, char **argv, struct err *e);
 int cmd_status(struct context *c, int argc, char **argv, struct err *e);
 int cmd_logs(struct context *c, int argc, char **argv, struct err *e);
 int cmd_exec(struct context *c, int argc, char **argv, struct err *e);
+int cmd_update(struct context *c, int argc, char **argv, struct err *e);
 int cmd_close(struct context *c, int argc, char **argv, struct err *e);
 int cmd_receipt(struct context *c, int argc, char **argv, struct err *e);
 int cmd_agent(struct context *c, int argc, char **argv, struct err *e);

@@ -3,4 +3,4 @@
 FLOOR_lib      := amount arena bytes chan conf id json task yaml
 FLOOR_deploy   := apparmor bundle cdi group manifest oci resource sdl
 FLOOR_lease    := abi auction escrow evm chain jwt key keystore life price rlp seal terms tx viem
-FLOOR_provider := capacity cgroup keep meter net selfcheck
+FLOOR_provider := capacity cgroup dns gate ingress keep layers meter net routes selfcheck unit_life update

@@ -29,6 +29,9 @@ select gavel.free_balance($1::bytea) as free,
 select o.*, l.id as lease_id, l.hash as lease_hash, l.state as lease_state, l.provider as lease_provider,
        l.rate as lease_rate, l.endpoints as lease_endpoints, l.launched_at as lease_launched_at,
        l.reason as lease_reason,
+       coalesce((select jsonb_agg(jsonb_build_object('provider', '0x' || encode(f.provider, 'hex'),
+                    'reason', coalesce(f.launch_error, f.refused, f.reason)) order by f.created_at)
+                 from gavel.lease f where f.order_hash = o.hash and f.state = 'failed'), '[]') as failed,
        (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round and b.envelope is not null) as bids,
        (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round and b.decline is not null) as declines
 from gavel.orders o
@@ -39,7 +42,7 @@ where o.id = $1::bytea;
 -- args: address tenant, text state, id after, int most
 select o.*, l.id as lease_id, l.hash as lease_hash, l.state as lease_state, l.provider as lease_provider,
        l.rate as lease_rate, l.endpoints as lease_endpoints, l.launched_at as lease_launched_at,
-       l.reason as lease_reason, 0 as bids, 0 as declines
+       l.reason as lease_reason, '[]' as failed, 0 as bids, 0 as declines
 from gavel.orders o
 left join lateral (select * from gavel.lease where order_hash = o.hash order by created_at desc limit 1) l on true
 where ($1::bytea is null or o.tenant = $1::bytea) and ($2::text is null or o.state = $2::text)

@@ -5,6 +5,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || { echo "1..0 # SKIP needs root"; exit 77; }
 export GAVEL_DEMO_DIR=$PWD/build/e2e-demo GAVEL_DEMO_PORT=9480
+trap 'demo/stop.sh quiet' EXIT # a demo that failed half way leaves its parts running
 out=$(demo/run.sh 2>&1)
 status=$?
 n=0 bad=0

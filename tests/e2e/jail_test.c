@@ -20,9 +20,11 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "lib/proc.h"
+#include "deploy/oci.h"
 #include "provider/jail_client.h"
 #include "provider/mounts.h"
 #include "provider/shim.h"
+#include "provider/unpack.h"
 #include "tests/unit/tap.h"
 
 #define TAG   "tst"
@@ -48,7 +50,12 @@ static struct jail_config config = {
 static struct arena arena;
 static pid_t jail_pid;
 static int jail_fd, exec_fd;
-static struct hash image;
+
+struct test_image {
+	struct jail_layer layers[LAYERS_MAX];
+	uint32_t count;
+};
+static struct test_image image;
 
 /* ------------------------------------------------------------------ */
 /* The jail as a child, and calls to it.                               */
@@ -56,8 +63,9 @@ static struct hash image;
 static void
 jail_begin(void)
 {
-	static const struct code *const codes[] = { &JAIL_UNKNOWN, &JAIL_CONFLICT, &JAIL_REFUSED,
-						    &BUNDLE_BAD, &ERR_NOT_FOUND };
+	static const struct code *const codes[] = { &JAIL_UNKNOWN,  &JAIL_CONFLICT, &JAIL_REFUSED,
+						    &BUNDLE_BAD,    &ERR_NOT_FOUND, &IMAGE_DIGEST,
+						    &IMAGE_TOO_BIG, &IMAGE_UNPACK };
 	struct err e = ERR_NONE;
 	int calls[2], execs[2];
 
@@ -155,7 +163,9 @@ make(uint8_t copy, const char *script, struct err *e)
 
 	create.ref = ref_of(copy);
 	create.slot = copy;
-	create.image = image;
+	create.layer_count = image.count;
+	for (uint32_t i = 0; i < image.count; i++)
+		create.layers[i] = image.layers[i].diff;
 	create.cpu_milli = 500;
 	create.memory_bytes = create.memory_bytes != 0 ? create.memory_bytes : 64 * MIB;
 	create.storage_bytes = 32 * MIB;
@@ -244,77 +254,158 @@ shell(const char *script)
 	return 0;
 }
 
-/* busybox, users and, as hostile images have it, links where directories belong. */
-static void
-image_make(const struct hash *digest, const char *extra)
+static const char *
+text_of(const char *path, size_t *len)
 {
-	char hex[HASH_TEXT_SIZE];
-	const char *dir;
+	char *text = arena_alloc(&arena, MIB);
+	FILE *f = fopen(path, "re");
 
-	hash_text(digest, hex);
-	dir = arena_printf(&arena, "%s/images/%s", state_dir, hex + 2);
+	if (f == NULL)
+		fatal("open %s", path);
+	*len = fread(text, 1, MIB, f);
+	fclose(f);
+	return text;
+}
+
+static const char *
+blob_text(const struct hash *digest, size_t *len)
+{
+	return text_of(blob_path(&arena, state_dir, digest), len);
+}
+
+/* Blobs into the store, as the agent has them; the layers into img. */
+static void
+image_import(const char *layout, struct test_image *img)
+{
+	struct oci_manifest m;
+	struct image_config config_doc;
+	struct oci_blob where;
+	struct err e = ERR_NONE;
+	const char *text;
+	size_t len;
+
+	text = text_of(arena_printf(&arena, "%s/index.json", layout), &len);
+	if (shell(arena_printf(&arena,
+			       "cp -f %s/blobs/sha256/* %s/blobs/sha256/; chown -R %u:%u %s/blobs; "
+			       "chmod -R go= %s/blobs/sha256/*",
+			       layout, state_dir, AGENT, AGENT, state_dir, state_dir)) < 0 ||
+	    oci_index(&arena, text, len, "image", &where, &e) < 0)
+		fatal("import %s: %s", layout, e.text);
+	text = blob_text(&where.digest, &len);
+	if (oci_manifest(&arena, text, len, &m, &e) < 0)
+		fatal("import %s: %s", layout, e.text);
+	text = blob_text(&m.config.digest, &len);
+	if (oci_config(&arena, text, len, &config_doc, &e) < 0)
+		fatal("import %s: %s", layout, e.text);
+	img->count = (uint32_t)m.layer_count;
+	for (size_t i = 0; i < m.layer_count; i++)
+		img->layers[i] = (struct jail_layer){ m.layers[i].digest, config_doc.diffs[i],
+						      m.layers[i].size, 0 };
+}
+
+/* Of two layers: busybox and users; and, as hostile images have it, links where
+ * directories belong. The upper one deletes, replaces and adds. */
+static void
+image_make(struct test_image *img, const char *extra)
+{
+	const char *dir = arena_printf(&arena, "%s/make", state_dir);
+
 	if (shell(arena_printf(
 		    &arena,
-		    "umask 022; mkdir -p %s; chmod 711 %s; cd %s; umoci init --layout oci\n"
+		    "umask 022; rm -rf %s; mkdir -p %s; cd %s; umoci init --layout oci\n"
 		    "umoci new --image oci:image\n"
 		    "umoci unpack --image oci:image b\n"
-		    "mkdir -p b/rootfs/bin b/rootfs/etc b/rootfs/home; cd b/rootfs\n"
+		    "mkdir -p b/rootfs/bin b/rootfs/etc b/rootfs/home b/rootfs/old/deep; cd "
+		    "b/rootfs\n"
 		    "cp \"$(command -v busybox)\" bin/busybox\n"
 		    "for t in sh cat id ls sleep echo nc wget dd kill mount stat touch grep "
-		    "yes head ip; do ln -s busybox bin/$t; done\n"
+		    "yes head ip rm mkdir; do ln -s busybox bin/$t; done\n"
 		    "mkdir suid; cp bin/busybox suid/id; chmod 4755 suid/id\n"
 		    "echo 'web:x:1000:1000::/:/bin/sh' > etc/passwd\n"
-		    "chown 1000:1000 home\n%s\ncd ../..\n"
-		    "umoci repack --image oci:image b; rm -rf b; chown -R %u:%u oci; chmod -R go= "
-		    "oci\n",
-		    dir, dir, dir, extra, AGENT, AGENT)) < 0)
+		    "echo lower > gone; echo lower > kept; echo lower > old/below\n"
+		    "chown 1000:1000 home\ncd ../..\n"
+		    "umoci repack --image oci:image b; rm -rf b; umoci unpack --image oci:image b\n"
+		    "cd b/rootfs; rm gone; rm -r old; mkdir old; echo upper > old/above\n"
+		    "%s\ncd ../..; umoci repack --image oci:image b\n",
+		    dir, dir, dir, extra)) < 0)
 		fatal("cannot make the test image");
+	image_import(arena_printf(&arena, "%s/oci", dir), img);
 }
 
 static int
-unpack(const struct hash *digest, struct err *e)
+unpack_layer(const struct jail_layer *layer, struct jail_unpack_reply *reply, struct err *e)
 {
-	struct jail_image in = { *digest };
-	struct jail_unpack_reply reply = { 0 };
-
 	for (int tries = 0; tries < 600; tries++) {
-		if (call(JAIL_UNPACK, &in, sizeof(in), &reply, sizeof(reply), e) < 0)
+		if (call(JAIL_UNPACK, layer, sizeof(*layer), reply, sizeof(*reply), e) < 0)
 			return -1;
-		if (reply.done != 0)
+		if (reply->done != 0)
 			return 0;
 		usleep(20000);
 	}
 	return err_set(e, &ERR_TIMEOUT, "unpack");
 }
 
+static int
+unpack(const struct test_image *img, struct err *e)
+{
+	struct jail_unpack_reply reply;
+
+	for (uint32_t i = 0; i < img->count; i++)
+		if (unpack_layer(&img->layers[i], &reply, e) < 0)
+			return -1;
+	return 0;
+}
+
 /* ------------------------------------------------------------------ */
 /* The checks.                                                         */
+
+static bool
+is_gone(const struct jail_layer *layer)
+{
+	char name[LAYER_NAME_SIZE];
+
+	layer_name(&layer->diff, name);
+	return access(arena_printf(&arena, "%s/unpack/%s.work", state_dir, name), F_OK) != 0 &&
+	       access(layer_dir(&arena, state_dir, &layer->diff), F_OK) != 0;
+}
 
 static void
 test_unpack(void)
 {
-	struct hash missing = { { 9 } }, big = { { 8 } };
+	struct jail_layer missing = { .digest = { { 9 } }, .diff = { { 9 } }, .size = 7 };
+	struct jail_unpack_reply reply;
+	struct jail_layer bad;
+	struct test_image big;
 	struct stat st = { 0 };
 	struct err e;
-	char hex[HASH_TEXT_SIZE];
 
+	is_int(image.count, 2, "the image has two layers");
 	fine(unpack(&image, &e), &e, "unpack");
 	fine(unpack(&image, &e), &e, "unpack again");
-	hash_text(&image, hex);
-	stat(arena_printf(&arena, "%s/roots/%s/bin/busybox", state_dir, hex + 2), &st);
+	fine(unpack_layer(&image.layers[0], &reply, &e), &e, "one layer again");
+	stat("/bin/busybox", &st);
+	ok(reply.bytes >= (uint64_t)st.st_size, "and its size is told: %llu",
+	   (unsigned long long)reply.bytes);
+	stat(arena_printf(&arena, "%s/bin/busybox",
+			  layer_dir(&arena, state_dir, &image.layers[0].diff)),
+	     &st);
 	is_int(st.st_uid, config.image_uid_base, "its files belong to the image's ids");
-	refused(unpack(&missing, &e), &e, &ERR_NOT_FOUND, "an image that is not there");
-	config.image_bytes_max = 0;
-	image_make(&big, "dd if=/dev/zero of=zeros bs=1M count=64 2>/dev/null");
-	jail_end(0);
-	config.image_bytes_max = 16 * MIB;
-	jail_begin();
-	ok(unpack(&big, &e) < 0, "an image larger than the limit is refused");
-	ok(strstr(e.text, "more than") != NULL, "and it says so: %s", e.text);
-	hash_text(&big, hex);
-	ok(access(arena_printf(&arena, "%s/roots/.%s", state_dir, hex + 2), F_OK) != 0 &&
-		   access(arena_printf(&arena, "%s/roots/%s", state_dir, hex + 2), F_OK) != 0,
-	   "nothing of it is left");
+	refused(unpack_layer(&missing, &reply, &e), &e, &ERR_NOT_FOUND,
+		"a layer that is not there");
+	bad = image.layers[0];
+	bad.diff.b[0] ^= 1;
+	refused(unpack_layer(&bad, &reply, &e), &e, &IMAGE_DIGEST, "another diff id");
+	ok(is_gone(&bad), "nothing of it is left");
+	bad.size++;
+	refused(unpack_layer(&bad, &reply, &e), &e, &IMAGE_DIGEST, "another size");
+	image_make(&big, "dd if=/dev/urandom of=noise bs=1M count=64 2>/dev/null");
+	bad = big.layers[1];
+	bad.bytes_max = 16 * MIB;
+	refused(unpack_layer(&bad, &reply, &e), &e, &IMAGE_TOO_BIG, "a layer larger than allowed");
+	ok(is_gone(&bad), "nothing of it is left");
+	fine(unpack(&big, &e), &e, "within the limit it unpacks");
+	refused(unpack_layer(&bad, &reply, &e), &e, &IMAGE_TOO_BIG,
+		"and there it is too large still");
 }
 
 static void
@@ -326,14 +417,16 @@ test_life(void)
 	mono_t begin = clock_mono();
 	int kind;
 
-	kind = make(0,
-		    "echo hello; echo \"$COLOUR\" >&2; id; cat /etc/hosts /etc/hostname; "
-		    "echo by-name > /dev/stdout; "
-		    "dd if=/dev/zero of=/home/f bs=1024 count=3000 2>/dev/null; "
-		    "grep -E 'NoNewPrivs|CapEff|CapBnd|Seccomp:' /proc/self/status; "
-		    "echo setuid:$(/suid/id -u); trap 'exit 7' TERM; "
-		    "while :; do sleep 1; done",
-		    &e);
+	kind = make(
+		0,
+		"echo hello; echo \"$COLOUR\" >&2; id; cat /etc/hosts /etc/hostname; "
+		"echo by-name > /dev/stdout; "
+		"dd if=/dev/zero of=/home/f bs=1024 count=3000 2>/dev/null; "
+		"grep -E 'NoNewPrivs|CapEff|CapBnd|Seccomp:' /proc/self/status; "
+		"echo setuid:$(/suid/id -u); echo tree:$(cat /kept):$(ls /old):$(ls /gone 2>&1); "
+		"trap 'exit 7' TERM; "
+		"while :; do sleep 1; done",
+		&e);
 	if (!fine(kind, &e, "create"))
 		return;
 	printf("# create took %lld ms\n", (long long)((clock_mono() - begin) / MILLI_US));
@@ -344,7 +437,8 @@ test_life(void)
 		  "echo by-name > /dev/stdout; "
 		  "dd if=/dev/zero of=/home/f bs=1024 count=3000 2>/dev/null; "
 		  "grep -E 'NoNewPrivs|CapEff|CapBnd|Seccomp:' /proc/self/status; "
-		  "echo setuid:$(/suid/id -u); trap 'exit 7' TERM; "
+		  "echo setuid:$(/suid/id -u); echo tree:$(cat /kept):$(ls /old):$(ls /gone 2>&1); "
+		  "trap 'exit 7' TERM; "
 		  "while :; do sleep 1; done",
 		  &e),
 	     &e, "create again, the same");
@@ -360,6 +454,7 @@ test_life(void)
 	ok(log_has(0, "CapEff:\t0000000000000000") && log_has(0, "CapBnd:\t0000000000000000"),
 	   "no capabilities");
 	ok(log_has(0, "setuid:1000\n"), "a setuid program gains nothing");
+	ok(log_has(0, "tree:lower:above:ls: /gone: No such"), "layers lie over one another");
 	st = stat_of(0);
 	is_int(st.state, JAIL_RUNNING, "it runs");
 	ok(st.pid > 1, "it has a pid");
@@ -589,7 +684,7 @@ static void
 test_refusals(void)
 {
 	struct jail_ref bad = { .name = "../../etc/passwd/aaaaaaaaa" }, none = ref_of(77);
-	struct hash link = { { 7 } };
+	struct test_image link, first = image;
 	static struct jail_create c;
 	struct err e;
 
@@ -637,14 +732,14 @@ test_refusals(void)
 	ok(shell(arena_printf(&arena, "cd %s/decoy; [ \"$(ls)\" = ptmx ]; [ \"$(cat ptmx)\" = x ]",
 			      state_dir)) == 0,
 	   "the host's directory is untouched");
-	image = (struct hash){ { 1 } };
+	image = first;
 }
 
 static void
 test_crash(void)
 {
 	struct jail_ref ref = ref_of(0);
-	struct jail_image in = { image };
+	struct jail_forget in = { image.layers[0].diff };
 	static struct jail_entry entries[JAIL_LIST_MAX];
 	struct err e;
 	int n;
@@ -655,13 +750,14 @@ test_crash(void)
 	is_int(n, sizeof(entries[0]), "after kill -9 of the jail the list has one container");
 	is_int(entries[0].state, JAIL_RUNNING, "which runs");
 	refused(call(JAIL_FORGET, &in, sizeof(in), NULL, 0, &e), &e, &JAIL_CONFLICT,
-		"forgetting an image in use");
+		"forgetting a layer in use");
 	fine(call_ref(JAIL_STOP, &ref, &e), &e, "stop");
 	is_int(wait_exit(0).exit_code, 7, "its exit status was kept by the shim");
 	destroy(0, true, "destroy");
 	destroy(0, true, "destroy again");
 	refused(call_ref(JAIL_STAT, &ref, &e), &e, &JAIL_UNKNOWN, "stat of what is gone");
-	fine(call(JAIL_FORGET, &in, sizeof(in), NULL, 0, &e), &e, "forget the image");
+	fine(call(JAIL_FORGET, &in, sizeof(in), NULL, 0, &e), &e, "forget the layer");
+	ok(is_gone(&image.layers[0]), "it is gone");
 }
 
 /* Kill the jail at many points of a CREATE; DESTROY must always clean up. */
@@ -734,7 +830,6 @@ main(void)
 	log_init("test", LOG_WARN);
 	snprintf(state_dir, sizeof(state_dir), "/var/tmp/gavel-jail-test.%d", getpid());
 	snprintf(run_dir, sizeof(run_dir), "/run/gavel-jail-test.%d", getpid());
-	image = (struct hash){ { 1 } };
 	jail_begin();
 	image_make(&image, "");
 	test_unpack();

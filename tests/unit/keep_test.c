@@ -58,6 +58,7 @@ work_of(uint8_t number, uint8_t tenant)
 					 .volumes = { volumes, 1 } };
 	w.award.group = (struct group){ .name = "g", .services = { &bought, 1 } };
 	w.units[1].slot = 1;
+	w.units[1].copy = 1;
 	return w;
 }
 

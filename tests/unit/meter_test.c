@@ -12,9 +12,8 @@ reading(wall_t at, bool running, uint64_t cpu_ms, uint64_t memory_mib)
 {
 	return (struct meter_reading){ .at = at,
 				       .running = running,
-				       .cpu_ns = cpu_ms * 1000000,
 				       .memory_bytes = memory_mib * MIB,
-				       .egress_bytes = cpu_ms };
+				       .units = { { cpu_ms * 1000000, cpu_ms } } };
 }
 
 static void
@@ -39,6 +38,26 @@ test_growth(void)
 	totals = meter_totals(&m);
 	is_int((long long)totals.cpu_milli_seconds, 800, "a counter that fell began anew");
 	is_int((long long)m.egress_bytes, 800, "and so did the bytes");
+}
+
+/* One container takes the place of another: neither is counted twice. */
+static void
+test_replaced(void)
+{
+	struct meter_state m = { .began = 100 * S };
+	struct meter_reading r = { .at = 100 * S, .running = true };
+
+	meter_take(&m, &r);
+	r.at = 110 * S;
+	r.units[0] = (struct meter_count){ 5000000, 50 };
+	r.units[1] = (struct meter_count){ 1000000, 10 };
+	meter_take(&m, &r);
+	r.at = 120 * S;
+	r.units[0] = (struct meter_count){ 0, 0 };
+	r.units[1] = (struct meter_count){ 3000000, 20 };
+	meter_take(&m, &r);
+	is_int((long long)m.cpu_ns, 8000000, "both by themselves");
+	is_int((long long)m.egress_bytes, 70, "and their bytes");
 }
 
 static void
@@ -112,6 +131,7 @@ int
 main(void)
 {
 	test_growth();
+	test_replaced();
 	test_outages();
 	test_usage();
 	return tap_done();

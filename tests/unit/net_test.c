@@ -87,9 +87,11 @@ test_names(void)
 static void
 test_texts(void)
 {
-	const struct net_link links[] = { { 2, 80, IPPROTO_TCP, { 0 } },
-					  { 3, 53, IPPROTO_UDP, { 0 } } };
-	const struct net_lease lease = { 1, 2, links };
+	const struct net_link links[] = { { 2, 80, 80, IPPROTO_TCP, 0 },
+					  { 3, 53, 0, IPPROTO_UDP, 0 },
+					  { 2, 5432, 15432, IPPROTO_TCP, 0 } };
+	const struct net_lease lease = { 1, 3, links };
+	struct net_config named = good;
 	const char *add = net_add_text(&arena, &good, &lease);
 	const char *table = net_table_text(&arena, &good, &lease, 1);
 	static const char *const must[] = {
@@ -110,7 +112,10 @@ test_texts(void)
 	is_str(add,
 	       "add element inet gavel_a1 leases { \"gva1-1\" . 10.100.0.6 }\n"
 	       "add element inet gavel_a1 links { 10.100.0.6 . 10.100.0.10 . tcp . 80 }\n"
-	       "add element inet gavel_a1 links { 10.100.0.6 . 10.100.0.14 . udp . 53 }\n",
+	       "add element inet gavel_a1 links { 10.100.0.6 . 10.100.0.14 . udp . 53 }\n"
+	       "add element inet gavel_a1 links { 10.100.0.6 . 10.100.0.10 . tcp . 5432 }\n"
+	       "add element inet gavel_a1 doors { 10.100.0.6 . 10.100.0.10 . tcp . 15432 : "
+	       "10.100.0.10 . 5432 }\n",
 	       "elements in");
 	ok(strncmp(net_remove_text(&arena, &good, &lease), add, strlen(add)) == 0,
 	   "elements out: in first, so that it cannot fail");
@@ -120,6 +125,15 @@ test_texts(void)
 		  "delete element inet gavel_a1 flows { 10.100.0.6 }") != NULL,
 	   "what the filter noted of its flows goes too");
 	ok(strstr(table, "flush ruleset") == NULL, "and touches no other table");
+	ok(strstr(table, "redirect") == NULL, "no names where there is no resolver");
+	named.dns_port = 8453;
+	table = net_table_text(&arena, &named, &lease, 1);
+	ok(strstr(table, "iifname \"gva1-*\" meta l4proto { tcp, udp } th dport 53 "
+			 "fib daddr type local redirect to :8453") != NULL,
+	   "questions are led to the resolver");
+	ok(strstr(table, "iifname != \"lo\" iifname != \"gva1-*\" meta l4proto { tcp, udp } "
+			 "th dport 8453 counter drop") != NULL,
+	   "which the world does not reach");
 }
 
 static void
@@ -127,8 +141,13 @@ test_nft(void)
 {
 	struct net_config bare = { .tag = "chk", .network = 0x0a640000 };
 	const struct net_lease lease = { 1, 0, NULL };
-	const char *const texts[] = { net_table_text(&arena, &good, &lease, 1),
-				      net_table_text(&arena, &bare, NULL, 0) };
+	const struct net_link as = { 2, 5432, 15432, IPPROTO_TCP, 0 };
+	const struct net_lease linked = { 1, 1, &as };
+	struct net_config named = good;
+	const char *const texts[] = {
+		net_table_text(&arena, &good, &lease, 1), net_table_text(&arena, &bare, NULL, 0),
+		(named.dns_port = 8453, net_table_text(&arena, &named, &linked, 1))
+	};
 
 	for (size_t i = 0; i < NELEMS(texts); i++) {
 		const char *argv[] = { "nft", "-c", "-f", "-", NULL };

@@ -4,7 +4,8 @@
 #include "tests/unit/tap.h"
 
 #define HEX64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
-#define BLOB  "{\"mediaType\":\"x\",\"digest\":\"sha256:" HEX64 "\",\"size\":7}"
+#define TAR   "application/vnd.oci.image.layer.v1.tar"
+#define BLOB  "{\"mediaType\":\"" TAR "\",\"digest\":\"sha256:" HEX64 "\",\"size\":7}"
 
 static struct arena arena;
 
