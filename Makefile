@@ -105,7 +105,7 @@ $(SIM): $(call objs,$(wildcard tests/sim/*.c)) $(LEASE) $(DEPLOY) $(LIB); $(link
 REPLAY := $(B)/tests/replay/replay
 $(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
-$(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
+$(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
 
@@ -114,7 +114,7 @@ $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agen
 PROBE     := $(B)/tests/e2e/isolation/probe
 ISOLATION := $(B)/tests/e2e/isolation/isolation
 isolation_src := $(filter-out tests/e2e/isolation/probe%,$(wildcard tests/e2e/isolation/*.c))
-$(ISOLATION): $(call objs,$(isolation_src)) $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB) | $(PROBE)
+$(ISOLATION): $(call objs,$(isolation_src)) $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB) | $(PROBE)
 	$(link_test)
 $(PROBE): $(wildcard tests/e2e/isolation/probe*.c) tests/e2e/isolation/probe.h
 	@mkdir -p $(@D)

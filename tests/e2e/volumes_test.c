@@ -21,6 +21,7 @@
 #include "provider/mounts.h"
 #include "provider/shim.h"
 #include "provider/volumes.h"
+#include "tests/e2e/layout.h"
 #include "tests/unit/tap.h"
 
 #define TAG   "vol"
@@ -51,7 +52,7 @@ static struct jail_config config = {
 static struct arena arena;
 static pid_t jail_pid;
 static int jail_fd;
-static struct hash image = { { 1 } };
+static struct layout image;
 
 /* ------------------------------------------------------------------ */
 /* The jail as a child, and calls to it.                               */
@@ -187,7 +188,7 @@ make(uint8_t copy, uint16_t slot, const char *script, struct err *e)
 	memset(&create, 0, sizeof(create));
 	create.ref = ref;
 	create.slot = slot;
-	create.image = image;
+	layout_use(&image, &create);
 	create.cpu_milli = 500;
 	create.memory_bytes = want.memory_bytes != 0 ? want.memory_bytes : 64 * MIB;
 	create.storage_bytes = 16 * MIB;
@@ -275,17 +276,12 @@ run(uint8_t copy, uint16_t slot, const char *script)
 static void
 image_put(void)
 {
-	char hex[HASH_TEXT_SIZE];
-	const char *dir;
-	struct err e;
-	struct jail_image in = { image };
-	struct jail_unpack_reply reply = { 0 };
+	const char *dir = arena_printf(&arena, "%s/make", state_dir);
+	struct err e = ERR_NONE;
 
-	hash_text(&image, hex);
-	dir = arena_printf(&arena, "%s/images/%s", state_dir, hex + 2);
 	if (shell(arena_printf(
 		    &arena,
-		    "umask 022; mkdir -p %s; chmod 711 %s; cd %s; umoci init --layout oci\n"
+		    "umask 022; mkdir -p %s; cd %s; umoci init --layout oci\n"
 		    "umoci new --image oci:image\n"
 		    "umoci unpack --image oci:image b\n"
 		    "mkdir -p b/rootfs/bin b/rootfs/etc b/rootfs/var/lib; cd b/rootfs\n"
@@ -295,14 +291,12 @@ image_put(void)
 		    "do ln -s busybox bin/$t; done\n"
 		    "ln -s /etc trap; echo file > plain\n"
 		    "echo 'web:x:1000:1000::/:/bin/sh' > etc/passwd\ncd ../..\n"
-		    "umoci repack --image oci:image b; rm -rf b; chown -R %u:%u oci\n",
-		    dir, dir, dir, AGENT, AGENT)) < 0)
+		    "umoci repack --image oci:image b; rm -rf b\n",
+		    dir, dir)) < 0)
 		fatal("cannot make the test image");
-	for (int tries = 0; tries < 600 && reply.done == 0; tries++) {
-		if (call(JAIL_UNPACK, &in, sizeof(in), &reply, sizeof(reply), &e) < 0)
-			fatal("unpack: %s", e.text);
-		usleep(20000);
-	}
+	layout_import(&arena, &config, arena_printf(&arena, "%s/oci", dir), &image);
+	if (layout_unpack(&arena, jail_fd, &image, &e) < 0)
+		fatal("unpack: %s", e.text);
 }
 
 static int
