@@ -55,7 +55,7 @@ inside db 'echo kept > /data/f; cat /data/f' >"$dir/write.out"
 ok 'its user writes to the volume' grep -q '^kept' "$dir/write.out"
 ok 'memory too' grep -q '^here' <<<"$(inside db 'echo here > /scratch/f; cat /scratch/f')"
 ok 'the volume ends where it ends' grep -q 'No space left' <<<"$(inside db 'dd if=/dev/zero of=/data/big bs=1M count=99; : > /data/big')"
-run big big
+run big big --open-within 3
 ok 'more than a provider has of the class: no bid' test $? = 8
 ok 'it says capacity' grep -q 'declined: capacity' <<<"$(tenant bids big)"
 
@@ -66,7 +66,7 @@ tenant -q volumes db >"$dir/volumes.out"
 ok 'the volume is in use' grep -q 'in use' "$dir/volumes.out"
 tenant -q volumes rm "$(head -1 "$dir/volumes.out")" >"$dir/rm.out" 2>&1
 ok 'what is in use cannot be removed: exit status 11' test $? = 11
-run db early --volumes-from db
+run db early --volumes-from db --open-within 3
 ok 'nor does it make room for a second one: exit status 8' test $? = 8
 ok 'close and keep' tenant -q close --keep-volumes db
 wait_for 20 "the end of the lease" sh -c "'$bin/gavel' -C '$dir/tenant.yaml' -q volumes db | grep -q 'kept until'"
@@ -85,7 +85,7 @@ ok 'a workload with a GPU runs' test $? = 0
 ok 'it has the device and its variables' grep -q '^open t4' <<<"$(inside gpu1 'exec 3</dev/gpu0 && echo open $GPU_MODEL')"
 run gpu gpu2
 ok 'the next one goes to the next provider' test $? = 0
-run gpu gpu3
+run gpu gpu3 --open-within 3
 ok 'and then there is none: exit status 8' test $? = 8
 tenant -q close --delete-volumes gpu1 >/dev/null
 sleep 2
