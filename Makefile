@@ -99,6 +99,8 @@ $(call unit,$(FLOOR_deploy)):   $(B)/tests/unit/%: $(B)/tests/unit/%.o $(DEPLOY)
 $(call unit,$(FLOOR_lease)):    $(B)/tests/unit/%: $(B)/tests/unit/%.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 $(call unit,$(FLOOR_provider)): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
+$(B)/tests/unit/untar_test: $(B)/tests/e2e/images/archives.o $(B)/tests/e2e/images/tarball.o
+
 SIM := $(B)/tests/sim/sim
 $(SIM): $(call objs,$(wildcard tests/sim/*.c)) $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
@@ -106,6 +108,11 @@ REPLAY := $(B)/tests/replay/replay
 $(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
 $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
+	@mkdir -p $(@D)
+	$(link_test)
+IMAGES := $(B)/tests/e2e/images/images_test $(B)/tests/e2e/images/pull_test
+$(B)/tests/e2e/images/images_test: $(B)/tests/e2e/images/archives.o
+$(IMAGES): %: %.o $(B)/tests/e2e/images/tarball.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
 
@@ -147,8 +154,20 @@ check-contracts:
 check-db: $(PROGRAMS)
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
 
-check-e2e: $(PROGRAMS) $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION)
-	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(ISOLATION) tests/e2e/ingress.sh tests/e2e/demo.sh tests/e2e/faults.sh tests/e2e/storage.sh
+# Programs that the end-to-end tests need, and the tests, in their order.
+E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
+E2E_TESTS := $(B)/tests/e2e/jail_test
+E2E_TESTS += $(B)/tests/e2e/volumes_test
+E2E_TESTS += $(ISOLATION)
+E2E_TESTS += $(IMAGES)
+E2E_TESTS += tests/e2e/ingress.sh
+E2E_TESTS += tests/e2e/names.sh
+E2E_TESTS += tests/e2e/demo.sh
+E2E_TESTS += tests/e2e/faults.sh
+E2E_TESTS += tests/e2e/storage.sh
+
+check-e2e: $(PROGRAMS) $(E2E_BINS)
+	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.c) $(wildcard deploy/*.c)
@@ -203,3 +222,4 @@ help:
 .PHONY: bench
 bench: $(PROGRAMS)
 	$(Q)tests/bench/order_to_running.sh
+	$(Q)tests/bench/images.sh

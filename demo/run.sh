@@ -25,7 +25,7 @@ balances >"$dir/before"
 tenant deploy "$dir/web.yaml" --deposit 10 --name web
 start agent "$bin/gavel" -C "$dir/tenant.yaml" agent --every 1
 
-endpoint=$(tenant --json status web | grep -o 'http://127.0.0.1:[0-9]*' | tail -1)
+endpoint=$(tenant --json status web | grep -o 'http://[a-z0-9.-]*:[0-9]*' | tail -1)
 say ""
 say "\$ curl $endpoint"
 curl -sf --retry 3 "$endpoint" || die "the workload does not answer"

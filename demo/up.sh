@@ -123,6 +123,10 @@ card: {cpu_milli: "$9", memory_mib: "10000000", storage_mib: "1000000", endpoint
 list_bp: 13000
 meter_every_ms: 1000
 dns_port: $((base + 20 + ${1#dc}))
+ingress_http: $((base + 30 + ${1#dc}))
+ingress_domain: $1.localhost
+ingress_routes: 64
+ips: [127.0.1.${1#dc}]
 accept_old_runc: true
 ${GAVEL_DEMO_SETTINGS:-}
 END

@@ -41,7 +41,7 @@ book_open(const char *path, struct err *e)
 	if (sqlite3_open(path, &b->db) != SQLITE_OK ||
 	    sqlite3_exec(
 		    b->db,
-		    "pragma journal_mode=wal; pragma synchronous=normal; pragma busy_timeout=2000",
+		    "pragma busy_timeout=2000; pragma journal_mode=wal; pragma synchronous=normal",
 		    NULL, NULL, NULL) != SQLITE_OK ||
 	    sqlite3_exec(b->db, schema, NULL, NULL, NULL) != SQLITE_OK) {
 		fail(b, path, e);

@@ -47,7 +47,7 @@ cache_unpacked(const struct image *img, size_t i, uint64_t bytes, struct err *e)
 }
 
 void
-cache_start(struct agent *g)
+cache_scan(struct agent *g)
 {
 	char dir[300], path[600];
 	struct err e = ERR_NONE;
@@ -128,6 +128,7 @@ trim_gather(struct task *t, struct trim *c)
 	struct work *works;
 	size_t count;
 
+	cache_scan(g);
 	if (book_blobs(g->book, &t->arena, &c->rows, &c->count, &t->err) < 0 ||
 	    book_live(g->book, &t->arena, &works, &count, &t->err) < 0)
 		return -1;

@@ -18,7 +18,7 @@ int cache_use(const struct image *img, struct err *e) mustcheck;
 int cache_unpacked(const struct image *img, size_t i, uint64_t bytes, struct err *e) mustcheck;
 /* Start a task that brings the store below its limit, if it is above. */
 void cache_trim(struct agent *g);
-/* Blobs that a killed agent had not entered yet. */
-void cache_start(struct agent *g);
+/* Enter blobs that nobody has: of a fetch that failed, or of a killed agent. */
+void cache_scan(struct agent *g);
 
 #endif

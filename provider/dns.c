@@ -14,6 +14,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "provider/dns_wire.h"
+#include "provider/ingress_in.h"
 #include "provider/live.h"
 
 #define ZONES_OLD_US   SECOND_US /* the book is read again for the next question */
@@ -144,6 +145,7 @@ struct asked {
 	struct dns *dns;
 	struct slot *slot;
 	struct sockaddr_in from;
+	struct in_addr at;	    /* which address of ours it asked */
 	uint8_t number[2], sent[2]; /* of the workload; ours */
 	int fd;
 	struct event *ev;
@@ -185,8 +187,7 @@ on_answer(evutil_socket_t fd, short what, void *arg)
 		return; /* not the answer: wait for it */
 	if (n >= 12) {
 		memcpy(packet, q->number, 2);
-		(void)!sendto(q->dns->fd, packet, (size_t)n, MSG_DONTWAIT,
-			      (struct sockaddr *)&q->from, sizeof(q->from));
+		world_send(q->dns->fd, packet, (size_t)n, &q->from, q->at);
 	} else {
 		q->dns->resolver++;
 	}
@@ -194,7 +195,8 @@ on_answer(evutil_socket_t fd, short what, void *arg)
 }
 
 static bool
-forward(struct dns *d, struct slot *s, const struct sockaddr_in *from, uint8_t *packet, size_t len)
+forward(struct dns *d, struct slot *s, const struct sockaddr_in *from, struct in_addr at,
+	uint8_t *packet, size_t len)
 {
 	struct timeval patience = { ANSWER_S, 0 };
 	struct sockaddr_in to;
@@ -207,7 +209,7 @@ forward(struct dns *d, struct slot *s, const struct sockaddr_in *from, uint8_t *
 	if (fd < 0)
 		return false;
 	q = xcalloc(1, sizeof(*q));
-	*q = (struct asked){ .dns = d, .slot = s, .from = *from, .fd = fd };
+	*q = (struct asked){ .dns = d, .slot = s, .from = *from, .at = at, .fd = fd };
 	memcpy(q->number, packet, 2);
 	random_bytes(q->sent, 2);
 	memcpy(packet, q->sent, 2);
@@ -231,12 +233,11 @@ on_question(evutil_socket_t fd, short what, void *arg)
 	for (int i = 0; i < TURN_MAX; i++) {
 		uint8_t packet[DNS_PACKET_MAX], reply[512];
 		struct sockaddr_in from;
-		socklen_t from_len = sizeof(from);
+		struct in_addr at;
 		size_t reply_len = sizeof(reply);
 		enum dns_verdict verdict;
 		struct slot *s;
-		ssize_t n = recvfrom(fd, packet, sizeof(packet), MSG_DONTWAIT,
-				     (struct sockaddr *)&from, &from_len);
+		ssize_t n = world_recv(fd, packet, sizeof(packet), &from, &at);
 
 		if (n < 0)
 			return;
@@ -244,13 +245,12 @@ on_question(evutil_socket_t fd, short what, void *arg)
 		if (s == NULL || !slot_may_ask(s))
 			continue;
 		verdict = dns_answer(&s->zone, packet, (size_t)n, reply, &reply_len);
-		if (verdict == DNS_FORWARD && !forward(d, s, &from, packet, (size_t)n)) {
+		if (verdict == DNS_FORWARD && !forward(d, s, &from, at, packet, (size_t)n)) {
 			reply_len = dns_refuse(packet, (size_t)n, 5, reply, sizeof(reply));
 			verdict = DNS_ANSWER;
 		}
 		if (verdict == DNS_ANSWER && reply_len > 0)
-			(void)!sendto(fd, reply, reply_len, MSG_DONTWAIT, (struct sockaddr *)&from,
-				      sizeof(from));
+			world_send(fd, reply, reply_len, &from, at);
 	}
 }
 
@@ -394,6 +394,7 @@ dns_start(struct agent *g)
 	const unsigned port = g->settings->dns_port;
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
 	struct dns *d;
+	int yes = 1;
 
 	if (port == 0)
 		return;
@@ -404,7 +405,8 @@ dns_start(struct agent *g)
 	d->slot_count = g->settings->slots;
 	d->slots = xcalloc(d->slot_count, sizeof(*d->slots));
 	d->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (d->fd < 0 || bind(d->fd, (struct sockaddr *)&at, sizeof(at)) != 0)
+	if (d->fd < 0 || setsockopt(d->fd, IPPROTO_IP, IP_PKTINFO, &yes, sizeof(yes)) != 0 ||
+	    bind(d->fd, (struct sockaddr *)&at, sizeof(at)) != 0)
 		fatal("dns_port %u: %s", port, strerror(errno));
 	d->ev = event_new(g->loop.base, d->fd, EV_READ | EV_PERSIST, on_question, d);
 	event_add(d->ev, NULL);

@@ -424,6 +424,9 @@ inside_enter(void)
 
 	if (unshare(CLONE_NEWUSER | CLONE_NEWNET) != 0)
 		return -1;
+	/* Whoever gave up root has its files in /proc closed until it runs another
+	 * program, which is what follows. */
+	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
 	snprintf(map, sizeof(map), "%u %u 1\n", uid, uid);
 	if (file_put("/proc/self/setgroups", "deny") < 0 || file_put("/proc/self/uid_map", map) < 0)
 		return -1;

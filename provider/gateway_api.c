@@ -8,7 +8,9 @@
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "provider/image.h"
 #include "provider/live.h"
+#include "provider/proxy.h"
 #include "provider/unit.h"
 #include "provider/update.h"
 
@@ -158,7 +160,9 @@ update_take(struct agent *g, struct arena *a, struct work *w, const struct json 
 	    struct err *e)
 {
 	struct manifest m, from;
+	struct work *works;
 	const char *text;
+	size_t count;
 
 	if (json_read(a, node, manifest_fields, &m, e) < 0 || manifest_check(&m, e) < 0 ||
 	    manifest_matches(&m, &w->award.group, e) < 0)
@@ -174,6 +178,9 @@ update_take(struct agent *g, struct arena *a, struct work *w, const struct json 
 			       : err_set(e, &UPDATE_RUNNING, "wait until it has ended");
 	if (strcmp(w->manifest, text) == 0)
 		return 0;
+	if (book_live(g->book, a, &works, &count, e) < 0 ||
+	    proxy_hosts_free(g, a, works, count, w, &m, e) < 0)
+		return -1;
 	w->next_manifest = text;
 	w->update_failure = NULL;
 	return book_put(g->book, w, e);
@@ -329,6 +336,41 @@ write_units(struct jsonw *w, struct agent *g, struct arena *a, const struct work
 	jsonw_close(w, ']');
 }
 
+/* What each reference meant, and how far the fetch under way is. */
+static void
+write_images(struct jsonw *w, const struct agent *g, const struct work *work)
+{
+	char text[HASH_TEXT_SIZE];
+	const struct pull *p = g->pulls;
+	uint64_t bytes, total;
+
+	jsonw_name(w, "images");
+	jsonw_open(w, '[');
+	for (uint32_t i = 0; i < work->image_count; i++) {
+		jsonw_open(w, '{');
+		jsonw_member(w, "image", "%s", work->images[i].reference);
+		jsonw_member(w, "digest", "sha256:%s",
+			     hash_text(&work->images[i].source, text) + 2);
+		jsonw_close(w, '}');
+	}
+	jsonw_close(w, ']');
+	jsonw_name(w, "pull");
+	while (p != NULL && !hash_equal(&p->lease, &work->hash))
+		p = p->next;
+	if (p == NULL) {
+		jsonw_null(w);
+		return;
+	}
+	pull_progress(p, &bytes, &total);
+	jsonw_open(w, '{');
+	jsonw_member(w, "image", "%s", p->reference);
+	jsonw_name(w, "bytes");
+	jsonw_int(w, (int64_t)bytes);
+	jsonw_name(w, "total");
+	jsonw_int(w, (int64_t)total);
+	jsonw_close(w, '}');
+}
+
 void
 work_show(struct request *r)
 {
@@ -350,6 +392,7 @@ work_show(struct request *r)
 	jsonw_member(w, "created_at", "%s", time_text(work.created, text));
 	write_units(w, g, &r->arena, &work);
 	write_endpoints(w, g, &r->arena, &work);
+	write_images(w, g, &work);
 	jsonw_name(w, "memory_bytes");
 	jsonw_int(w, (int64_t)work.meter.last.memory_bytes);
 	jsonw_name(w, "card");

@@ -244,6 +244,16 @@ size_check(const struct image *img, struct err *e)
 		       (unsigned long long)img->manifest.layer_bytes, (unsigned long long)most);
 }
 
+static uint64_t
+largest_layer(const struct oci_manifest *m)
+{
+	uint64_t most = 0;
+
+	for (size_t i = 0; i < m->layer_count; i++)
+		most = MAX(most, m->layers[i].size);
+	return most;
+}
+
 enum next
 image_fetch(struct task *t, struct image *img)
 {
@@ -263,7 +273,7 @@ image_fetch(struct task *t, struct image *img)
 		return TASK_NEXT;
 	pull_begin(t, img);
 	img->registry.reference = reference_pin(&t->arena, img->reference, &img->source);
-	return registry_copy(t, &img->registry, img->pull->dir);
+	return registry_copy(t, &img->registry, img->pull->dir, largest_layer(&img->manifest));
 }
 
 /* The index that skopeo wrote says what the image is called in the store. */
@@ -403,5 +413,5 @@ image_start(struct agent *g)
 		}
 	if (d != NULL)
 		closedir(d);
-	cache_start(g);
+	cache_scan(g);
 }

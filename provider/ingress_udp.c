@@ -39,7 +39,7 @@ union control {
 	struct cmsghdr align;
 };
 
-static ssize_t
+ssize_t
 world_recv(int fd, void *data, size_t len, struct sockaddr_in *from, struct in_addr *at)
 {
 	union control c;
@@ -64,7 +64,7 @@ world_recv(int fd, void *data, size_t len, struct sockaddr_in *from, struct in_a
 	return n;
 }
 
-static void
+void
 world_send(int fd, const void *data, size_t len, const struct sockaddr_in *to, struct in_addr at)
 {
 	union control c = { .bytes = { 0 } };

@@ -71,8 +71,8 @@ unpack_work(const struct jail *j, const struct jail_layer *call)
 static const struct code *
 unpack_code(const struct code *code)
 {
-	static const struct code *const known[] = { &IMAGE_TOO_BIG, &IMAGE_UNPACK, &IMAGE_DIGEST,
-						    &ERR_TIMEOUT, &ERR_NOT_FOUND };
+	static const struct code *const known[] = { &IMAGE_TOO_BIG, &IMAGE_UNPACK,  &IMAGE_DIGEST,
+						    &ERR_TIMEOUT,   &ERR_NOT_FOUND, &DISK_FULL };
 
 	/* Written by another process of this very program; look all the same. */
 	for (size_t i = 0; i < NELEMS(known); i++)

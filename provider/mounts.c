@@ -31,11 +31,12 @@ const struct code DISK_FULL = { "disk_full", LIMIT, "the provider's disk has no 
 const struct code MOUNT_UNSAFE = { "image_unsafe", INVALID,
 				   "the image has something else where a directory must be" };
 
-#define ID_COUNT    65536u
-#define INODE_BYTES 16384u /* one inode per, as mke2fs does */
-#define INODES_MAX  500000u
-#define LOOP_TRIES  20
-#define PATH_SIZE   512
+#define ID_COUNT	65536u
+#define INODE_BYTES	16384u /* one inode per, as mke2fs does */
+#define INODES_MAX	500000u
+#define LOOP_TRIES	20
+#define PATH_SIZE	512
+#define USERS_BYTES_MAX (1 << 20) /* of a passwd or group file */
 
 static const struct {
 	const char *name;
@@ -514,6 +515,35 @@ overlay_mount(const char *dir, const char *merged, const char *const *layers, st
 	return result;
 }
 
+/* The runtime opens these to look up users, and waits as long as that takes: a
+ * pipe, a device or a link to one (there will be devices later) would hold up
+ * the jail. Missing is fine. */
+static int
+users_check(int root, const char *name, struct err *e)
+{
+	struct open_how here = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC,
+				 .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	struct open_how there = { .flags = O_PATH | O_CLOEXEC,
+				  .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+	int fd = (int)syscall(SYS_openat2, root, name, &here, sizeof(here));
+	struct stat st = { .st_mode = 0 };
+
+	if (fd < 0 && errno == ENOENT)
+		return 0;
+	if (fd >= 0) {
+		close(fd);
+		fd = (int)syscall(SYS_openat2, root, name, &there, sizeof(there));
+	}
+	if (fd >= 0 && fstat(fd, &st) != 0)
+		st.st_mode = 0;
+	if (fd >= 0)
+		close(fd);
+	if (S_ISREG(st.st_mode) && st.st_size <= USERS_BYTES_MAX)
+		return 0;
+	return err_set(e, &MOUNT_UNSAFE, "/%s is no file of at most %d bytes", name,
+		       USERS_BYTES_MAX);
+}
+
 int
 merged_mount(const char *dir, const char *const *layers, const char *const *points, struct err *e)
 {
@@ -528,6 +558,9 @@ merged_mount(const char *dir, const char *const *layers, const char *const *poin
 		return err_errno(e, "open %s", merged);
 	for (; *points != NULL && result == 0; points++)
 		result = point_check(root, *points, e);
+	if (result == 0 &&
+	    (users_check(root, "etc/passwd", e) < 0 || users_check(root, "etc/group", e) < 0))
+		result = -1;
 	close(root);
 	return result;
 }

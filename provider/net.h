@@ -49,8 +49,8 @@ struct net_config {
 	const char *const *resolvers;  /* addresses, NULL-ended; DNS only when private */
 	uint32_t new_per_s, new_burst; /* 0: 20, 40 */
 	uint32_t flows_max;	       /* 0: 100 */
-	uint32_t in_mbit, out_mbit;    /* bandwidth of one workload; 0: 1000 */
 	uint16_t dns_port;	       /* of this machine, for their port 53; 0: none */
+	uint32_t in_mbit, out_mbit;    /* bandwidth of one workload; 0: 1000 */
 };
 
 /* A workload may open connections to this port of that other workload; it may

@@ -22,6 +22,7 @@ const struct code HOST_TAKEN = { "host_taken", CONFLICT,
 #define ROUNDS_MAX	 5u
 #define ENDINGS_MAX	 400u /* polls, while an old HAProxy goes */
 #define CONNECTIONS	 4000u
+#define DIR_MAX		 ((size_t)80)
 
 /* ------------------------------------------------------------------ */
 /* Names.                                                              */
@@ -123,29 +124,44 @@ holds_names(const struct work *w)
 	       (w->state == WORK_ACCEPTED || w->state == WORK_RUNNING);
 }
 
+/* A manifest, or the one that is to follow it. */
+static int
+hosts_differ(const struct agent *g, struct arena *a, const struct json_strs *mine,
+	     const struct work *other, const char *text, struct err *e)
+{
+	struct err ignored = ERR_NONE;
+	struct json_strs theirs;
+	struct manifest m;
+
+	if (text == NULL || json_decode(a, text, strlen(text), manifest_fields, &m, &ignored) < 0)
+		return 0;
+	theirs = hosts_of(g, a, &other->id, &m);
+	for (size_t i = 0; i < mine->count; i++)
+		for (size_t k = 0; k < theirs.count; k++)
+			if (strcmp(mine->items[i], theirs.items[k]) == 0)
+				return err_set(e, &HOST_TAKEN, "%s leads to another lease",
+					       mine->items[i]);
+	return 0;
+}
+
 int
 proxy_hosts_free(const struct agent *g, struct arena *a, const struct work *works, size_t count,
 		 const struct work *w, const struct manifest *m, struct err *e)
 {
-	struct json_strs mine = hosts_of(g, a, &w->id, m), theirs;
+	struct json_strs mine = hosts_of(g, a, &w->id, m);
 
 	if (mine.count == 0)
 		return 0;
 	if (wished_free(g, m, e) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++) {
-		struct err ignored = ERR_NONE;
-		struct manifest other;
+		const struct work *other = &works[i];
 
-		if (hash_equal(&works[i].hash, &w->hash) || !holds_names(&works[i]) ||
-		    work_manifest(a, &works[i], &other, &ignored) < 0)
+		if (hash_equal(&other->hash, &w->hash) || !holds_names(other))
 			continue;
-		theirs = hosts_of(g, a, &works[i].id, &other);
-		for (size_t k = 0; k < mine.count * theirs.count; k++)
-			if (strcmp(mine.items[k / theirs.count], theirs.items[k % theirs.count]) ==
-			    0)
-				return err_set(e, &HOST_TAKEN, "%s leads to another lease",
-					       mine.items[k / theirs.count]);
+		if (hosts_differ(g, a, &mine, other, other->manifest, e) < 0 ||
+		    hosts_differ(g, a, &mine, other, other->next_manifest, e) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -365,7 +381,10 @@ compare(struct task *t)
 	if (served)
 		serving_set(p, l);
 	l->line = 0;
-	return l->lines.count > 0 && l->rounds++ < ROUNDS_MAX ? task_jump(t, speak) : TASK_DONE;
+	/* What goes slowly is looked at another time. */
+	if (l->lines.count == 0 || (served && l->rounds > 0) || l->rounds++ == ROUNDS_MAX)
+		return TASK_DONE;
+	return task_jump(t, speak);
 }
 
 static enum next
@@ -467,6 +486,10 @@ proxy_start(struct agent *g)
 	p = xcalloc(1, sizeof(*p));
 	arena_init(&p->arena, 0);
 	dir = arena_printf(&p->arena, "%s/agent/ingress", s->state_dir);
+	/* A socket's path is short, and HAProxy adds to it while it makes one. */
+	if (strlen(dir) > DIR_MAX)
+		fatal("state_dir: at most %zu letters, for the socket of HAProxy",
+		      DIR_MAX - strlen("/agent/ingress"));
 	if (mkdir(dir, 0700) != 0 && errno != EEXIST)
 		fatal("make %s: %s", dir, strerror(errno));
 	p->agent = g;

@@ -39,7 +39,8 @@ struct proxy {
  * one. 0: it needs a port. */
 size_t proxy_hosts(const struct agent *g, struct arena *a, const struct id *lease,
 		   const struct service *s, const struct expose *x, const char ***hosts);
-/* HOST_TAKEN when one of the lease's names is another's. works: all live ones. */
+/* HOST_TAKEN when one of the names that the lease has under this manifest is
+ * another's, or will be by an update that goes on. works: all live ones. */
 int proxy_hosts_free(const struct agent *g, struct arena *a, const struct work *works, size_t count,
 		     const struct work *w, const struct manifest *m, struct err *e) mustcheck;
 /* http://NAME or https://NAME, as the world can reach it. */

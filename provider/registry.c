@@ -3,12 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "deploy/oci.h"
 #include "lib/log.h"
 
 #define FETCH_TIMEOUT (600 * SECOND_US)
+#define FILE_SLACK    (UINT64_C(4) << 20) /* compressed again, or the config */
 #define ARGS_MAX      16
 
 const struct code IMAGE_NOT_FOUND = { "image_not_found", INVALID,
@@ -150,6 +152,17 @@ registry_begin(struct registry_call *c, struct agent *g, const struct service *s
 				     .password = s->registry_password };
 }
 
+static int
+child_enter(void *arg)
+{
+	struct registry_call *c = arg;
+	struct rlimit size = { c->file_max, c->file_max };
+
+	if (c->file_max != 0 && setrlimit(RLIMIT_FSIZE, &size) != 0)
+		return -1;
+	return gate_enter(&c->gate);
+}
+
 /* HOME decides where skopeo looks for credentials: nowhere but in our file. */
 static enum next
 skopeo(struct task *t, struct registry_call *c, const char *const *args, size_t count)
@@ -192,8 +205,8 @@ skopeo(struct task *t, struct registry_call *c, const char *const *args, size_t 
 				 .env = env,
 				 .timeout_us = FETCH_TIMEOUT,
 				 .out_max = JSON_BYTES_MAX + 1,
-				 .before_exec = gate_enter,
-				 .before_exec_arg = &c->gate };
+				 .before_exec = child_enter,
+				 .before_exec_arg = c };
 	return proc_start(t, &c->proc);
 }
 
@@ -208,7 +221,7 @@ registry_inspect(struct task *t, struct registry_call *c)
 }
 
 enum next
-registry_copy(struct task *t, struct registry_call *c, const char *layout)
+registry_copy(struct task *t, struct registry_call *c, const char *layout, uint64_t file_max)
 {
 	const char *const args[] = { "copy",
 				     "--remove-signatures",
@@ -220,6 +233,7 @@ registry_copy(struct task *t, struct registry_call *c, const char *layout)
 				     arena_printf(&t->arena, "docker://%s", c->reference),
 				     arena_printf(&t->arena, "oci:%s:" REGISTRY_TAG, layout) };
 
+	c->file_max = file_max + FILE_SLACK;
 	log_info("image.fetching", "reference=%s", c->reference);
 	return skopeo(t, c, args, NELEMS(args));
 }

@@ -31,6 +31,7 @@ struct registry_call {
 	const char *reference; /* for skopeo: [host/]name:tag or [host/]name@sha256:... */
 	const char *host, *user, *password; /* credentials, or NULL */
 	struct gate gate;
+	uint64_t file_max; /* bytes; 0: no limit */
 	struct proc proc;
 	const char *auth; /* path of the credentials' file, or NULL */
 };
@@ -38,7 +39,10 @@ struct registry_call {
 /* user and password are of the service; host NULL: the reference's own. */
 void registry_begin(struct registry_call *c, struct agent *g, const struct service *s);
 enum next registry_inspect(struct task *t, struct registry_call *c);
-enum next registry_copy(struct task *t, struct registry_call *c, const char *layout);
+/* file_max: what the largest blob may weigh; a registry that goes on sending is
+ * cut off there. */
+enum next
+registry_copy(struct task *t, struct registry_call *c, const char *layout, uint64_t file_max);
 /* Reads the answer and removes the credentials' file. */
 int registry_check(struct registry_call *c, struct err *e) mustcheck;
 

@@ -105,8 +105,7 @@ front(struct arena *a, const struct routes_config *c)
 	if (c->http != 0)
 		text = arena_printf(a, "%s	bind %s:%u\n", text, c->address, c->http);
 	if (c->https != 0)
-		text = arena_printf(a,
-				    "%s	bind %s:%u ssl crt-list %s/certs.txt alpn h2,http/1.1\n",
+		text = arena_printf(a, "%s	bind %s:%u ssl crt-list %s/certs.txt alpn h2,http/1.1\n",
 				    text, c->address, c->https, c->dir);
 	if (c->acme != 0)
 		text = arena_printf(a, "%s	acl challenge path_beg " ACME_PATH "\n", text);
@@ -410,12 +409,14 @@ cut_rest(struct diff *d)
 	for (size_t i = 0; i < v->server_count; i++) {
 		const struct server *s = &v->servers[i];
 
+		/* First it gets nothing new; who still talks may end, until we look
+		 * again. */
 		if (!s->wanted)
-			say(&d->cut, arena_printf(d->a,
-						  "set server %s/%s state maint;"
-						  "shutdown sessions server %s/%s;del server %s/%s",
-						  s->backend, s->name, s->backend, s->name,
-						  s->backend, s->name));
+			say(&d->cut,
+			    arena_printf(d->a, "%s server %s/%s%s;del server %s/%s",
+					 s->resting ? "shutdown sessions" : "set", s->backend,
+					 s->name, s->resting ? "" : " state maint", s->backend,
+					 s->name));
 	}
 }
 

@@ -12,6 +12,9 @@
  *	timeouts.map  backend -> milliseconds a workload may be silent
  *	servers       "s<slot>-<port>" of the backend, one for each copy
  *
+ * A copy that leaves gets no new requests; those under way have until the next
+ * look, then they are cut off.
+ *
  * What a map cannot say is said by the class of the backend, its first letter:
  *	d  another copy is tried when one fails or is silent, twice at most
  *	o  the same, once

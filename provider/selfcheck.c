@@ -144,10 +144,10 @@ map_put(pid_t pid, const char *name, uint32_t first, struct err *e)
 _Noreturn static void
 userns_child(int ready, int go)
 {
-	char byte = 0;
+	unsigned char byte = 0;
 
 	if (unshare(CLONE_NEWUSER) != 0)
-		byte = (char)errno;
+		byte = (unsigned char)errno;
 	if (write(ready, &byte, 1) != 1 || byte != 0 || read(go, &byte, 1) != 1)
 		_exit(1);
 	_exit(setgid(0) == 0 && setuid(0) == 0 && getuid() == 0 ? 0 : 1);
@@ -157,7 +157,7 @@ static int
 userns_try(const struct jail_config *c, const char *dir, struct err *e)
 {
 	int ready[2], go[2], status = 1, result = 0;
-	char byte = 0;
+	unsigned char byte = 0;
 	pid_t pid;
 
 	(void)dir;

@@ -154,8 +154,9 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 	};
 	if (conf_read(a, path, fields, s, e) < 0 || machine_check(&s->volumes, &s->gpus, e) < 0)
 		return -1;
-	if (s->acme_url != NULL && s->acme_email == NULL)
-		return err_field(e, &ERR_CONFIG, "/acme_email", "acme_url goes with acme_email");
+	if (s->acme_url != NULL && (s->acme_email == NULL || s->ingress_http == 0))
+		return err_field(e, &ERR_CONFIG, "/acme_url",
+				 "acme_url goes with acme_email and with ingress_http");
 	if (s->ingress_domain != NULL && rule_host(s->ingress_domain) != NULL)
 		return err_field(e, &ERR_CONFIG, "/ingress_domain", "ingress_domain: %s",
 				 rule_host(s->ingress_domain));

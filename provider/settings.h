@@ -41,7 +41,7 @@ struct provider_settings {
 	uint32_t list_bp;      /* list price = floor * list_bp / 10000 */
 	uint32_t curve_bp;     /* load curve */
 	uint32_t meter_every_ms;
-	uint32_t reclaim_s;			/* the longest notice that we promise to give */
+	uint32_t reclaim_s; /* the longest notice that we promise to give */
 	uint32_t lease_in_mbit, lease_out_mbit; /* bandwidth of a container; 0: net.h */
 	uint32_t lease_disk_mib;		/* MiB a second to and from disk; 0: jail.h */
 	bool accept_old_runc;

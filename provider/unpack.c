@@ -44,7 +44,8 @@ struct word {
 	char text[200];
 };
 
-static const struct code *const codes[] = { &IMAGE_UNPACK, &IMAGE_TOO_BIG, &IMAGE_DIGEST };
+static const struct code *const codes[] = { &IMAGE_UNPACK, &IMAGE_TOO_BIG, &IMAGE_DIGEST,
+					    &DISK_FULL };
 
 /* ------------------------------------------------------------------ */
 /* Inside: everything here runs in the child.                          */

@@ -12,6 +12,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "provider/mounts.h"
+
 const struct code IMAGE_UNPACK = { "image_unpack", INVALID, "the image cannot be unpacked" };
 const struct code IMAGE_TOO_BIG = { "image_too_big", LIMIT, "the image is larger than allowed" };
 const struct code IMAGE_DIGEST = { "image_digest", INVALID,
@@ -41,6 +43,7 @@ struct untar_state {
 	struct sha256 *blob_hash, *plain_hash;
 	uint64_t blob_bytes, plain_bytes, file_bytes, entries;
 	struct marks whiteouts, opaques;
+	char last[UNTAR_PATH_MAX + 1]; /* path of the entry before */
 	bool padded;
 	struct err err; /* the first cause, met inside a callback */
 	char in[BLOCK], plain[BLOCK];
@@ -55,6 +58,14 @@ state_fail(struct untar_state *s, const struct code *code, const char *text)
 	if (s->err.code == NULL)
 		err_set(&s->err, code, "%.200s", text != NULL ? text : "unreadable");
 	return -1;
+}
+
+/* That the host's disk is full is not the image's fault. */
+static int
+disk_fail(struct untar_state *s)
+{
+	return state_fail(s, archive_errno(s->disk) == ENOSPC ? &DISK_FULL : &IMAGE_UNPACK,
+			  archive_error_string(s->disk));
 }
 
 static ssize_t
@@ -345,7 +356,7 @@ entry_data(struct untar_state *s)
 
 	while ((r = archive_read_data_block(s->tar, &block, &size, &offset)) == ARCHIVE_OK)
 		if (archive_write_data_block(s->disk, block, size, offset) < ARCHIVE_WARN)
-			return state_fail(s, &IMAGE_UNPACK, archive_error_string(s->disk));
+			return disk_fail(s);
 	if (r != ARCHIVE_EOF)
 		return state_fail(s, &IMAGE_UNPACK, archive_error_string(s->tar));
 	return 0;
@@ -372,6 +383,23 @@ entry_check(struct untar_state *s, struct archive_entry *entry, const char *path
 	return 0;
 }
 
+/* An entry counts for itself and for every directory on its way that the one
+ * before did not have: nobody makes directories for free by not naming them. */
+static int
+entry_count(struct untar_state *s, const char *path)
+{
+	size_t same = 0;
+
+	while (path[same] != '\0' && path[same] == s->last[same])
+		same++;
+	for (const char *p = path + same; (p = strchr(p, '/')) != NULL; p++)
+		s->entries++;
+	memcpy(s->last, path, strlen(path) + 1);
+	if (++s->entries > s->u->entries_max)
+		return state_fail(s, &IMAGE_TOO_BIG, "a layer has more entries than allowed");
+	return 0;
+}
+
 static int
 entry_take(struct untar_state *s, struct archive_entry *entry)
 {
@@ -379,9 +407,7 @@ entry_take(struct untar_state *s, struct archive_entry *entry)
 	mode_t type = archive_entry_filetype(entry);
 	int mark;
 
-	if (++s->entries > s->u->entries_max)
-		return state_fail(s, &IMAGE_TOO_BIG, "a layer has more entries than allowed");
-	if (path_clean(s, archive_entry_pathname(entry), path) < 0 ||
+	if (path_clean(s, archive_entry_pathname(entry), path) < 0 || entry_count(s, path) < 0 ||
 	    (mark = mark_take(s, path)) < 0 || entry_size(s, entry) < 0)
 		return -1;
 	/* The root directory is ours; nodes would work for nobody. */
@@ -392,11 +418,11 @@ entry_take(struct untar_state *s, struct archive_entry *entry)
 	if (entry_check(s, entry, path) < 0)
 		return -1;
 	if (archive_write_header(s->disk, entry) < ARCHIVE_WARN)
-		return state_fail(s, &IMAGE_UNPACK, archive_error_string(s->disk));
+		return disk_fail(s);
 	if (archive_entry_size(entry) > 0 && entry_data(s) < 0)
 		return -1;
 	if (archive_write_finish_entry(s->disk) < ARCHIVE_WARN)
-		return state_fail(s, &IMAGE_UNPACK, archive_error_string(s->disk));
+		return disk_fail(s);
 	return 0;
 }
 
@@ -443,7 +469,7 @@ entries_take(struct untar_state *s)
 	if (marks_make(s) < 0)
 		return -1;
 	if (archive_write_close(s->disk) < ARCHIVE_WARN)
-		return state_fail(s, &IMAGE_UNPACK, archive_error_string(s->disk));
+		return disk_fail(s);
 	return 0;
 }
 

@@ -26,6 +26,8 @@ struct deploy {
 	const char *manifest;
 	mono_t began;
 	struct hash sent; /* the lease that has our manifest */
+	struct lease_ref lease;
+	const char *pulled; /* what was last said about a fetch */
 };
 
 /* ------------------------------------------------------------------ */
@@ -248,6 +250,7 @@ send_manifest(struct context *c, struct deploy *d, struct err *e)
 		nanosleep(&pause, NULL);
 	}
 	d->sent = l.hash;
+	d->lease = l;
 	step(c, d, "awarded",
 	     arena_printf(&c->arena, "%s at %s", address_text(&l.provider, text),
 			  price(c, l.terms.rate)));
@@ -263,6 +266,28 @@ say_failed(struct context *c, const struct json *order)
 
 	for (const struct json *f = failed != NULL ? failed->first : NULL; f != NULL; f = f->next)
 		say(c, "  %s could not run it: %s", text_of(f, "provider"), text_of(f, "reason"));
+}
+
+/* An image that is not there yet takes the time it takes: say how far it is. */
+static void
+show_pull(struct context *c, struct deploy *d)
+{
+	const char *said = d->pulled;
+	const struct json *pull;
+	char text[HASH_TEXT_SIZE];
+	struct err ignored = ERR_NONE;
+	struct json *status;
+
+	if (provider_call(&c->arena, &d->lease.gateway, "GET",
+			  arena_printf(&c->arena, "/v1/leases/%s", hash_text(&d->lease.hash, text)),
+			  NULL, &status, &ignored) < 0)
+		return;
+	pull = json_get(status, "pull");
+	if (pull == NULL || pull->type != JSON_OBJECT)
+		return;
+	d->pulled = pull_text(c, pull);
+	if (said == NULL || strcmp(said, d->pulled) != 0)
+		step(c, d, "fetching", d->pulled);
 }
 
 static int
@@ -298,8 +323,12 @@ wait_launched(struct context *c, struct deploy *d, struct json **order, struct e
 				       text_of(lease, "reason"));
 		wait = "state:awarded,leased&timeout=2";
 		if (strcmp(state, "awarded") == 0 || strcmp(state, "leased") == 0) {
+			struct hash sent = d->sent;
+
 			if (send_manifest(c, d, e) < 0 && e->code != &NO_LEASE)
 				say(c, "  warning: %s", e->text);
+			else if (hash_equal(&sent, &d->sent) && d->lease.gateway.url != NULL)
+				show_pull(c, d);
 			*e = (struct err)ERR_NONE;
 			wait = "launched&timeout=1";
 		}

@@ -49,6 +49,28 @@ print_usage(struct context *c, const struct lease_ref *l, const struct json *sta
 	       duration_text((int64_t)rate_lasts(l->terms.rate, left) * SECOND_US, text));
 }
 
+const char *
+pull_text(struct context *c, const struct json *pull)
+{
+	int64_t bytes = number_of(pull, "bytes") / 100000,
+		total = number_of(pull, "total") / 100000;
+
+	return arena_printf(&c->arena, "%lld.%lld of %lld.%lld MB of %s", (long long)(bytes / 10),
+			    (long long)(bytes % 10), (long long)(total / 10),
+			    (long long)(total % 10), text_of(pull, "image"));
+}
+
+static void
+print_images(struct context *c, const struct json *status)
+{
+	const struct json *images = json_get(status, "images"), *pull = json_get(status, "pull");
+
+	for (const struct json *i = images != NULL ? images->first : NULL; i != NULL; i = i->next)
+		printf("image       %s %s\n", text_of(i, "image"), text_of(i, "digest"));
+	if (pull != NULL && pull->type == JSON_OBJECT)
+		printf("fetching    %s\n", pull_text(c, pull));
+}
+
 int
 cmd_status(struct context *c, int argc, char **argv, struct err *e)
 {
@@ -99,6 +121,7 @@ cmd_status(struct context *c, int argc, char **argv, struct err *e)
 		for (const struct json *p = endpoints->first; p != NULL; p = p->next)
 			printf("endpoint    %s port %s: %s\n", text_of(p, "service"),
 			       text_of(p, "port"), text_of(p, "url"));
+		print_images(c, status);
 		print_usage(c, &l, status);
 	}
 	printf("settled     %s paid, %s returned\n", money(c, amount_of(l.lease, "paid")),

@@ -82,6 +82,8 @@ int gateway_find(struct context *c, const struct address *provider, struct provi
 const char *text_of(const struct json *object, const char *name);
 int64_t number_of(const struct json *object, const char *name);
 struct amount amount_of(const struct json *object, const char *name);
+/* "12.3 of 30.1 MB of nginx:1.27", from a pull of the gateway's status. */
+const char *pull_text(struct context *c, const struct json *pull);
 const char *money(struct context *c, struct amount amount); /* "12.50 TUSD" */
 const char *price(struct context *c, struct rate rate);	    /* "0.05 TUSD/h, 36.50/month" */
 /* A line on stderr, unless quiet. */

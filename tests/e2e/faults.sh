@@ -58,7 +58,7 @@ ok 'and they are shown as such' sh -c "'$bin/gavel' -C '$dir/tenant.yaml' bids c
 before=$(tenant --json balance | member escrow)
 tenant -q deploy "$dir/web.yaml" --deposit 5 --name web >"$dir/web.out" 2>&1
 ok 'the workload runs' test $? = 0
-endpoint=$(tenant --json status web | grep -o 'http://127.0.0.1:[0-9]*' | tail -1)
+endpoint=$(tenant --json status web | grep -o 'http://[a-z0-9.-]*:[0-9]*' | tail -1)
 answers() { curl -sf -m 3 "$endpoint" | grep -q 'hello from gavel'; }
 ok 'and answers' answers
 winner=

@@ -16,11 +16,12 @@ node=tests/e2e/upstream.mjs
 dir=$(mktemp -d /tmp/gvi.XXXXXX)
 pids=
 finish() {
-	[ -n "$pids" ] && kill $pids 2>/dev/null
+	[ -n "$pids" ] && kill -9 $pids 2>/dev/null # the agent first: it would start another
 	pid=$(haproxy_pid) && [ -n "$pid" ] && kill "$pid"
 	[ -n "${KEEP:-}" ] || rm -rf "$dir"
 }
 trap finish EXIT
+trap 'exit 1' TERM INT HUP
 n=0 bad=0
 is() { # WHAT GOT WANT
 	n=$((n + 1))
@@ -49,7 +50,7 @@ socket=$dir/agent/ingress/admin.sock
 haproxy_pid() { node -e 'const c=require("net").connect(process.argv[1]);let t="";c.on("data",d=>t+=d).on("end",()=>console.log(/^Pid: (\d+)/m.exec(t)[1])).on("error",()=>process.exit(1));c.write("show info\n")' "$socket" 2>/dev/null; }
 
 ip link set lo up
-for slot in $(seq 0 15); do
+for slot in $(seq 0 60); do
 	ip addr add "10.86.0.$((4 * slot + 2))/32" dev lo
 done
 for a in 192.0.2.10 192.0.2.11; do ip addr add $a/32 dev lo; done
@@ -72,8 +73,6 @@ pids="$pids $!"
 # --- workloads and the agent -----------------------------------------------------
 node $node serve 0.0.0.0 8080 &
 pids="$pids $!"
-node $node serve 10.86.0.6 8081 & # one of two copies
-pids="$pids $!"
 node $node world 53 &
 pids="$pids $!"
 mkdir "$dir/certs"
@@ -86,7 +85,7 @@ password_file: none
 state_dir: $dir
 tag: ing
 network: 10.86.0.0
-slots: 16
+slots: 61
 rpc_url: http://127.0.0.1:1
 chain_id: 1
 escrow: "0x0000000000000000000000000000000000000001"
@@ -115,9 +114,10 @@ put() { # N SERVICES
 	agent put "$1" "$dir/$1.json" 2>&1 | sed 's/^.*fatal[^a-z]*//'
 }
 web() { printf '{"port":8080,"as":80,"proto":"http","global":true,"hosts":["%s"]%s}' "$1" "${2:-}"; }
-agent run >"$dir/agent.log" 2>&1 &
+"$bin" "$dir/provider.yaml" run >"$dir/agent.log" 2>&1 &
 agent_pid=$!
 pids="$pids $agent_pid"
+until_ 15 haproxy_pid
 
 like 'endpoints are names: the wished one and one of our own' \
 	"$(put 1 "$(service web 2 1 "$(web a.test)")" | tr '\n' ' ')" \
@@ -133,7 +133,7 @@ is 'no such host' "$(code b.test /)" 404
 like 'and the page says so' "$(get b.test /)" 'No workload of this provider'
 is 'no host at all' "$(curl -s -o /dev/null -w '%{http_code}' -H 'Host;' http://127.0.0.1:18080/)" 404
 is 'copies in turn' "$(for i in 1 2 3 4; do get a.test /; done | grep -o '"copy":"[^"]*"' | sort | uniq -c | tr -s ' \n' ' ')" \
-	' 2 "copy":"10.86.0.2" 2 "copy":"10.86.0.6" '
+	' 2 "copy":"10.86.0.10" 2 "copy":"10.86.0.2" '
 said=$(get a.test / -H 'X-Forwarded-For: 6.6.6.6' -H 'X-Forwarded-Proto: https' -H 'X-Real-IP: 6.6.6.6' -H 'Forwarded: for=6.6.6.6')
 like 'the client is named' "$said" '"x-forwarded-for":"127.0.0.1"'
 like 'and the host and the protocol' "$said" '"x-forwarded-host":"a.test".*"x-forwarded-proto":"http"'
@@ -157,6 +157,14 @@ is 'an ill copy is seen without retries' "$(for i in 1 2 3 4; do code a.test /il
 # --- hosts are one lease's ----------------------------------------------------------
 like 'a host of another lease' "$(put 4 "$(service x 1 1 "$(web a.test)")")" 'host_taken: a.test'
 like 'a host below our domain' "$(put 4 "$(service x 1 1 "$(web web-0000000001.apps.test)")")" 'host_taken'
+update() { # N SERVICES
+	printf '{"group":"eu","services":[%s]}' "$2" >"$dir/$1.next.json"
+	agent update "$1" "$dir/$1.next.json" 2>&1 | sed 's/^.*fatal[^a-z]*//'
+}
+like 'an older lease cannot update to the host of a younger one' \
+	"$(update 1 "$(service web 2 1 "$(web retry.test)")")" 'host_taken: retry.test'
+is 'to a free one it can' "$(update 1 "$(service web 2 1 "$(web next.test)")")" ''
+like 'which then is no longer free' "$(put 4 "$(service x 1 1 "$(web next.test)")")" 'host_taken: next.test'
 like 'names take no port; others do' \
 	"$(put 4 "$(service x 1 2 "$(web x.test),{\"port\":8080,\"proto\":\"tcp\",\"global\":true}")" | tr '\n' ' ')" \
 	'x https://x.test:18443 .* x tcp://127.0.0.1:30000'
@@ -192,14 +200,14 @@ own() { [ "$(tls w.own.test "$dir/own.crt")" = 200 ]; }
 until_ 20 own
 is "the operator's certificate" "$(tls w.own.test "$dir/own.crt")" 200
 is 'HAProxy is still the same process' "$(haproxy_pid)" "$pid"
-is 'nobody was asked for a host that it covers' "$(ls "$dir"/agent/ingress/acme/certificates | grep -c own.test)" 0
+is 'nobody was asked for a host that it covers' "$(find "$dir/agent/ingress/acme" -name '*own.test*' | wc -l)" 0
 
 # --- either side dies -----------------------------------------------------------------------
 kill -9 $agent_pid
 wait $agent_pid 2>/dev/null
 is 'without the agent the names work' "$(code a.test /)" 200
 agent end 2
-agent run >>"$dir/agent.log" 2>&1 &
+"$bin" "$dir/provider.yaml" run >>"$dir/agent.log" 2>&1 &
 agent_pid=$!
 pids="$pids $agent_pid"
 until_ 10 answers api.test 404
@@ -237,8 +245,8 @@ for k in 3 5 6 8 9; do agent end $k; done
 put 10 "$(service app 1 0 ''),$(service db 2 0 '{"port":5432,"as":5432,"proto":"tcp","to":["app"]}')" >/dev/null
 put 11 "$(service other 1 0 '')" >/dev/null
 sleep 1.2
-# Lease 1 has slots 0 and 1; leases 10 and 11 those after.
-a=10.86.0.10 b=10.86.0.14 c=10.86.0.18 other=10.86.0.22
+# A copy has two slots, one for its successor. Lease 1 has four, then those of 10, 11.
+a=10.86.0.18 b=10.86.0.26 c=10.86.0.34 other=10.86.0.42
 is 'a service by its name: all copies' "$(node $node ask $a 8453 A db)" "$b $c"
 is 'and by its longer names' "$(node $node ask $a 8453 A db.internal) $(node $node ask $a 8453 A app.eu)" "$b $c $a"
 is 'a name of nobody' "$(node $node ask $a 8453 A cache)" ENOTFOUND
@@ -248,7 +256,7 @@ is 'which knows itself, and not us' "$(node $node ask $other 8453 A other) $(nod
 is 'names of the world are passed on' "$(node $node ask $a 8453 A www.example.org)" 198.51.100.7
 is 'by TCP as well' "$(node $node askTcp $a 8453 www.example.org) $(node $node askTcp $a 8453 app)" "0 198.51.100.7 0 $a"
 is 'an address of no workload is not answered' "$(node $node ask 127.0.0.1 8453 A db)" ETIMEOUT
-is 'nor is a slot without one' "$(node $node ask 10.86.0.62 8453 A db)" ETIMEOUT
+is 'nor is a slot without one' "$(node $node ask 10.86.0.202 8453 A db)" ETIMEOUT
 
 echo "1..$n"
 [ $bad = 0 ] || tail -20 "$dir/agent.log" | sed 's/^/# /'

@@ -6,6 +6,7 @@
  *	ingress_agent SETTINGS run               proxy, certificates, relays, names
  *	ingress_agent SETTINGS put N MANIFEST    lease N begins; prints endpoints
  *	ingress_agent SETTINGS end N
+ *	ingress_agent SETTINGS update N MANIFEST whether its names are free
  */
 #include "provider/dns.h"
 #include "provider/live.h"
@@ -95,6 +96,29 @@ end(unsigned n, struct err *e)
 	return book_put(agent.book, &w, e);
 }
 
+/* Where the gateway takes an update: it is not carried out here. */
+static int
+update(unsigned n, const char *path, struct err *e)
+{
+	struct hash h = hash_of(n);
+	struct work w, *works;
+	struct manifest m;
+	char text[65536];
+	FILE *f = fopen(path, "re");
+	size_t len = f != NULL ? fread(text, 1, sizeof(text) - 1, f) : 0, count;
+
+	if (f != NULL)
+		fclose(f);
+	text[len] = '\0';
+	if (book_get(agent.book, &arena, &h, &w, e) != 1 ||
+	    json_decode(&arena, text, len, manifest_fields, &m, e) < 0 ||
+	    book_live(agent.book, &arena, &works, &count, e) < 0 ||
+	    proxy_hosts_free(&agent, &arena, works, count, &w, &m, e) < 0)
+		return -1;
+	w.next_manifest = text;
+	return book_put(agent.book, &w, e);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -119,6 +143,8 @@ main(int argc, char **argv)
 		fatal("%s", e.text);
 	if (strcmp(argv[2], "put") == 0 && argc == 5)
 		result = put((unsigned)strtoul(argv[3], NULL, 10), argv[4], &e);
+	else if (strcmp(argv[2], "update") == 0 && argc == 5)
+		result = update((unsigned)strtoul(argv[3], NULL, 10), argv[4], &e);
 	else if (strcmp(argv[2], "end") == 0 && argc == 4)
 		result = end((unsigned)strtoul(argv[3], NULL, 10), &e);
 	if (result < 0)

@@ -20,7 +20,7 @@ async function answer(req, res) {
 	if (url.pathname === '/slow')
 		await sleep(Number(url.searchParams.get('ms')));
 	// The copies differ: only one of them is well.
-	const ill = url.pathname === '/ill' && req.socket.localAddress === '10.86.0.2';
+	const ill = url.pathname === '/ill' && (req.socket.localAddress.split('.')[3] - 2) % 16 === 0;
 	res.writeHead(ill ? 503 : 200, { 'content-type': 'application/json' });
 	res.end(JSON.stringify({ copy: req.socket.localAddress, length, headers: req.headers }) + '\n');
 }

@@ -146,7 +146,11 @@ test_nft(void)
 	struct net_config named = good;
 	const char *const texts[] = {
 		net_table_text(&arena, &good, &lease, 1), net_table_text(&arena, &bare, NULL, 0),
-		(named.dns_port = 8453, net_table_text(&arena, &named, &linked, 1))
+		(named.dns_port = 8453, net_table_text(&arena, &named, &linked, 1)),
+		/* in twice and out, as after a crash */
+		arena_printf(&arena, "%s%s%s", net_table_text(&arena, &named, &linked, 1),
+			     net_add_text(&arena, &named, &linked),
+			     net_remove_text(&arena, &named, &linked))
 	};
 
 	for (size_t i = 0; i < NELEMS(texts); i++) {

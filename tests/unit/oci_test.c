@@ -59,6 +59,14 @@ test_documents(void)
 	}, manifests[] = {
 		{ "manifest", "{\"config\":" BLOB ",\"layers\":[" BLOB "," BLOB "]}", true },
 		{ "without layers", "{\"config\":" BLOB "}", false },
+		{ "a layer of another kind",
+		  "{\"config\":" BLOB ",\"layers\":[{\"mediaType\":\"x\",\"digest\":\"sha256:" HEX64
+		  "\",\"size\":1}]}",
+		  false },
+		{ "a layer elsewhere",
+		  "{\"config\":" BLOB ",\"layers\":[{\"mediaType\":\"" TAR "\",\"digest\":\"sha256:" HEX64
+		  "\",\"size\":1,\"urls\":[\"http://a/b\"]}]}",
+		  false },
 		{ "without config", "{\"layers\":[]}", false },
 		{ "huge config",
 		  "{\"config\":{\"digest\":\"sha256:" HEX64 "\",\"size\":999999999},\"layers\":[]}", false },
@@ -84,6 +92,56 @@ test_documents(void)
 		if (i == 0)
 			is_int((long long)m.layer_bytes, 14, "layers are summed");
 	}
+}
+
+static void
+test_choose(void)
+{
+#define VARIANT(os, arch, n)                                                                       \
+	"{\"digest\":\"sha256:" HEX64 "\",\"size\":" n ",\"platform\":{\"os\":\"" os               \
+	"\",\"architecture\":\"" arch "\"}}"
+#define INDEX(list) "{\"schemaVersion\":2,\"manifests\":[" list "]}"
+	static const struct {
+		const char *what, *text;
+		int result, size;
+		const struct code *code;
+	} cases[] = {
+		{ "a manifest", "{\"schemaVersion\":2,\"layers\":[]}", 0, 0, NULL },
+		{ "an index of two",
+		  INDEX(VARIANT("linux", "arm64", "1") "," VARIANT("linux", "amd64", "2")), 1, 2,
+		  NULL },
+		{ "an index without ours",
+		  INDEX(VARIANT("linux", "arm64", "1") "," VARIANT("windows", "amd64", "2")), -1, 0,
+		  &OCI_PLATFORM },
+		{ "an index without platforms", INDEX("{}"), -1, 0, &OCI_PLATFORM },
+		{ "an empty index", INDEX(""), -1, 0, &OCI_PLATFORM },
+		{ "schema 1", "{\"schemaVersion\":1,\"fsLayers\":[]}", -1, 0, &OCI_BAD },
+		{ "no version", "{\"layers\":[]}", -1, 0, &OCI_BAD },
+		{ "neither", "{\"schemaVersion\":2}", -1, 0, &OCI_BAD },
+	};
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		struct oci_blob blob = { .size = 0 };
+		struct err e = ERR_NONE;
+
+		is_int(oci_choose(&arena, cases[i].text, strlen(cases[i].text), &blob, &e),
+		       cases[i].result, cases[i].what);
+		ok(e.code == cases[i].code && (int)blob.size == cases[i].size,
+		   "%s: code and choice", cases[i].what);
+	}
+}
+
+static void
+test_diffs(void)
+{
+	static const char text[] = "{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:" HEX64
+				   "\",\"sha256:" HEX64 "\"]}}";
+	struct image_config config;
+	struct err e = ERR_NONE;
+
+	ok(oci_config(&arena, text, sizeof(text) - 1, &config, &e) == 0, "a config with diff ids");
+	is_int((long long)config.diff_count, 2, "both are read");
+	is_int(config.diffs[1].b[0], 0x01, "as hashes");
 }
 
 static void
@@ -239,6 +297,8 @@ main(void)
 	arena_init(&arena, 0);
 	test_digest();
 	test_documents();
+	test_choose();
+	test_diffs();
 	test_layers();
 	test_config();
 	test_process();

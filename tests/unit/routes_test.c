@@ -76,11 +76,14 @@ test_diff(void)
 	is_str(diff(NULL, 0, have_a, &served),
 	       "del map /d/hosts.map a.example\ndel map /d/bodies.map d0\n"
 	       "del map /d/timeouts.map d0\nset server d0/s0-80 state maint\n"
-	       "shutdown sessions server d0/s0-80\ndel server d0/s0-80\n",
+	       "del server d0/s0-80\n",
 	       "an ended lease: names before servers");
 	ok(served, "what is only too much hinders nobody");
 	is_str(diff(&a, 1, resting, &served), "enable health d0/s0-80\nenable server d0/s0-80\n",
 	       "a server left half way is put to work");
+	is_str(diff(NULL, 0, leaving, &served),
+	       "shutdown sessions server d0/s9-80\ndel server d0/s9-80\n",
+	       "who still talks to it later is cut off");
 	ok(strstr(diff(&a, 1, leaving, &served), "hosts.map a.example d1") != NULL,
 	   "a backend whose old server still goes is not taken");
 	is_str(diff(&a, 1, "\n\n", &served), "bad_data", "an answer cut short is refused");

@@ -180,6 +180,8 @@ test_mounts(void)
 		const char *must[4];
 	} rows[] = { { "/", { "nosuid", "nodev" } },
 		     { "/proc", { "nosuid", "nodev", "noexec" } },
+		     { "/proc/sys", { "proc ro," } },
+		     { "/proc/irq", { "proc ro," } },
 		     { "/tmp", { "nosuid", "nodev", "nr_inodes=", "size=" } },
 		     { "/dev/shm", { "nosuid", "nodev", "nr_inodes=", "size=" } },
 		     { "/dev", { "nosuid", "noexec", "nr_inodes=", "size=" } },

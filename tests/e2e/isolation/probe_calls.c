@@ -75,7 +75,7 @@ CALL(fsconfig, S(SYS_fsconfig, -1, 0, 0, 0, 0))
 CALL(fsmount, S(SYS_fsmount, -1, 0, 0))
 CALL(fspick, S(SYS_fspick, AT_FDCWD, "/none", 0))
 CALL(mount_setattr, S(SYS_mount_setattr, AT_FDCWD, "/none", 0, buffer, 32))
-CALL(quotactl, S(SYS_quotactl, 0x800001 << 8, NULL, 0, NULL)) /* Q_SYNC */
+CALL(quotactl, S(SYS_quotactl, 0x800001u << 8, NULL, 0, NULL)) /* Q_SYNC */
 CALL(quotactl_fd, S(443, -1, 0, 0, NULL))
 
 /* The machine. Wrong magic, missing files: complaints of a call that was let in. */
