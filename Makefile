@@ -121,7 +121,7 @@ $(IMAGES): %: %.o $(B)/tests/e2e/images/tarball.o $(PROVIDER) $(LEASE) $(DEPLOY)
 PROBE     := $(B)/tests/e2e/isolation/probe
 ISOLATION := $(B)/tests/e2e/isolation/isolation
 isolation_src := $(filter-out tests/e2e/isolation/probe%,$(wildcard tests/e2e/isolation/*.c))
-$(ISOLATION): $(call objs,$(isolation_src)) $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB) | $(PROBE)
+$(ISOLATION): $(call objs,$(isolation_src)) $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB) | $(PROBE)
 	$(link_test)
 $(PROBE): $(wildcard tests/e2e/isolation/probe*.c) tests/e2e/isolation/probe.h
 	@mkdir -p $(@D)
