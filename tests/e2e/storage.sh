@@ -26,7 +26,7 @@ ok() { # ok WHAT CONDITION...
 	what=$1
 	shift
 	n=$((n + 1))
-	if "$@"; then echo "ok $n - $what"; else
+	if "$@" >"$cdi/ok.out"; then echo "ok $n - $what"; else
 		echo "not ok $n - $what"
 		bad=1
 	fi
