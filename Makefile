@@ -110,10 +110,7 @@ $(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 CORPUS := $(B)/tests/corpus/corpus
 $(CORPUS): $(call objs,$(wildcard tests/corpus/*.c)) $(DEPLOY) $(LIB); $(link_test)
 
-$(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/ingress_agent.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
-	@mkdir -p $(@D)
-	$(link_test)
-$(B)/tests/e2e/jail_test: $(B)/tests/e2e/jail_test.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
+$(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
 IMAGES := $(B)/tests/e2e/images/images_test $(B)/tests/e2e/images/pull_test
@@ -127,7 +124,7 @@ $(IMAGES): %: %.o $(B)/tests/e2e/images/tarball.o $(PROVIDER) $(LEASE) $(DEPLOY)
 PROBE     := $(B)/tests/e2e/isolation/probe
 ISOLATION := $(B)/tests/e2e/isolation/isolation
 isolation_src := $(filter-out tests/e2e/isolation/probe%,$(wildcard tests/e2e/isolation/*.c))
-$(ISOLATION): $(call objs,$(isolation_src)) $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB) | $(PROBE)
+$(ISOLATION): $(call objs,$(isolation_src)) $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB) | $(PROBE)
 	$(link_test)
 $(PROBE): $(wildcard tests/e2e/isolation/probe*.c) tests/e2e/isolation/probe.h
 	@mkdir -p $(@D)
@@ -166,8 +163,9 @@ check-db: $(PROGRAMS)
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
 
 # Programs that the end-to-end tests need, and the tests, in their order.
-E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
+E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
 E2E_TESTS := $(B)/tests/e2e/jail_test
+E2E_TESTS += $(B)/tests/e2e/volumes_test
 E2E_TESTS += $(ISOLATION)
 E2E_TESTS += $(IMAGES)
 E2E_TESTS += tests/e2e/ingress.sh
@@ -176,6 +174,7 @@ E2E_TESTS += tests/e2e/demo.sh
 E2E_TESTS += tests/e2e/exec.sh
 E2E_TESTS += tests/e2e/placements.sh
 E2E_TESTS += tests/e2e/faults.sh
+E2E_TESTS += tests/e2e/storage.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
 	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)

@@ -113,6 +113,8 @@ chain_id: 31337
 escrow: "$escrow"
 token: "$token"
 insecure_registries: ["127.0.0.1:$registry_port"]
+# Three providers on one machine: what each sells is not what there is.
+overcommit: {cpu_bp: 100000, memory_bp: 100000, storage_bp: 100000}
 capacity: {cpu_milli: 4000, memory_bytes: 2147483648, storage_bytes: 8589934592, gpus: 0, endpoints: 50}
 attributes:
   - {key: region, value: $7}
@@ -127,6 +129,7 @@ ingress_routes: 64
 ips: [127.0.1.${1#dc}]
 accept_old_runc: true
 log_keep_s: ${GAVEL_DEMO_LOG_KEEP:-86400}
+${GAVEL_DEMO_SETTINGS:-}
 END
 	$SUDO install -d -m 711 "$dir/$1"
 	start "$1" $SUDO "$bin/gavel-provider" -c "$dir/$1.yaml"

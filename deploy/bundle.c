@@ -123,10 +123,34 @@ hostname_is_good(const char *name)
 	return len > 0 && len < 64 && name[len] == '\0' && name[0] != '-' && name[len - 1] != '-';
 }
 
+static int
+binds_check(const struct bundle *b, struct err *e)
+{
+	if (b->bind_count > BUNDLE_BINDS_MAX || b->node_count > BUNDLE_BINDS_MAX)
+		return err_field(e, &BUNDLE_BAD, "/mounts", "more than %u mounts or devices",
+				 BUNDLE_BINDS_MAX);
+	for (size_t i = 0; i < b->bind_count; i++) {
+		const char *to = b->binds[i].to;
+
+		if (!path_is_plain(b->binds[i].from) || !path_is_plain(to) || to[1] == '\0' ||
+		    under(to, "/proc") || under(to, "/sys"))
+			return err_field(e, &BUNDLE_BAD, "/mounts",
+					 "mount on \"%.80s\": must be absolute, plain and not "
+					 "under /proc or /sys",
+					 to);
+	}
+	for (size_t i = 0; i < b->node_count; i++)
+		if ((b->nodes[i].type != 'c' && b->nodes[i].type != 'b') ||
+		    b->nodes[i].access[0] == '\0' ||
+		    b->nodes[i].access[strspn(b->nodes[i].access, "rwm")] != '\0')
+			return err_field(e, &BUNDLE_BAD, "/devices", "device %zu", i);
+	return 0;
+}
+
 int
 bundle_check(const struct bundle *b, struct err *e)
 {
-	if (bundle_process_check(&b->process, e) < 0)
+	if (bundle_process_check(&b->process, e) < 0 || binds_check(b, e) < 0)
 		return -1;
 	if (!hostname_is_good(b->hostname))
 		return err_field(e, &BUNDLE_BAD, "/hostname", "host name \"%.64s\"", b->hostname);
@@ -240,6 +264,26 @@ process_write(struct jsonw *w, const struct bundle_process *p, const char *appar
 }
 
 static void
+binds_write(struct jsonw *w, const struct bundle *b)
+{
+	for (size_t i = 0; i < b->bind_count; i++) {
+		jsonw_open(w, '{');
+		jsonw_name(w, "destination");
+		jsonw_str(w, b->binds[i].to);
+		jsonw_member(w, "type", "bind");
+		jsonw_name(w, "source");
+		jsonw_str(w, b->binds[i].from);
+		jsonw_name(w, "options");
+		jsonw_open(w, '[');
+		/* Nothing else: any flag would be set by a remount, which fails
+		 * inside where the source has flags that cannot be taken off. */
+		jsonw_str(w, "bind");
+		jsonw_close(w, ']');
+		jsonw_close(w, '}');
+	}
+}
+
+static void
 mounts_write(struct jsonw *w, const struct bundle *b)
 {
 	char size[40];
@@ -263,6 +307,7 @@ mounts_write(struct jsonw *w, const struct bundle *b)
 		jsonw_close(w, ']');
 		jsonw_close(w, '}');
 	}
+	binds_write(w, b);
 	jsonw_close(w, ']');
 }
 
@@ -296,7 +341,23 @@ namespaces_write(struct jsonw *w)
 }
 
 static void
-devices_write(struct jsonw *w)
+nodes_write(struct jsonw *w, const struct bundle *b)
+{
+	for (size_t i = 0; i < b->node_count; i++) {
+		const struct bundle_node *n = &b->nodes[i];
+
+		jsonw_open(w, '{');
+		boolean(w, "allow", true);
+		jsonw_member(w, "type", "%c", n->type);
+		number(w, "major", n->major);
+		number(w, "minor", n->minor);
+		jsonw_member(w, "access", "%s", n->access);
+		jsonw_close(w, '}');
+	}
+}
+
+static void
+devices_write(struct jsonw *w, const struct bundle *b)
 {
 	jsonw_name(w, "devices");
 	jsonw_open(w, '[');
@@ -314,6 +375,7 @@ devices_write(struct jsonw *w)
 		jsonw_member(w, "access", "rwm");
 		jsonw_close(w, '}');
 	}
+	nodes_write(w, b);
 	jsonw_close(w, ']');
 }
 
@@ -353,7 +415,7 @@ resources_write(struct jsonw *w, const struct bundle *b)
 
 	jsonw_name(w, "resources");
 	jsonw_open(w, '{');
-	devices_write(w);
+	devices_write(w, b);
 	jsonw_name(w, "pids");
 	jsonw_open(w, '{');
 	number(w, "limit", b->pids_max);

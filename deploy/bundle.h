@@ -5,10 +5,12 @@
  * Pure.
  *
  * The text comes from a fixed template. Neither image nor tenant contributes
- * anything but strings in argv, env, cwd and hostname, and numbers; there is
- * no field for a capability, a device, a mount source or a hook. A terminal is
- * never asked for, capability sets are always empty, no_new_privs is always
- * set, and the user namespace is never left out.
+ * anything but strings in argv, env, cwd and hostname, numbers, and the place
+ * inside where a volume is bound; there is no field for a capability or a hook.
+ * What is bound from outside, and which devices may be opened, the jail says of
+ * its own: paths that it has made, nodes that the operator's files name. A
+ * terminal is never asked for, capability sets are always empty, no_new_privs
+ * is always set, and the user namespace is never left out.
  */
 #ifndef GAVEL_BUNDLE_H
 #define GAVEL_BUNDLE_H
@@ -37,12 +39,27 @@ struct bundle_process {
 	uint32_t rows, cols; /* of the terminal; 0: not known */
 };
 
+/* A tree, file or device bound as it is: read-only, nodev and the like are set
+ * on `from` already, and a user namespace cannot take them off. */
+struct bundle_bind {
+	const char *from, *to; /* absolute, plain */
+};
+
+/* A device that may be opened, apart from /dev/null and its kin. */
+struct bundle_node {
+	char type; /* 'c', 'b' */
+	uint32_t major, minor;
+	const char *access; /* of "rwm" */
+};
+
+#define BUNDLE_BINDS_MAX 512u
+
 /* A block device whose traffic is throttled. */
 struct bundle_disk {
 	uint32_t major, minor;
 };
 
-#define BUNDLE_DISKS_MAX 4
+#define BUNDLE_DISKS_MAX 8
 
 struct bundle {
 	struct bundle_process process;
@@ -55,6 +72,10 @@ struct bundle {
 	uint64_t memory_bytes; /* with swap: no swap */
 	uint32_t pids_max;
 	uint64_t tmp_bytes; /* of /tmp and of /dev/shm each; counts as memory */
+	const struct bundle_bind *binds;
+	size_t bind_count;
+	const struct bundle_node *nodes;
+	size_t node_count;
 	struct bundle_disk disks[BUNDLE_DISKS_MAX];
 	size_t disk_count;	   /* 0: no throttle */
 	uint64_t disk_bytes_per_s; /* reading and writing each, on each device */

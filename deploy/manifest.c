@@ -67,6 +67,7 @@ const struct json_field service_fields[] = {
 	JSON_STR(T, registry_user, 256, MAYBE),
 	JSON_STR(T, registry_password, 4096, MAYBE),
 	JSON_STR(T, registry_host, 253, MAYBE),
+	JSON_STR(T, volumes_from, 66, MAYBE),
 	JSON_END
 };
 #undef T
@@ -278,6 +279,22 @@ registry_fault(const struct service *s)
 }
 
 static const char *
+volumes_from_fault(const struct service *s)
+{
+	struct err ignored = ERR_NONE;
+	struct hash lease;
+
+	if (s->volumes_from == NULL)
+		return NULL;
+	if (hash_read(s->volumes_from, &lease, &ignored) < 0)
+		return "volumes_from is the hash of a lease";
+	for (size_t i = 0; i < s->mounts.count; i++)
+		if (mount_is_persistent(mount_at(s, i)))
+			return NULL;
+	return "volumes_from goes with a persistent volume";
+}
+
+static const char *
 service_fault(const struct manifest *m, const struct service *s)
 {
 	const char *fault = rule_name(s->name);
@@ -298,6 +315,8 @@ service_fault(const struct manifest *m, const struct service *s)
 		fault = mounts_fault(s);
 	if (fault == NULL)
 		fault = life_fault(s);
+	if (fault == NULL)
+		fault = volumes_from_fault(s);
 	return fault != NULL ? fault : registry_fault(s);
 }
 
@@ -369,7 +388,7 @@ resources_equal(const struct resources *a, const struct resources *b)
 	       a->gpus == b->gpus && a->endpoints == b->endpoints && a->egress_gib == b->egress_gib;
 }
 
-static bool
+bool
 mount_is_persistent(const struct mount *m)
 {
 	return m->class != NULL && strcmp(m->class, "ram") != 0;

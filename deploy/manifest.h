@@ -69,6 +69,7 @@ struct service {
 	uint32_t stop_s;	  /* from TERM to KILL; 0: 10 */
 	const char *restart;	  /* NULL: always; "on-failure", "never" */
 	const char *registry_user, *registry_password, *registry_host; /* or NULL */
+	const char *volumes_from; /* hash of a lease that has ended: take its volumes */
 };
 
 struct manifest {
@@ -80,6 +81,9 @@ extern const struct json_field manifest_fields[];
 extern const struct json_field service_fields[];
 
 extern const struct code MANIFEST_BAD;
+
+/* On a file system of its own that outlives the container. */
+bool mount_is_persistent(const struct mount *m);
 
 int manifest_check(const struct manifest *m, struct err *e) mustcheck;
 struct hash manifest_hash(const struct manifest *m);

@@ -63,7 +63,8 @@ field_unit(const char *name, const struct unit **table)
 		len -= 4;
 	while (word < len && name[len - 1 - word] != '_')
 		word++;
-	if (word == len)
+	/* "bytes" alone is a unit too; "s" or "m" would be a poor name. */
+	if (word == len && strcmp(name, "bytes") != 0)
 		return NULL;
 	*table = word == 5 ? sizes : durations;
 	return unit_named(*table, name + len - word, word);

@@ -14,6 +14,7 @@ info_show(struct request *r)
 
 	jsonw_open(w, '{');
 	jsonw_member(w, "version", "%s", GAVEL_VERSION);
+	jsonw_member(w, "time", "%s", time_text(clock_wall(), text));
 	jsonw_member(w, "market", "%s", address_text(&web->market, text));
 	jsonw_name(w, "chain_id");
 	jsonw_int(w, (int64_t)s->chain_id);

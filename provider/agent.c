@@ -15,6 +15,7 @@
 
 #define REGISTER_EVERY_US (10 * SECOND_US)
 #define RUN_EVERY_US	  SECOND_US
+#define VOLUMES_EVERY_US  (30 * SECOND_US)
 #define TOKEN_LIVES_S	  600
 #define LOGS_EVERY_US	  (5 * SECOND_US)
 
@@ -30,6 +31,8 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", gateway_in
 				       { "GET", "/v1/leases/{lease}/exec", exec_open },
 				       { "GET", "/v1/leases/{lease}/files", files_open },
 				       { "GET", "/v1/leases/{lease}/forward", forward_open },
+				       { "GET", "/v1/volumes", volumes_show },
+				       { "DELETE", "/v1/volumes/{volume}", volume_remove },
 				       ROUTE_END };
 
 /* ------------------------------------------------------------------ */
@@ -306,6 +309,7 @@ agent_run(void *start, const int *fds)
 	g.meter_timer =
 		timer_every(&g.loop, 0, (int64_t)s->meter_every_ms * MILLI_US, meter_poll, &g);
 	timer_every(&g.loop, SECOND_US, LOGS_EVERY_US, log_keeper_look, &g);
+	g.volume_timer = timer_every(&g.loop, 0, VOLUMES_EVERY_US, volumes_look, &g);
 	loop_run(&g.loop);
 	book_close(g.book);
 	_exit(0);

@@ -11,6 +11,9 @@
  *	unit.c         one container up and down; unit_life.c when
  *	update.c       from one manifest to the next;  checks.c ready and health
  *	plan.c         which slots and ports a lease has
+ *	keep.c         which volumes and devices it has, what is left for others;
+ *	               volumes kept after its end
+ *	expire.c       leases that were accepted and never opened
  *	proxy.c        host names, by HAProxy; certs.c certificates for them
  *	metering.c     readings into signed usage
  *	gateway_api.c  what tenants may ask over HTTPS
@@ -45,7 +48,8 @@ struct agent {
 	struct http *gateway;
 	struct hash tls_pin;
 	struct sse *events;
-	struct timer *register_timer, *run_timer, *meter_timer;
+	struct timer *register_timer, *run_timer, *meter_timer, *volume_timer;
+	bool volume_busy;
 	const char *token; /* for the market; renewed with the registration */
 	char token_text[1024];
 	bool registered;
@@ -119,6 +123,30 @@ void plan_repoint(struct work *w, const struct manifest *m);
 struct endpoint *plan_endpoints(const struct agent *g, struct arena *a, const struct work *w,
 				const struct manifest *m, size_t *count) mustcheck;
 
+/* expire.c: accepted, and the time in which it could be opened is over; ask the
+ * chain, and let the sweep take it if that is so. */
+bool work_has_lapsed(const struct work *w, wall_t now);
+void expire_begin(struct agent *g, const struct work *w);
+
+/* keep.c: what is left of the machine beside all live leases and kept volumes,
+ * for this tenant and group: volumes that it may take over are not counted. */
+int agent_room(struct agent *g, struct arena *a, const struct address *tenant,
+	       const struct group *group, struct room *out, struct err *e) mustcheck;
+/* The volumes that the manifest takes over from an older lease are there. */
+int volumes_can_take(struct agent *g, struct arena *a, const struct work *w,
+		     const struct manifest *m, struct err *e) mustcheck;
+/* Enter the lease's volumes into the book, taken over or to be made. */
+int volumes_plan(struct agent *g, struct arena *a, const struct work *w, const struct manifest *m,
+		 struct err *e) mustcheck;
+/* Mounts and devices of a unit into its packed CREATE call. */
+int volumes_pack(struct agent *g, struct arena *a, const struct work *w, const struct manifest *m,
+		 uint32_t unit, struct jail_create *call, size_t *len, struct err *e) mustcheck;
+/* The lease has ended: keep its volumes for a while, or not. */
+int volumes_end(struct agent *g, const struct work *w, struct err *e) mustcheck;
+/* Remove those whose time is over. */
+void volumes_look(void *agent);
+bool work_has_volumes(const struct work *w);
+
 /* Calls to the jail: start in a step, read in the next. */
 enum next jail_start(struct task *t, struct agent *g, struct chan_call *call, enum jail_verb verb,
 		     const void *in, size_t len);
@@ -131,6 +159,8 @@ void voucher_take(struct request *r);
 void close_create(struct request *r);
 void logs_show(struct request *r);
 void exec_create(struct request *r);
+void volumes_show(struct request *r);
+void volume_remove(struct request *r);
 void gateway_info(struct request *r);
 void update_create(struct request *r);
 void work_write_usage(struct jsonw *w, const struct work *work);
@@ -148,7 +178,9 @@ bool gateway_lease(struct request *r, struct hash *lease);
 bool gateway_socket(struct request *r, const char *protocol, struct work *w, uint32_t *unit);
 /* A small number of the query; 0 when it is not there. */
 uint32_t query_number(const struct request *r, const char *name);
+/* The tenant's token for all of its leases: its address, or an answered request. */
+bool gateway_tenant(struct request *r, const char *scope, struct address *tenant);
 
-extern const struct code WORK_UNKNOWN, WORK_NOT_RUNNING;
+extern const struct code WORK_UNKNOWN, WORK_NOT_RUNNING, VOLUMES_MISSING;
 
 #endif

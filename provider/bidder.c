@@ -37,7 +37,8 @@ utilisation_bp(const struct agent *g, const struct resources *reserved)
 static const char *
 why_not(struct agent *g, struct arena *a, const struct round_doc *round, struct resources *reserved)
 {
-	struct resources total = group_total(&round->group), left = g->settings->capacity;
+	struct json_strs devices;
+	struct room room;
 	char self[ADDRESS_TEXT_SIZE];
 	struct err e = ERR_NONE;
 	uint32_t copies = 0;
@@ -60,11 +61,9 @@ why_not(struct agent *g, struct arena *a, const struct round_doc *round, struct 
 		return "resources";
 	if (runner_reserved(g, a, reserved, &e) < 0)
 		return "capacity";
-	/* Less than is sold already, after a change of the settings. */
-	if (!resources_fit(reserved, &left))
+	if (agent_room(g, a, &round->terms.tenant, &round->group, &room, &e) < 0)
 		return "capacity";
-	resources_sub(&left, reserved);
-	return resources_fit(&total, &left) ? NULL : "capacity";
+	return room_fit(a, &room, &round->group, &devices);
 }
 
 static enum next
@@ -210,6 +209,22 @@ award_check(struct task *t)
 	return 0;
 }
 
+/* Between bid and award another lease may have come: look again, and choose the
+ * devices, which are the lease's from now on. */
+static int
+award_place(struct task *t)
+{
+	struct accepting *x = t->state;
+	const char *why;
+	struct room room;
+
+	if (agent_room(t->owner, &t->arena, &x->award.terms.tenant, &x->award.group, &room,
+		       &t->err) < 0)
+		return -1;
+	why = room_fit(&t->arena, &room, &x->award.group, &x->work.gpus);
+	return why == NULL ? 0 : err_set(&t->err, &RESOURCES_SHORT, "%s", why);
+}
+
 static enum next
 accept_sign(struct task *t)
 {
@@ -239,6 +254,8 @@ accept_store(struct task *t)
 	struct accept_post accept;
 
 	if (signer_answer(&x->call, &w->accept_sig, sizeof(w->accept_sig), &t->err) < 0)
+		return TASK_FAIL;
+	if (award_place(t) < 0)
 		return TASK_FAIL;
 	w->id = x->award.lease;
 	w->award = x->award;

@@ -17,6 +17,10 @@ static const char schema[] =
 	" doc text not null, manifest text, next_manifest text, meter blob not null,"
 	" failure text) without rowid;"
 	"create index if not exists work_live on work (state);"
+	"create table if not exists volume ("
+	" id text primary key, lease blob not null, tenant blob not null, service text not null,"
+	" name text not null, class text not null, copy integer not null, bytes integer not null,"
+	" until integer not null) without rowid;"
 	"create table if not exists note (name text primary key, value text not null) without "
 	"rowid;"
 	"create table if not exists blob (digest blob primary key, diff blob,"
@@ -68,7 +72,8 @@ struct work_doc {
 	struct json_list units, ports, images;
 	struct usage_terms usage, paid;
 	struct sig usage_sig, voucher_sig, payer_sig, release_sig;
-	bool released, reported, returning;
+	struct json_strs gpus;
+	bool released, reported, returning, never_opened, volumes_delete;
 	uint32_t version;
 	const char *update_failure;
 };
@@ -117,6 +122,9 @@ static const struct json_field work_fields[] = {
 	JSON_SIG(T, release_sig, 0),
 	JSON_BOOLEAN(T, released, 0),
 	JSON_BOOLEAN(T, reported, 0),
+	JSON_STRS(T, gpus, 0, JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_BOOLEAN(T, never_opened, JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_BOOLEAN(T, volumes_delete, JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_BOOLEAN(T, returning, 0),
 	JSON_U32(T, version, 0, 0),
 	JSON_STR(T, update_failure, 1000, JSON_OPTIONAL | JSON_OMIT_EMPTY),
@@ -146,6 +154,9 @@ work_encode(struct arena *a, const struct work *w)
 		.release_sig = w->release_sig,
 		.released = w->released,
 		.reported = w->reported,
+		.gpus = w->gpus,
+		.never_opened = w->never_opened,
+		.volumes_delete = w->volumes_delete,
 		.returning = w->returning,
 		.version = w->version,
 		.update_failure = w->update_failure,
@@ -184,6 +195,9 @@ work_decode(struct arena *a, const char *text, size_t len, struct work *w, struc
 	w->release_sig = doc.release_sig;
 	w->released = doc.released;
 	w->reported = doc.reported;
+	w->gpus = doc.gpus;
+	w->never_opened = doc.never_opened;
+	w->volumes_delete = doc.volumes_delete;
 	w->returning = doc.returning;
 	w->version = doc.version;
 	w->update_failure = doc.update_failure;
@@ -318,6 +332,91 @@ read_rows(struct book *b, struct arena *a, const char *sql, struct work **out, s
 	}
 	if (result == 0 && step != SQLITE_DONE)
 		result = fail(b, "read the book", e);
+	sqlite3_finalize(s);
+	return result;
+}
+
+/* ------------------------------------------------------------------ */
+/* Volumes.                                                            */
+
+int
+book_volume_put(struct book *b, const struct book_volume *v, struct err *e)
+{
+	sqlite3_stmt *s = prepare(b,
+				  "insert or replace into volume (id, lease, tenant, service, name,"
+				  " class, copy, bytes, until) values (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+				  e);
+	int result;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_text(s, 1, v->id, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(s, 2, v->lease.b, sizeof(v->lease.b), SQLITE_STATIC);
+	sqlite3_bind_blob(s, 3, v->tenant.b, sizeof(v->tenant.b), SQLITE_STATIC);
+	sqlite3_bind_text(s, 4, v->service, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 5, v->name, -1, SQLITE_STATIC);
+	sqlite3_bind_text(s, 6, v->class, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 7, v->copy);
+	sqlite3_bind_int64(s, 8, (int64_t)v->bytes);
+	sqlite3_bind_int64(s, 9, v->until);
+	result = sqlite3_step(s) == SQLITE_DONE ? 0 : fail(b, "book_volume_put", e);
+	sqlite3_finalize(s);
+	return result;
+}
+
+int
+book_volume_drop(struct book *b, const char *id, struct err *e)
+{
+	sqlite3_stmt *s = prepare(b, "delete from volume where id = ?", e);
+	int result;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_text(s, 1, id, -1, SQLITE_STATIC);
+	result = sqlite3_step(s) == SQLITE_DONE ? 0 : fail(b, "book_volume_drop", e);
+	sqlite3_finalize(s);
+	return result;
+}
+
+static int
+read_volume(struct arena *a, sqlite3_stmt *s, struct book_volume *v, struct err *e)
+{
+	if (sqlite3_column_bytes(s, 1) != sizeof(v->lease.b) ||
+	    sqlite3_column_bytes(s, 2) != sizeof(v->tenant.b))
+		return err_set(e, &BOOK_FAILED, "a row of another version");
+	v->id = column_text(a, s, 0);
+	memcpy(v->lease.b, sqlite3_column_blob(s, 1), sizeof(v->lease.b));
+	memcpy(v->tenant.b, sqlite3_column_blob(s, 2), sizeof(v->tenant.b));
+	v->service = column_text(a, s, 3);
+	v->name = column_text(a, s, 4);
+	v->class = column_text(a, s, 5);
+	v->copy = (uint32_t)sqlite3_column_int64(s, 6);
+	v->bytes = (uint64_t)sqlite3_column_int64(s, 7);
+	v->until = sqlite3_column_int64(s, 8);
+	return 0;
+}
+
+int
+book_volumes(struct book *b, struct arena *a, struct book_volume **out, size_t *count,
+	     struct err *e)
+{
+	sqlite3_stmt *s = prepare(b,
+				  "select id, lease, tenant, service, name, class, copy, bytes,"
+				  " until from volume order by id",
+				  e);
+	int step, result = 0;
+
+	*out = NULL;
+	*count = 0;
+	if (s == NULL)
+		return -1;
+	while ((step = sqlite3_step(s)) == SQLITE_ROW && result == 0) {
+		*out = arena_grow(a, *out, *count, sizeof(**out));
+		result = read_volume(a, s, &(*out)[*count], e);
+		*count += result == 0;
+	}
+	if (result == 0 && step != SQLITE_DONE)
+		result = fail(b, "book_volumes", e);
 	sqlite3_finalize(s);
 	return result;
 }

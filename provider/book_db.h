@@ -84,7 +84,10 @@ struct work {
 	struct usage_terms paid; /* the last one the payer signed; seq 0: none */
 	struct sig payer_sig;
 	struct sig release_sig;
+	struct json_strs gpus; /* devices, in the order of services and copies */
 	bool released, reported;
+	bool never_opened;   /* and cannot be any more: the chain says so */
+	bool volumes_delete; /* at the end at once, instead of kept for a while */
 	const char *failure; /* why it could not run, or NULL */
 	wall_t created;
 };
@@ -104,6 +107,23 @@ int book_live(struct book *b, struct arena *a, struct work **out, size_t *count,
 /* All that have ended and whose logs are still there. */
 int book_ended(struct book *b, struct arena *a, struct work **out, size_t *count,
 	       struct err *e) mustcheck;
+/* A persistent volume on this machine. It belongs to a tenant, and to one lease
+ * at a time; when that has ended it is kept until `until`, and then removed. */
+struct book_volume {
+	const char *id;	   /* of the container it was made for, and its name */
+	struct hash lease; /* that has it, or had it last */
+	struct address tenant;
+	const char *service, *name, *class;
+	uint32_t copy; /* of the service */
+	uint64_t bytes;
+	wall_t until; /* 0: in use */
+};
+int book_volume_put(struct book *b, const struct book_volume *v, struct err *e) mustcheck;
+int book_volume_drop(struct book *b, const char *id, struct err *e) mustcheck;
+/* All of them, by id. */
+int book_volumes(struct book *b, struct arena *a, struct book_volume **out, size_t *count,
+		 struct err *e) mustcheck;
+
 /* Remember one value by name: the last event seen. */
 int book_note(struct book *b, const char *name, const char *value, struct err *e) mustcheck;
 const char *book_noted(struct book *b, struct arena *a, const char *name);

@@ -23,6 +23,7 @@ struct closing_task {
 	struct release_terms release;
 	struct sig sigs[2], release_sig;
 	bool holds; /* the lease is ours alone */
+	bool volumes_delete;
 };
 
 static struct agent *
@@ -222,6 +223,7 @@ close_store(struct task *t)
 	w->voucher_sig = c->sigs[1];
 	w->release_sig = c->release_sig;
 	w->released = true;
+	w->volumes_delete = c->volumes_delete;
 	w->state = WORK_CLOSING;
 	if (book_put(g->book, w, &t->err) < 0)
 		return TASK_FAIL;
@@ -273,18 +275,46 @@ close_done(struct task *t)
 		request_task_done(t);
 }
 
+struct close_in {
+	const char *volumes; /* "keep", "delete" */
+};
+static const struct json_field close_in_fields[] = {
+	JSON_STR(struct close_in, volumes, 8, JSON_OPTIONAL), JSON_END
+};
+
+/* Kept unless it says otherwise: what is deleted does not come back. */
+static int
+close_read(const struct request *r, struct arena *a, bool *volumes_delete, struct err *e)
+{
+	struct close_in in = { .volumes = "keep" };
+
+	if (r->body_len > 0 && json_decode(a, r->body, r->body_len, close_in_fields, &in, e) < 0)
+		return -1;
+	*volumes_delete = strcmp(in.volumes, "delete") == 0;
+	if (!*volumes_delete && strcmp(in.volumes, "keep") != 0)
+		return err_field(e, &JSON_TYPE, "/volumes", "volumes must be keep or delete");
+	return 0;
+}
+
 void
 close_create(struct request *r)
 {
+	struct err e = ERR_NONE;
 	struct closing_task *c;
+	bool volumes_delete;
 	struct hash lease;
 	struct task *t;
 	struct work w;
 
 	if (!gateway_lease(r, &lease) || !gateway_work(r, "close", &lease, &w))
 		return;
+	if (close_read(r, &r->arena, &volumes_delete, &e) < 0) {
+		request_fail(r, &e);
+		return;
+	}
 	t = request_task(r, "close", close_steps, sizeof(*c));
 	t->done = close_done;
 	c = t->state;
 	c->work.hash = lease;
+	c->volumes_delete = volumes_delete;
 }

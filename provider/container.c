@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "provider/gpus.h"
 #include "provider/limits.h"
 #include "provider/lsm.h"
 #include "provider/mounts.h"
 #include "provider/throttle.h"
+#include "provider/volumes.h"
 
 #define KILL_US	      (10 * SECOND_US)
 #define TMP_BYTES_MAX (UINT64_C(64) << 20)
@@ -143,7 +145,7 @@ jail_create_check(const struct jail *j, const struct jail_create *call, size_t l
 		if (call->links[i].slot >= j->c->slot_count || call->links[i].port == 0 ||
 		    (call->links[i].proto != IPPROTO_TCP && call->links[i].proto != IPPROTO_UDP))
 			return err_set(e, &JAIL_REFUSED, "create: link %zu", i);
-	return 0;
+	return volumes_check(call, e) < 0 ? -1 : gpus_check(call, e);
 }
 
 void
@@ -296,7 +298,8 @@ container_destroy(const struct jail *j, const struct container *l, struct err *e
 		return -1;
 	shim_end(l->dir);
 	/* Once more: a runtime caught in the middle may have made another. */
-	if (processes_end(j, l, e) < 0 || runtime_forget(j, l, e) < 0 || mounts_undo(l->dir, e) < 0)
+	if (processes_end(j, l, e) < 0 || runtime_forget(j, l, e) < 0 ||
+	    mounts_undo(l->dir, e) < 0 || volumes_settle(j, l, e) < 0)
 		return -1;
 	if (l->call != NULL && net_down(&j->c->net, &l->net, e) < 0)
 		return -1;
@@ -346,6 +349,7 @@ container_process(const struct jail *j, const struct jail_create *call, struct j
 	p->cwd = jail_text_next(t);
 	if (p->args == NULL || p->env == NULL || p->cwd == NULL)
 		return err_set(e, &JAIL_REFUSED, "create: text");
+	gpus_env(j, call, p);
 	return 0;
 }
 
@@ -354,6 +358,7 @@ container_bundle(const struct jail *j, const struct container *l, struct jail_te
 		 struct bundle *b, struct err *e)
 {
 	const struct jail_create *call = l->call;
+	struct jail_text paths;
 
 	memset(b, 0, sizeof(*b));
 	if (container_process(j, call, t, &b->process, e) < 0)
@@ -361,6 +366,11 @@ container_bundle(const struct jail *j, const struct container *l, struct jail_te
 	b->hostname = jail_text_next(t);
 	if (b->hostname == NULL)
 		return err_set(e, &JAIL_REFUSED, "create: text");
+	paths = *t;
+	for (size_t i = 0; i < call->host_count; i++)
+		(void)!jail_text_next(&paths);
+	if (volumes_bundle(j, l, &paths, b, e) < 0 || gpus_bundle(j, l, b, e) < 0)
+		return -1;
 	b->root = arena_printf(j->a, "%s/merged", l->dir);
 	b->readonly = call->readonly != 0;
 	b->cgroup = l->cgroup;
@@ -441,7 +451,8 @@ tree_make(const struct jail *j, const struct container *l, const struct bundle *
 	    names_write(j, l, b, t, e) < 0 ||
 	    lower_mount(l->dir, arena_printf(j->a, "%s/layers", j->c->state_dir),
 			j->c->image_uid_base, b->host_id, e) < 0 ||
-	    merged_mount(l->dir, layer_names(j, l->call), bundle_mountpoints, e) < 0)
+	    merged_mount(l->dir, layer_names(j, l->call), bundle_mountpoints, e) < 0 ||
+	    volumes_mount(j, l, b, e) < 0 || gpus_mount(j, l, b->host_id, e) < 0)
 		return -1;
 	*disk_kind = kind;
 	return 0;

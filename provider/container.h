@@ -12,6 +12,7 @@
 #define GAVEL_CONTAINER_H
 
 #include "deploy/bundle.h"
+#include "deploy/cdi.h"
 #include "provider/jail.h"
 #include "provider/runc.h"
 #include "provider/shim.h"
@@ -22,6 +23,7 @@ struct jail {
 	int exec_fd;
 	uint32_t exec_number;
 	char runc_root[160];
+	const struct cdi_edits *gpus; /* by number */
 };
 
 struct container {

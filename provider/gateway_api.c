@@ -74,6 +74,26 @@ gateway_work(struct request *r, const char *scope, const struct hash *lease, str
 	return false;
 }
 
+bool
+gateway_tenant(struct request *r, const char *scope, struct address *tenant)
+{
+	static const struct hash any;
+	struct agent *g = r->ctx;
+	struct jwt_claims claims;
+	struct err e = ERR_NONE;
+
+	if (jwt_check(&r->arena, request_bearer(r), clock_wall(), &g->self, scope, &claims, &e) ==
+		    0 &&
+	    hash_equal(&claims.lease, &any)) {
+		*tenant = claims.iss;
+		return true;
+	}
+	if (e.code == NULL)
+		err_set(&e, &TOKEN_BAD, "the token is for one lease only");
+	request_fail(r, &e);
+	return false;
+}
+
 /* ------------------------------------------------------------------ */
 /* POST /v1/manifests                                                   */
 
@@ -98,6 +118,8 @@ manifest_take(struct agent *g, struct arena *a, struct work *w, const struct jso
 			       ? 0
 			       : err_set(e, &MANIFEST_EXISTS,
 					 "an update is PUT /v1/leases/{lease}/manifest");
+	if (volumes_can_take(g, a, w, &m, e) < 0)
+		return err_wrap(e, "manifest");
 	w->manifest = text;
 	w->version = 1;
 	return book_put(g->book, w, e);

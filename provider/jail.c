@@ -14,9 +14,11 @@
 #include "provider/archive.h"
 #include "provider/container.h"
 #include "provider/exec.h"
+#include "provider/gpus.h"
 #include "provider/limits.h"
 #include "provider/mounts.h"
 #include "provider/selfcheck.h"
+#include "provider/volumes.h"
 
 const struct code JAIL_UNKNOWN = { "container_unknown", NOT_FOUND, "there is no such container" };
 const struct code JAIL_CONFLICT = { "container_conflict", CONFLICT,
@@ -51,17 +53,48 @@ slot_taken(const struct jail *j, struct container *l, const struct jail_ref *ref
 	return l->call != NULL && l->call->slot == s->slot && strcmp(l->id, s->except) != 0;
 }
 
+struct sharing {
+	const struct jail_create *call;
+	const char *self;
+};
+
+/* A device or a volume that another container has. */
+static int
+share_found(const struct jail *j, struct container *l, const struct jail_ref *ref, void *arg)
+{
+	const struct sharing *s = arg;
+
+	(void)j;
+	(void)ref;
+	if (l->call == NULL || strcmp(l->id, s->self) == 0)
+		return 0;
+	for (size_t i = 0; i < s->call->mount_count; i++)
+		if (s->call->mounts[i].kind == JAIL_MOUNT_VOLUME &&
+		    volume_is_of(l, &s->call->mounts[i].volume))
+			return 1;
+	for (size_t i = 0; i < s->call->gpu_count; i++)
+		if (memchr(l->call->gpus, s->call->gpus[i], l->call->gpu_count) != NULL)
+			return 2;
+	return 0;
+}
+
 /* 1: this very container exists already. Remains of another try are removed. */
 static int
 create_find(const struct jail *j, const struct jail_create *call, size_t len, struct container *l,
 	    struct err *e)
 {
 	struct slot_search search = { call->slot, l->id };
+	struct sharing sharing = { call, l->id };
 	struct runc_state rs;
 	struct shim_exit x;
+	int shared;
 
 	if (container_each(j, slot_taken, &search) != 0)
 		return err_set(e, &JAIL_CONFLICT, "slot %u is in use", call->slot);
+	shared = container_each(j, share_found, &sharing);
+	if (shared != 0)
+		return err_set(e, &JAIL_CONFLICT, "a %s is in use by another container",
+			       shared == 1 ? "volume" : "device");
 	if (!container_load(j, &call->ref, l))
 		return 0;
 	if (l->call != NULL && container_state(j, l, &rs, &x) != JAIL_BROKEN) {
@@ -465,6 +498,33 @@ verb_files(void *ctx, const void *in, size_t len, void *out, size_t *out_len, st
 }
 
 /* ------------------------------------------------------------------ */
+/* DROP.                                                               */
+
+static int
+volume_used(const struct jail *j, struct container *l, const struct jail_ref *ref, void *arg)
+{
+	(void)j;
+	(void)ref;
+	return volume_is_of(l, arg);
+}
+
+static int
+verb_drop(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct jail_volume call = *(const struct jail_volume *)in;
+	struct jail *j = jail_turn(ctx);
+
+	(void)len;
+	(void)out;
+	*out_len = 0;
+	if (!jail_volume_is_good(j, &call))
+		return err_set(e, &JAIL_REFUSED, "drop: volume");
+	if (container_each(j, volume_used, &call) != 0)
+		return err_set(e, &JAIL_CONFLICT, "volume %s is in use", call.name);
+	return volume_drop(j, &call, e);
+}
+
+/* ------------------------------------------------------------------ */
 /* The role.                                                           */
 
 struct rebuild {
@@ -501,6 +561,7 @@ dirs_make(const struct jail_config *c, struct arena *a, struct err *e)
 		{ arena_printf(a, "%s/layers", c->state_dir), 0711, 0, 0 },
 		{ arena_printf(a, "%s/unpack", c->state_dir), 0711, 0, 0 },
 		{ arena_printf(a, "%s/leases", c->state_dir), 0711, 0, 0 },
+		{ arena_printf(a, "%s/volumes", c->state_dir), 0700, 0, 0 },
 		{ arena_printf(a, "%s/logs", c->state_dir), 0750, 0, c->agent_gid },
 		{ c->run_dir, 0711, 0, 0 },
 		{ arena_printf(a, "%s/runc", c->run_dir), 0711, 0, 0 },
@@ -539,6 +600,10 @@ config_check(const struct jail_config *c, struct err *e)
 	    (c->image_uid_base >= c->uid_base && c->image_uid_base < end))
 		return err_field(e, &ERR_CONFIG, "image_uid_base", "user ids %u and up",
 				 c->image_uid_base);
+	for (size_t i = 0; i < c->volume_class_count; i++)
+		if (c->volume_dirs[i] != NULL && !path_is_good(c->volume_dirs[i]))
+			return err_field(e, &ERR_CONFIG, "volumes",
+					 "directories must be absolute and plain");
 	if (c->agent_uid == 0 || c->agent_gid == 0)
 		return err_field(e, &ERR_CONFIG, "agent_uid", "the agent may not be root");
 	return 0;
@@ -569,6 +634,7 @@ int
 jail_prepare(const struct jail_config *c, struct err *e)
 {
 	struct rebuild r = { NULL, 0 };
+	struct cdi_edits *gpus;
 	struct arena a;
 	struct jail j = { .c = c, .a = &a };
 	int result;
@@ -577,7 +643,10 @@ jail_prepare(const struct jail_config *c, struct err *e)
 	    limits_host("/proc/sys", c->slot_count, e) < 0)
 		return -1;
 	arena_init(&a, 0);
-	result = dirs_make(c, &a, e) < 0 || jail_layers_clean(&j, e) < 0 ? -1 : 0;
+	result = gpus_load(c, &a, &gpus, e) < 0 || dirs_make(c, &a, e) < 0 ||
+				 jail_layers_clean(&j, e) < 0
+			 ? -1
+			 : 0;
 	if (result == 0) {
 		container_each(&j, rebuild_add, &r);
 		result = net_start(&c->net, r.leases, r.count, e);
@@ -592,6 +661,7 @@ jail_serve(const struct jail_config *c, int fd, int exec_fd)
 	static const size_t ref = sizeof(struct jail_ref), layer = sizeof(struct jail_layer);
 	static const size_t forget = sizeof(struct jail_forget);
 	static const size_t destroy = sizeof(struct jail_destroy);
+	static const size_t volume = sizeof(struct jail_volume);
 	const struct verb verbs[] = {
 		{ "unpack", JAIL_UNPACK, layer, layer, jail_unpack },
 		{ "create", JAIL_CREATE, JAIL_CREATE_MIN, sizeof(struct jail_create), verb_create },
@@ -606,13 +676,21 @@ jail_serve(const struct jail_config *c, int fd, int exec_fd)
 		{ "list", JAIL_LIST, 0, 0, verb_list },
 		{ "forget", JAIL_FORGET, forget, forget, jail_forget },
 		{ "files", JAIL_FILES, JAIL_FILES_MIN + 2, sizeof(struct jail_files), verb_files },
+		{ "drop", JAIL_DROP, volume, volume, verb_drop },
 		VERB_END
 	};
-	struct arena a;
+	struct arena a, kept;
 	struct jail j = { .c = c, .a = &a, .exec_fd = exec_fd };
+	struct cdi_edits *gpus;
+	struct err e = ERR_NONE;
 
 	runc_root_set(&j);
 	arena_init(&a, 0);
+	arena_init(&kept, 0);
+	if (gpus_load(c, &kept, &gpus, &e) < 0)
+		fatal("%s", e.text);
+	j.gpus = gpus;
 	chan_serve(fd, verbs, &j);
+	arena_release(&kept);
 	arena_release(&a);
 }

@@ -3,11 +3,13 @@
  * jail.h - the role that has root: a vocabulary of a dozen verbs about
  * containers, served over one channel, each with a fixed struct.
  *
- * The jail takes numbers, ids and the strings a process is made of; it takes no
- * paths and reads no JSON, opens no network connection, and never looks into a
- * tenant's files. It trusts the agent to name leases and slots, and nothing
- * else: whoever has taken over the agent can start containers, and only within
- * these walls.
+ * The jail takes numbers, ids, the strings a process is made of and the places
+ * inside where volumes are mounted; it takes no path of the host, opens no
+ * network connection, and never looks into a tenant's files. JSON it reads only
+ * before it serves: the operator's own CDI specifications of the devices that
+ * its configuration names, from files that only root can write. It trusts the agent to name leases
+ *and slots, and nothing else: whoever has taken over the agent can start containers, and only
+ *within these walls.
  *
  * A container is one copy of one service of a lease: struct jail_ref. Its id for
  * the runtime is "gv-<name>-<copy>". Its `slot`, chosen by the agent and unique
@@ -27,6 +29,7 @@
  *	DESTROY ref            all of it gone, checked by looking
  *	LIST                   -> every container of this provider, from the disk
  *	FORGET layer           the unpacked tree removed, unless in use
+ *	DROP   volume          a persistent volume and all in it, unless in use
  *
  * Every verb may be repeated. Whatever dies when (kill -9 included), LIST and
  * DESTROY clean up: the record of a container is written before the first thing
@@ -39,7 +42,10 @@
  *	                     name is of its diff id (layers.h)
  *	unpack/              scratch, locks, complaints and sizes  0711 root
  *	leases/<id>/         record, config.json, lower, disk,     0711 root
- *	                     merged, netns, pid, shim, started, runc.log
+ *	                     merged, netns, pid, shim, started, runc.log,
+ *	                     mount-N, raw-N of volumes and devices
+ *	volumes/<id>-<name>/ disk.img of a persistent volume;      0700 root
+ *	                     outlives the container, until DROP
  *	logs/<id>/           log, log.1, exit; outlives the lease  0750 root:agent
  *	agent/               the agent's own                       0700 agent
  * and under run_dir: runc/, the runtime's records, gone after a reboot as the
@@ -83,6 +89,14 @@ struct jail_config {
 	uint64_t log_bytes_max, log_bytes_per_s; /* per container; 0: shim.h */
 	uint64_t disk_bytes_per_s; /* per container, reading and writing each; 0: 256 MiB */
 	bool accept_old_runc;
+	/* Where the persistent volumes of a class are, by its number; an entry
+	 * of NULL: state_dir/volumes. */
+	const char *const *volume_dirs;
+	size_t volume_class_count;
+	/* Names of devices ("nvidia.com/gpu=0"): CREATE knows them by number. */
+	const char *const *gpus;
+	size_t gpu_count;
+	const char *cdi_dir; /* besides /etc/cdi and /var/run/cdi; or NULL */
 };
 
 enum jail_verb {
@@ -99,6 +113,7 @@ enum jail_verb {
 	JAIL_LIST,
 	JAIL_FORGET,
 	JAIL_FILES,
+	JAIL_DROP,
 };
 
 /* 26 letters of the lease's id in lower case, NUL; which copy of it. */
@@ -124,6 +139,29 @@ struct jail_forget {
 	struct hash diff;
 };
 
+/* A persistent volume: the container it was made for, which may be long gone,
+ * its name, and the number of its class. */
+struct jail_volume {
+	struct jail_ref ref;
+	char name[64];
+	uint8_t class;
+};
+
+enum jail_mount_kind {
+	JAIL_MOUNT_DISK = 1, /* a directory of the container's own disk */
+	JAIL_MOUNT_RAM,	     /* memory of `bytes`, counted against the container's */
+	JAIL_MOUNT_VOLUME,   /* made at first use, exactly `bytes` */
+};
+
+struct jail_mount {
+	struct jail_volume volume; /* DISK and RAM: only its name */
+	uint8_t kind, readonly;
+	uint64_t bytes;
+};
+
+#define JAIL_MOUNTS_MAX 4
+#define JAIL_GPUS_MAX	24
+
 #define JAIL_TEXT_MAX (64u * 1024)
 
 struct jail_create {
@@ -139,8 +177,12 @@ struct jail_create {
 	uint16_t arg_count, env_count, host_count, link_count;
 	uint16_t host_slots[NET_LINKS_MAX]; /* host i of the text is at this slot */
 	struct net_link links[NET_LINKS_MAX];
+	uint16_t mount_count, gpu_count;
+	struct jail_mount mounts[JAIL_MOUNTS_MAX];
+	uint8_t gpus[JAIL_GPUS_MAX]; /* numbers of devices */
 	uint32_t text_len;
-	/* NUL-ended: args, env, cwd, hostname, then host_count names */
+	/* NUL-ended: args, env, cwd, hostname, then host_count names, then
+	 * mount_count paths inside */
 	char text[JAIL_TEXT_MAX];
 };
 

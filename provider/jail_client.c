@@ -49,6 +49,7 @@ jail_create_pack(struct jail_create *call, const struct bundle_process *p, const
 	call->arg_count = (uint16_t)p->arg_count;
 	call->env_count = (uint16_t)p->env_count;
 	call->host_count = (uint16_t)host_count;
+	call->mount_count = 0;
 	call->text_len = 0;
 	for (size_t i = 0; i < p->arg_count; i++)
 		if (text_add(call->text, &call->text_len, p->args[i], e) < 0)
@@ -64,6 +65,19 @@ jail_create_pack(struct jail_create *call, const struct bundle_process *p, const
 		if (text_add(call->text, &call->text_len, hosts[i].name, e) < 0)
 			return -1;
 	}
+	*len = JAIL_CREATE_MIN + call->text_len;
+	return 0;
+}
+
+int
+jail_mount_add(struct jail_create *call, const struct jail_mount *m, const char *path, size_t *len,
+	       struct err *e)
+{
+	if (call->mount_count == JAIL_MOUNTS_MAX)
+		return err_set(e, &ERR_TOO_BIG, "more than %d mounts", JAIL_MOUNTS_MAX);
+	if (text_add(call->text, &call->text_len, path, e) < 0)
+		return -1;
+	call->mounts[call->mount_count++] = *m;
 	*len = JAIL_CREATE_MIN + call->text_len;
 	return 0;
 }

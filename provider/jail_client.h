@@ -23,6 +23,9 @@ struct jail_host {
 int jail_create_pack(struct jail_create *call, const struct bundle_process *p, const char *hostname,
 		     const struct jail_host *hosts, size_t host_count, size_t *len,
 		     struct err *e) mustcheck;
+/* After jail_create_pack(): one more mount, at `path` inside. */
+int jail_mount_add(struct jail_create *call, const struct jail_mount *m, const char *path,
+		   size_t *len, struct err *e) mustcheck;
 int jail_exec_pack(struct jail_exec *call, const char *const *args, size_t count, size_t *len,
 		   struct err *e) mustcheck;
 

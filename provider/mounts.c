@@ -85,13 +85,14 @@ image_file(const char *path, uint64_t bytes, struct err *e)
 }
 
 static int
-ext4_make(const char *path, uint64_t bytes, uint32_t owner, struct err *e)
+ext4_make(const char *path, uint64_t bytes, uint32_t owner, bool journal, struct err *e)
 {
 	uint64_t inodes = MAX(UINT64_C(64), MIN(bytes / INODE_BYTES, (uint64_t)INODES_MAX));
+	const char *features = journal ? "has_journal" : "^has_journal";
 	char inodes_text[24], extended[96];
-	const char *argv[] = { "mke2fs",    "-q", "-F",		  "-t", "ext4", "-m",
-			       "0",	    "-O", "^has_journal", "-I", "256",	"-N",
-			       inodes_text, "-E", extended,	  path, NULL };
+	const char *argv[] = { "mke2fs",    "-q", "-F",	    "-t", "ext4", "-m",
+			       "0",	    "-O", features, "-I", "256",  "-N",
+			       inodes_text, "-E", extended, path, NULL };
 	struct proc p = { .argv = argv };
 	struct arena a;
 	int result;
@@ -137,8 +138,19 @@ loop_attach(int file, char name[static 24], struct err *e)
 	return -1;
 }
 
-static int
-loop_mount(const char *path, const char *disk, struct err *e)
+int
+disk_image_make(const char *path, uint64_t bytes, uint32_t owner, bool journal, struct err *e)
+{
+	if (image_file(path, bytes, e) < 0)
+		return -1;
+	if (ext4_make(path, bytes, owner, journal, e) == 0)
+		return 0;
+	unlink(path);
+	return -1;
+}
+
+int
+disk_image_mount(const char *path, const char *disk, struct err *e)
 {
 	int file = open(path, O_RDWR | O_CLOEXEC), loop, result = 0;
 	char name[24];
@@ -156,16 +168,22 @@ loop_mount(const char *path, const char *disk, struct err *e)
 }
 
 static int
-tmpfs_mount(const char *disk, uint64_t bytes, struct err *e)
+tmpfs_mount(const char *disk, uint64_t bytes, uint32_t owner, uint32_t group, struct err *e)
 {
-	char options[96];
+	char options[128];
 
-	snprintf(options, sizeof(options), "mode=0755,size=%llu,nr_inodes=%llu",
-		 (unsigned long long)bytes,
+	snprintf(options, sizeof(options), "mode=0755,uid=%u,gid=%u,size=%llu,nr_inodes=%llu",
+		 owner, group, (unsigned long long)bytes,
 		 (unsigned long long)MIN(bytes / INODE_BYTES + 64, (uint64_t)INODES_MAX));
 	if (mount("tmpfs", disk, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOATIME, options) != 0)
 		return err_errno(e, "mount tmpfs on %s", disk);
 	return 0;
+}
+
+int
+ram_mount(const char *to, uint64_t bytes, uint32_t owner, uint32_t group, struct err *e)
+{
+	return dir_make(to, 0711, 0, e) < 0 ? -1 : tmpfs_mount(to, bytes, owner, group, e);
 }
 
 static int
@@ -198,15 +216,15 @@ disk_mount(const char *dir, uint64_t bytes, uint32_t host_id, enum disk_kind *ki
 	if (dir_make(disk, 0711, 0, e) < 0)
 		return -1;
 	*kind = DISK_LOOP;
-	if (image_file(file, bytes, &why) < 0 || ext4_make(file, bytes, host_id, &why) < 0 ||
-	    loop_mount(file, disk, &why) < 0) {
+	if (disk_image_make(file, bytes, host_id, false, &why) < 0 ||
+	    disk_image_mount(file, disk, &why) < 0) {
 		unlink(file);
 		if (why.code == &DISK_FULL) {
 			*e = why;
 			return -1;
 		}
 		*kind = DISK_TMPFS;
-		if (tmpfs_mount(disk, bytes, e) < 0)
+		if (tmpfs_mount(disk, bytes, 0, 0, e) < 0)
 			return err_wrap(e, "%s; instead", why.text);
 	}
 	return upper_make(disk, host_id, e);
@@ -303,29 +321,74 @@ map_open(uint32_t from, uint32_t to, uint32_t count, struct err *e)
 	return fd;
 }
 
+/* A copy of the mount that `from` is on, beginning there, with flags of its own. */
+static int
+tree_mount(const char *from, const char *to, unsigned follow, struct mount_attr *attr,
+	   struct err *e)
+{
+	int tree = (int)syscall(SYS_open_tree, AT_FDCWD, from,
+				OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | follow),
+	    result = 0;
+
+	if (tree < 0)
+		return err_errno(e, "open tree %s", from);
+	if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, attr, sizeof(*attr)) != 0)
+		result = err_errno(e, "set the flags and owners of %s", from);
+	else if (syscall(SYS_move_mount, tree, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) != 0)
+		result = err_errno(e, "mount %s", to);
+	close(tree);
+	return result;
+}
+
+int
+volume_mount(const char *from, const char *to, uint32_t from_id, uint32_t to_id, uint32_t count,
+	     bool readonly, struct err *e)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_NOSUID |
+					       MOUNT_ATTR_NODEV };
+	int map, result;
+
+	if (readonly)
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	if (dir_make(to, 0711, 0, e) < 0 || (map = map_open(from_id, to_id, count, e)) < 0)
+		return -1;
+	attr.userns_fd = (unsigned)map;
+	result = tree_mount(from, to, AT_SYMLINK_NOFOLLOW, &attr, e);
+	close(map);
+	return result;
+}
+
 int
 shifted_mount(const char *from, const char *to, uint32_t from_id, uint32_t to_id, uint32_t count,
 	      struct err *e)
 {
-	struct mount_attr attr = { .attr_set = MOUNT_ATTR_IDMAP | MOUNT_ATTR_RDONLY |
-					       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
-	int map, tree, result = 0;
+	return volume_mount(from, to, from_id, to_id, count, true, e);
+}
 
-	if (dir_make(to, 0711, 0, e) < 0 || (map = map_open(from_id, to_id, count, e)) < 0)
+static int
+file_make(const char *path, struct err *e)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		return err_errno(e, "create %s", path);
+	close(fd);
+	return 0;
+}
+
+int
+bound_mount(const char *from, const char *to, bool readonly, struct err *e)
+{
+	struct mount_attr attr = { .attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV };
+	struct stat st;
+
+	if (readonly)
+		attr.attr_set |= MOUNT_ATTR_RDONLY;
+	if (stat(from, &st) != 0)
+		return err_errno(e, "look at %s", from);
+	if ((S_ISDIR(st.st_mode) ? dir_make(to, 0711, 0, e) : file_make(to, e)) < 0)
 		return -1;
-	attr.userns_fd = (unsigned)map;
-	tree = (int)syscall(SYS_open_tree, AT_FDCWD, from,
-			    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
-	if (tree < 0)
-		result = err_errno(e, "open tree %s", from);
-	else if (syscall(SYS_mount_setattr, tree, "", AT_EMPTY_PATH, &attr, sizeof(attr)) != 0)
-		result = err_errno(e, "shift the owners of %s", from);
-	else if (syscall(SYS_move_mount, tree, "", AT_FDCWD, to, MOVE_MOUNT_F_EMPTY_PATH) != 0)
-		result = err_errno(e, "mount %s", to);
-	if (tree >= 0)
-		close(tree);
-	close(map);
-	return result;
+	return tree_mount(from, to, 0, &attr, e);
 }
 
 int
@@ -366,6 +429,64 @@ point_check(int root, const char *point, struct err *e)
 	if (fd < 0)
 		return err_set(e, &MOUNT_UNSAFE, "/%s: %s", point, strerror(errno));
 	close(fd);
+	return 0;
+}
+
+/* One component of a mount point, opened: made when it is missing. */
+static int
+point_step(int parent, const char *name, uint32_t host_id, bool file, struct err *e)
+{
+	struct open_how how = { .flags = O_PATH | O_NOFOLLOW | O_CLOEXEC |
+					 (file ? 0u : (unsigned)O_DIRECTORY),
+				.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS |
+					   RESOLVE_NO_MAGICLINKS | RESOLVE_NO_XDEV };
+	int fd = (int)syscall(SYS_openat2, parent, name, &how, sizeof(how)), made;
+	struct stat st;
+
+	if (fd < 0 && errno == ENOENT) {
+		made = file ? mknodat(parent, name, S_IFREG | 0644, 0)
+			    : mkdirat(parent, name, 0755);
+		if (made != 0 ||
+		    fchownat(parent, name, host_id, host_id, AT_SYMLINK_NOFOLLOW) != 0 ||
+		    fchmodat(parent, name, file ? 0644 : 0755, 0) != 0)
+			return err_errno(e, "make the mount point %s", name);
+		fd = (int)syscall(SYS_openat2, parent, name, &how, sizeof(how));
+	}
+	if (fd < 0)
+		return err_set(e, &MOUNT_UNSAFE, "%s: %s", name, strerror(errno));
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) == file && S_ISDIR(st.st_mode) != file)
+		return fd;
+	close(fd);
+	return err_set(e, &MOUNT_UNSAFE, "%s is not a %s", name, file ? "file" : "directory");
+}
+
+/* Through the overlay: what is made lands in the fresh top layer, and what lies
+ * above it keeps the owner and the mode that the image gave it. */
+int
+point_make(const char *dir, const char *path, uint32_t host_id, bool file, struct err *e)
+{
+	char merged[PATH_SIZE], name[256];
+	int at, next;
+
+	join(merged, dir, "merged");
+	at = open(merged, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (at < 0)
+		return err_errno(e, "open %s", merged);
+	for (const char *p = path; *p == '/' && at >= 0; at = next) {
+		size_t len = strcspn(++p, "/");
+
+		if (len == 0 || len >= sizeof(name)) {
+			close(at);
+			return err_set(e, &MOUNT_UNSAFE, "mount point %.80s", path);
+		}
+		snprintf(name, sizeof(name), "%.*s", (int)len, p);
+		p += len;
+		next = point_step(at, name, host_id, file && *p == '\0', e);
+		close(at);
+	}
+	if (at < 0)
+		return err_wrap(e, "mount point %.120s", path);
+	close(at);
 	return 0;
 }
 

@@ -39,10 +39,29 @@ uint64_t disk_used(const char *dir);
 int upper_file(const char *dir, const char *name, const char *text, uint32_t host_id,
 	       struct err *e) mustcheck;
 
+/* A file of `bytes`, all of it allocated, with an ext4 file system of exactly
+ * that size whose root belongs to owner; with a journal when it is to outlive a
+ * crash. */
+int disk_image_make(const char *path, uint64_t bytes, uint32_t owner, bool journal,
+		    struct err *e) mustcheck;
+/* Mount such a file on the directory `to`, nosuid, nodev; the loop device frees
+ * itself when it is unmounted. */
+int disk_image_mount(const char *path, const char *to, struct err *e) mustcheck;
+/* Memory of that size, counted against whoever writes it, on `to` (made). */
+int
+ram_mount(const char *to, uint64_t bytes, uint32_t owner, uint32_t group, struct err *e) mustcheck;
+
+/* Mount the tree or file `from` on `to` (made), nosuid, nodev. */
+int bound_mount(const char *from, const char *to, bool readonly, struct err *e) mustcheck;
+
 /* Mount the tree `from`, read-only, on the directory `to` (made), as if what
  * belongs to from_id and the ids after it belonged to to_id and those after. */
 int shifted_mount(const char *from, const char *to, uint32_t from_id, uint32_t to_id,
 		  uint32_t count, struct err *e) mustcheck;
+
+/* The same, writable unless readonly. */
+int volume_mount(const char *from, const char *to, uint32_t from_id, uint32_t to_id, uint32_t count,
+		 bool readonly, struct err *e) mustcheck;
 
 /* Mount the directory `layers`, whose files belong to ids from image_id on, on
  * dir/lower as if they belonged to ids from host_id on. */
@@ -53,6 +72,12 @@ int lower_mount(const char *dir, const char *layers, uint32_t image_id, uint32_t
  * a real directory. */
 int merged_mount(const char *dir, const char *const *layers, const char *const *points,
 		 struct err *e) mustcheck;
+
+/* Make `path` (absolute, plain) in dir/merged a directory, or a file when
+ * `file`, to mount on: every component that is there must be a real directory,
+ * and the others are made, owned by host_id. */
+int
+point_make(const char *dir, const char *path, uint32_t host_id, bool file, struct err *e) mustcheck;
 
 /* Keep the network namespace of the process at dir/netns, so that its wire and
  * the meters on it outlive the process. */

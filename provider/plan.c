@@ -362,6 +362,8 @@ plan_work(struct agent *g, struct arena *a, struct work *w, const struct manifes
 					return -1;
 		}
 	}
+	if (volumes_plan(g, a, w, m, e) < 0)
+		return -1;
 	return book_put(g->book, w, e);
 }
 

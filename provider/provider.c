@@ -9,11 +9,9 @@
  *
  * Containers and their shims belong to nobody: they outlive all of these.
  */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
 #include <pwd.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -22,23 +20,27 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "provider/agent.h"
+#include "provider/check.h"
 #include "provider/haproxy.h"
+#include "provider/inventory.h"
 #include "provider/mounts.h"
 #include "provider/runc.h"
 #include "provider/unpack.h"
+#include "provider/volumes.h"
 
 static const char usage[] =
 	"usage: gavel-provider [-c FILE] [COMMAND]\n"
 	"\n"
 	"  serve              offer this machine (default; needs root)\n"
-	"  check              read the settings and test the machine, with cures\n"
+	"  check [FILE]       read the settings and test the machine, with cures\n"
 	"  clean              remove every container of this provider from the machine\n"
 	"\n"
 	"  -c, --config FILE  settings (default: /etc/gavel/provider.yaml)\n"
+	"      --json         check: the result as one JSON document\n"
 	"  -V, --version\n"
 	"\n"
 	"examples:\n"
-	"  sudo gavel-provider -c provider.yaml check\n"
+	"  sudo gavel-provider check provider.yaml\n"
 	"  sudo gavel-provider -c provider.yaml\n";
 
 /* The key is read here and nowhere else. */
@@ -59,9 +61,9 @@ sign_run(void *ctx, const int *fds)
 
 /* Errors that keep their code on their way from the jail to the agent. */
 static const struct code *const jail_codes[] = {
-	&JAIL_UNKNOWN, &JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,    &IMAGE_UNPACK, &IMAGE_TOO_BIG,
-	&IMAGE_DIGEST,
-	&DISK_FULL,    &MOUNT_UNSAFE,  &RUNC_FAILED,  &ERR_NOT_FOUND, &ERR_TIMEOUT,
+	&JAIL_UNKNOWN,	&JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,   &IMAGE_UNPACK,
+	&IMAGE_TOO_BIG, &IMAGE_DIGEST,	&DISK_FULL,    &MOUNT_UNSAFE, &RUNC_FAILED,
+	&ERR_NOT_FOUND, &ERR_TIMEOUT,	&VOLUME_OTHER, &CDI_BAD,
 };
 
 static void
@@ -74,6 +76,7 @@ jail_run(void *ctx, const int *fds)
 static void
 jail_config_make(const struct provider_settings *s, struct jail_config *c)
 {
+	static const char *dirs[CLASSES_MAX], *gpus[MACHINE_GPUS];
 	struct passwd *pw = getpwnam(s->user);
 	struct err e = ERR_NONE;
 	uint32_t network;
@@ -102,7 +105,16 @@ jail_config_make(const struct provider_settings *s, struct jail_config *c)
 		.agent_gid = pw->pw_gid,
 		.image_bytes_max = s->image_max_bytes,
 		.accept_old_runc = s->accept_old_runc,
+		.volume_class_count = s->volumes.count,
+		.gpu_count = s->gpus.count,
+		.cdi_dir = s->cdi_dir,
 	};
+	for (size_t i = 0; i < s->volumes.count; i++)
+		dirs[i] = ((const struct volume_class *)s->volumes.items)[i].dir;
+	for (size_t i = 0; i < s->gpus.count; i++)
+		gpus[i] = ((const struct gpu *)s->gpus.items)[i].device;
+	c->volume_dirs = dirs;
+	c->gpus = gpus;
 }
 
 /* The agent's own directory, before anyone gives up root. */
@@ -118,19 +130,25 @@ agent_dir_make(const struct provider_settings *s, const struct jail_config *c)
 }
 
 static int
-serve(const struct provider_settings *s)
+serve(struct provider_settings *s)
 {
 	int sign[2], jail[2], exec[2];
 	struct jail_config config;
 	struct agent_start agent = { .settings = s, .jail = &config };
+	struct inventory inventory;
 	struct err e = ERR_NONE;
 	struct role roles[3];
+	struct arena a;
 
 	if (geteuid() != 0)
 		fatal("gavel-provider starts as root, for containers; the part that talks does not "
 		      "keep it");
 	if (keystore_address(s->key_file, &agent.self, &e) < 0)
 		fatal("%s", e.text);
+	arena_init(&a, 0);
+	if (inventory_settle(&a, s, &inventory, &e) < 0)
+		fatal("%s", e.text);
+	arena_release(&a);
 	jail_config_make(s, &config);
 	if (jail_prepare(&config, &e) < 0)
 		fatal("%s", e.text);
@@ -158,100 +176,14 @@ serve(const struct provider_settings *s)
 
 /* ------------------------------------------------------------------ */
 
-static bool
-line(bool good, const char *what, const char *cure)
-{
-	printf("%s  %s%s%s\n", good ? "pass" : "FAIL", what,
-	       good ? "" : "\n      cure: ", good ? "" : cure);
-	return good;
-}
-
-static bool
-has_program(const char *name)
-{
-	char path[128];
-	const char *const dirs[] = { "/usr/bin", "/usr/sbin", "/bin", "/sbin", "/usr/local/bin" };
-
-	for (size_t i = 0; i < NELEMS(dirs); i++) {
-		snprintf(path, sizeof(path), "%s/%s", dirs[i], name);
-		if (access(path, X_OK) == 0)
-			return true;
-	}
-	return false;
-}
-
-static bool
-address_is_here(const char *address)
-{
-	struct sockaddr_in at = { .sin_family = AF_INET };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool here = fd >= 0 && inet_pton(AF_INET, address, &at.sin_addr) == 1 &&
-		    bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0;
-
-	if (fd >= 0)
-		close(fd);
-	return here;
-}
-
-/* The agent has no root: the kernel must let anyone take the ports it needs. */
-static bool
-check_ports(const struct provider_settings *s)
-{
-	unsigned lowest = s->ips.count > 0 ? 1 : 1024, allowed = 1024;
-	FILE *f = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "re");
-	char cure[96], text[16];
-
-	if (s->ingress_https != 0)
-		lowest = MIN(lowest, s->ingress_https);
-	if (s->ingress_http != 0)
-		lowest = MIN(lowest, s->ingress_http);
-	if (f != NULL && fgets(text, sizeof(text), f) != NULL)
-		allowed = (unsigned)strtoul(text, NULL, 10);
-	if (f != NULL)
-		fclose(f);
-	snprintf(cure, sizeof(cure), "sysctl -w net.ipv4.ip_unprivileged_port_start=%u", lowest);
-	return line(allowed <= lowest, "ports that the agent may open", cure);
-}
-
-static bool
-check_ingress(const struct provider_settings *s)
-{
-	bool good = check_ports(s);
-
-	if (s->ingress_http != 0 || s->ingress_https != 0)
-		good &= line(has_program("haproxy"), "haproxy",
-			     "apt-get install haproxy; systemctl disable --now haproxy");
-	if (s->acme_url != NULL)
-		good &= line(has_program("lego"), "lego", "apt-get install lego");
-	for (size_t i = 0; i < s->ips.count; i++)
-		good &= line(address_is_here(s->ips.items[i]), s->ips.items[i],
-			     "ip address add it to an interface, or take it out of ips");
-	return good;
-}
-
 static int
-check(const struct provider_settings *s)
+check(struct provider_settings *s, bool json)
 {
-	static const char *const programs[] = { "runc", "skopeo", "nft", "ip" };
-	struct err e = ERR_NONE;
 	struct jail_config config;
-	struct key key;
-	bool good = true;
+	bool known = geteuid() == 0 && getpwnam(s->user) != NULL;
 
-	for (size_t i = 0; i < NELEMS(programs); i++)
-		good &= line(has_program(programs[i]), programs[i],
-			     "apt-get install runc skopeo nftables iproute2");
-	good &= check_ingress(s);
-	good &= line(getpwnam(s->user) != NULL, "unprivileged user", "useradd --system gavel");
-	good &= line(keystore_load(s->key_file, s->password_file, &key, &e) == 0, "key store opens",
-		     e.text);
-	good &= line(geteuid() == 0, "runs as root", "sudo gavel-provider check");
-	if (geteuid() == 0 && getpwnam(s->user) != NULL) {
-		jail_config_make(s, &config);
-		good &= line(jail_prepare(&config, &e) == 0, "containers and packet filter",
-			     e.text);
-	}
-	return good ? 0 : 1;
+	jail_config_make(s, &config);
+	return check_run(s, known ? &config : NULL, json) ? 0 : 1;
 }
 
 /* Ask a jail of our own for the list, then for the end of each. */
@@ -306,22 +238,28 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 						 { "version", no_argument, NULL, 'V' },
+						 { "json", no_argument, NULL, 'j' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
 	const char *config = "/etc/gavel/provider.yaml", *command;
 	struct provider_settings settings;
 	struct err e = ERR_NONE;
+	bool json = false;
 	struct arena a;
 	int c;
 
-	while ((c = getopt_long(argc, argv, "+c:Vh", options, NULL)) != -1)
+	while ((c = getopt_long(argc, argv, "c:Vh", options, NULL)) != -1)
 		switch (c) {
 		case 'c': config = optarg; break;
+		case 'j': json = true; break;
 		case 'V': printf("gavel-provider %s\n", GAVEL_VERSION); return 0;
 		case 'h': fputs(usage, stdout); return 0;
 		default: fputs(usage, stderr); return 2;
 		}
 	command = optind < argc ? argv[optind] : "serve";
+	/* check FILE is short for -c FILE check. */
+	if (optind + 1 < argc)
+		config = argv[optind + 1];
 	log_init("provider", LOG_INFO);
 	chan_register_codes(jail_codes, NELEMS(jail_codes));
 	arena_init(&a, 0);
@@ -332,7 +270,7 @@ main(int argc, char **argv)
 	if (strcmp(command, "serve") == 0)
 		return serve(&settings);
 	if (strcmp(command, "check") == 0)
-		return check(&settings);
+		return check(&settings, json);
 	if (strcmp(command, "clean") == 0)
 		return clean(&settings);
 	fprintf(stderr, "error: no command \"%s\"\n\n%s", command, usage);

@@ -364,7 +364,11 @@ look_at_running(struct agent *g, struct arena *a, struct work *w)
 static void
 look_at(struct agent *g, struct arena *a, struct work *w, bool sweep)
 {
-	if (w->state == WORK_ACCEPTED && w->failure != NULL && !w->reported)
+	if (w->never_opened)
+		sweep_begin(g, w);
+	else if (sweep && work_has_lapsed(w, clock_wall()))
+		expire_begin(g, w);
+	else if (w->state == WORK_ACCEPTED && w->failure != NULL && !w->reported)
 		report_begin(g, w);
 	else if (w->state == WORK_CLOSING || w->failure != NULL || w->released || sweep)
 		sweep_begin(g, w);

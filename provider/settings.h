@@ -5,6 +5,7 @@
 
 #include "deploy/group.h"
 #include "lease/price.h"
+#include "provider/capacity.h"
 
 struct provider_settings {
 	const char *market_url, *market_ca;
@@ -28,7 +29,13 @@ struct provider_settings {
 	const char *rpc_url;
 	uint64_t chain_id;
 	struct address escrow, token;
-	struct resources capacity; /* what may be sold */
+	struct resources capacity; /* what may be sold; all zero: what the inventory gives */
+	struct resources reserve;  /* of the machine, for itself */
+	struct overcommit overcommit;
+	struct json_list volumes; /* of struct volume_class */
+	uint32_t volume_keep_s;	  /* how long volumes of a closed lease are kept */
+	struct json_list gpus;	  /* of struct gpu; live leases know them by device */
+	const char *cdi_dir;	  /* besides /etc/cdi and /var/run/cdi */
 	struct json_list attributes;
 	struct rate_card card; /* the floor */
 	uint32_t list_bp;      /* list price = floor * list_bp / 10000 */

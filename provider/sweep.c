@@ -62,7 +62,7 @@ sweep_decide(struct task *t)
 			(strcmp(state->text, "closed") == 0 || strcmp(state->text, "failed") == 0);
 	}
 	/* A released workload is gone whatever becomes of the settlement. */
-	if (!ended && !s->work.released)
+	if (!ended && !s->work.released && !s->work.never_opened)
 		return TASK_DONE;
 	live_drop(g, &s->work.hash);
 	plan_close_ports(g, &s->work.hash);
@@ -96,8 +96,11 @@ sweep_next(struct task *t)
 		return task_jump(t, sweep_units);
 	}
 	s->work.state = WORK_ENDED;
+	if (volumes_end(g, &s->work, &t->err) < 0)
+		return TASK_FAIL;
 	if (book_put(g->book, &s->work, &t->err) < 0)
 		return TASK_FAIL;
+	volumes_look(g);
 	log_info("lease.ended", "lease=%s", id_text(ID_LEASE, &s->work.id, lease));
 	return TASK_DONE;
 }

@@ -56,7 +56,9 @@ throttle_whole(const char *sys, unsigned major, unsigned minor, struct bundle_di
 size_t
 throttle_disks(const char *sys, const char *dir, struct bundle_disk *out)
 {
-	static const char *const below[] = { "", "/disk" };
+	/* mount-N: volumes, see volumes.h. */
+	static const char *const below[] = { "",	 "/disk",    "/mount-0",
+					     "/mount-1", "/mount-2", "/mount-3" };
 	size_t count = 0;
 
 	for (size_t i = 0; i < NELEMS(below); i++) {

@@ -16,7 +16,7 @@
 /* Whether the host's cgroups (at `root`, normally /sys/fs/cgroup) have it: blkio
  * on v1, io on v2. */
 bool throttle_possible(const char *root);
-/* Devices of dir and of dir/disk, each once, whole disks for partitions: the
+/* Devices of dir, of dir/disk and of its volumes, each once, whole disks for partitions: the
  * kernel takes no partition. How many. `sys`: normally /sys. */
 size_t throttle_disks(const char *sys, const char *dir, struct bundle_disk *out);
 /* For one number; false: not a block device. Pure but for reading below `sys`. */

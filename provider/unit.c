@@ -340,7 +340,9 @@ create(struct task *t)
 	    oci_process(&t->arena, &u->image.config, s, &process, &t->err) < 0 ||
 	    image_user(&t->arena, &u->image, &process.uid, &process.gid, &t->err) < 0 ||
 	    jail_create_pack(u->create, &process, s->name, hosts, host_count, &u->create_len,
-			     &t->err) < 0)
+			     &t->err) < 0 ||
+	    volumes_pack(t->owner, &t->arena, &u->work, &u->manifest, u->unit, u->create,
+			 &u->create_len, &t->err) < 0)
 		return TASK_FAIL;
 	return jail_start(t, t->owner, &u->call, JAIL_CREATE, u->create, u->create_len);
 }

@@ -28,6 +28,8 @@ mounts_once(const struct service *s)
 {
 	const struct mount *m = s->mounts.items;
 
+	if (s->resources.gpus > 0) /* the lease has its devices, and no more */
+		return true;
 	for (size_t i = 0; i < s->mounts.count; i++)
 		if (m[i].class != NULL && strcmp(m[i].class, "ram") != 0)
 			return true;

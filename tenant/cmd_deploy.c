@@ -16,7 +16,7 @@ static const struct code LAUNCH_FAILED = { "launch_failed", FAILED,
 
 /* One placement of the file: an order of its own. */
 struct part {
-	const struct sdl_placement *placement;
+	struct sdl_placement *placement;
 	struct order_doc order;
 	struct deployment deployment;
 	const char *manifest;
@@ -29,7 +29,7 @@ struct part {
 };
 
 struct deploy {
-	const char *file, *name, *deposit, *only; /* this placement */
+	const char *file, *name, *deposit, *volumes_from, *only; /* this placement */
 	uint32_t window_ms, open_within_s;
 	bool no_wait, akash;
 	struct sdl sdl;
@@ -64,6 +64,7 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 						 { "placement", required_argument, NULL, 'p' },
 						 { "akash", no_argument, NULL, 'a' },
 						 { "no-wait", no_argument, NULL, 'N' },
+						 { "volumes-from", required_argument, NULL, 'v' },
 						 { NULL, 0, NULL, 0 } };
 	int c;
 
@@ -78,6 +79,7 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 		case 'p': d->only = optarg; break;
 		case 'a': d->akash = true; break;
 		case 'N': d->no_wait = true; break;
+		case 'v': d->volumes_from = optarg; break;
 		default: return err_set(e, &TENANT_USAGE, "deploy");
 		}
 	if (optind != argc - 1)
@@ -147,6 +149,55 @@ read_file(struct context *c, struct deploy *d, struct err *e)
 		return -1;
 	}
 	return choose_parts(c, d, e);
+}
+
+/* ------------------------------------------------------------------ */
+/* Volumes of a deployment that was closed: they are at one provider, so only
+ * that one may win.                                                    */
+
+static int
+allow_only(struct context *c, struct group *g, const struct address *provider, struct err *e)
+{
+	const char **only = arena_alloc(&c->arena, sizeof(*only));
+	char text[ADDRESS_TEXT_SIZE];
+
+	only[0] = arena_strdup(&c->arena, address_text(provider, text));
+	if (!group_admits(g, only[0]))
+		return err_set(e, &TENANT_USAGE,
+			       "the volumes are at %s, which the file does not allow", only[0]);
+	g->allow = (struct json_strs){ only, 1 };
+	return 0;
+}
+
+static int
+take_volumes(struct context *c, const struct deploy *d, struct sdl_placement *p, struct err *e)
+{
+	struct service *s = p->manifest.services.items;
+	struct deployment old = { .name = NULL };
+	struct lease_ref l = { .order = NULL };
+	char text[HASH_TEXT_SIZE];
+	bool any = false;
+
+	if (d->volumes_from == NULL)
+		return 0;
+	if (deployment_find(c, d->volumes_from, &old, e) < 0 || lease_find(c, &old, &l, e) < 0)
+		return err_wrap(e, "--volumes-from %s", d->volumes_from);
+	for (size_t i = 0; i < p->manifest.services.count; i++)
+		for (size_t k = 0; k < s[i].mounts.count; k++)
+			if (mount_is_persistent((const struct mount *)s[i].mounts.items + k)) {
+				s[i].volumes_from =
+					arena_strdup(&c->arena, hash_text(&l.hash, text));
+				any = true;
+			}
+	if (!any)
+		return err_set(e, &TENANT_USAGE,
+			       "--volumes-from: the file has no persistent volume");
+	if (allow_only(c, &p->group, &l.provider, e) < 0)
+		return -1;
+	p->group.manifest = manifest_hash(&p->manifest);
+	if (manifest_check(&p->manifest, e) < 0)
+		return -1;
+	return group_check(&p->group, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -547,6 +598,10 @@ cmd_deploy(struct context *c, int argc, char **argv, struct err *e)
 
 	if (read_arguments(&d, argc, argv, e) < 0 || read_file(c, &d, e) < 0 ||
 	    context_connect(c, e) < 0 || context_unlock(c, e) < 0)
+		return -1;
+	if (d.volumes_from != NULL && d.count != 1)
+		return err_set(e, &TENANT_USAGE, "--volumes-from goes with one placement: name it");
+	if (take_volumes(c, &d, d.parts[0].placement, e) < 0)
 		return -1;
 	for (size_t i = 0; i < d.count; i++)
 		if (make_order(c, &d, &d.parts[i], e) < 0)

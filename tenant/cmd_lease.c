@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gavel status, close, receipt: what one does with a deployment. */
+#include <getopt.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -71,7 +72,7 @@ print_images(struct context *c, const struct json *status)
 }
 
 static int
-status_one(struct context *c, const char *name, struct err *e)
+status_one(struct context *c, const char *name, void *ctx, struct err *e)
 {
 	struct json *status = NULL;
 	struct deployment d = { .name = NULL };
@@ -131,7 +132,7 @@ status_one(struct context *c, const char *name, struct err *e)
 int
 cmd_status(struct context *c, int argc, char **argv, struct err *e)
 {
-	return parts_each(c, argc > 1 ? argv[1] : NULL, status_one, e);
+	return parts_each(c, argc > 1 ? argv[1] : NULL, status_one, NULL, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -179,13 +180,15 @@ cancel_order(struct context *c, const struct deployment *d, struct err *e)
 
 /* Both sign the last amount, the market settles it. */
 static int
-settle_close(struct context *c, const struct lease_ref *l, struct err *e)
+settle_close(struct context *c, const struct lease_ref *l, const char *volumes, struct err *e)
 {
 	struct release_post post;
 	struct json *last, *doc;
 
-	if (provider_call(&c->arena, &l->gateway, "POST", lease_path(c, l, "/close"), "{}", &last,
-			  e) < 0)
+	if (provider_call(&c->arena, &l->gateway, "POST", lease_path(c, l, "/close"),
+			  volumes != NULL ? arena_printf(&c->arena, "{\"volumes\":\"%s\"}", volumes)
+					  : "{}",
+			  &last, e) < 0)
 		return -1;
 	say(c, "stopped, last reading signed by the provider");
 	if (countersign(c, l, last, &post.voucher.payer_sig, &post.voucher.usage, e) < 0 ||
@@ -197,18 +200,58 @@ settle_close(struct context *c, const struct lease_ref *l, struct err *e)
 			   json_encode(&c->arena, release_post_fields, &post), NULL, &doc, e);
 }
 
+static bool
+has_volumes(const struct json *order)
+{
+	const struct json *services = json_get(json_get(order, "group"), "services");
+
+	for (const struct json *s = services != NULL ? services->first : NULL; s != NULL;
+	     s = s->next)
+		if (number_of(json_get(s, "resources"), "persistent_bytes") > 0)
+			return true;
+	return false;
+}
+
+/* What becomes of volumes is not guessed: what is deleted does not come back. */
 static int
-close_one(struct context *c, const char *name, struct err *e)
+volumes_ask(const struct lease_ref *l, const char **volumes, struct err *e)
+{
+	char line[16];
+
+	if (*volumes != NULL || !has_volumes(l->order))
+		return 0;
+	if (isatty(STDIN_FILENO)) {
+		fprintf(stderr, "This lease has persistent volumes. Keep them for a while, or "
+				"delete them now? [keep/delete] ");
+		if (fgets(line, sizeof(line), stdin) != NULL) {
+			line[strcspn(line, "\n")] = '\0';
+			if (strcmp(line, "keep") == 0 || strcmp(line, "delete") == 0) {
+				*volumes = line[0] == 'k' ? "keep" : "delete";
+				return 0;
+			}
+		}
+		return err_set(e, &TENANT_USAGE, "neither keep nor delete: nothing was closed");
+	}
+	return err_set(e, &TENANT_USAGE,
+		       "the lease has persistent volumes: write --keep-volumes or "
+		       "--delete-volumes");
+}
+
+/* ctx: what becomes of volumes, "keep", "delete" or NULL. */
+static int
+close_one(struct context *c, const char *name, void *ctx, struct err *e)
 {
 	struct deployment d = { .name = NULL };
 	struct lease_ref l = { .order = NULL };
+	const char *volumes = ctx;
 
 	if (lease_begin(c, name, &d, &l, e) < 0)
 		return e->code == &NO_LEASE ? cancel_order(c, &d, e) : -1;
 	if (strcmp(l.state, "closed") != 0) {
 		if (strcmp(text_of(l.order, "state"), "leased") != 0)
 			return cancel_order(c, &d, e);
-		if (settle_close(c, &l, e) < 0 || wait_closed(c, &d, e) < 0)
+		if (volumes_ask(&l, &volumes, e) < 0 || settle_close(c, &l, volumes, e) < 0 ||
+		    wait_closed(c, &d, e) < 0)
 			return -1;
 		if (lease_find(c, &d, &l, e) < 0)
 			return -1;
@@ -224,7 +267,19 @@ close_one(struct context *c, const char *name, struct err *e)
 int
 cmd_close(struct context *c, int argc, char **argv, struct err *e)
 {
-	return parts_each(c, argc > 1 ? argv[1] : NULL, close_one, e);
+	static const struct option options[] = { { "keep-volumes", no_argument, NULL, 'k' },
+						 { "delete-volumes", no_argument, NULL, 'd' },
+						 { NULL, 0, NULL, 0 } };
+	char *volumes = NULL;
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (opt) {
+		case 'k': volumes = "keep"; break;
+		case 'd': volumes = "delete"; break;
+		default: return err_set(e, &TENANT_USAGE, "close");
+		}
+	return parts_each(c, optind < argc ? argv[optind] : NULL, close_one, volumes, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -244,7 +299,7 @@ receipt_line(const struct json *lease, const char *name, const char *label, wall
 }
 
 static int
-receipt_one(struct context *c, const char *name, struct err *e)
+receipt_one(struct context *c, const char *name, void *ctx, struct err *e)
 {
 	struct json *status = NULL;
 	const struct json *voucher, *usage;
@@ -293,5 +348,5 @@ receipt_one(struct context *c, const char *name, struct err *e)
 int
 cmd_receipt(struct context *c, int argc, char **argv, struct err *e)
 {
-	return parts_each(c, argc > 1 ? argv[1] : NULL, receipt_one, e);
+	return parts_each(c, argc > 1 ? argv[1] : NULL, receipt_one, NULL, e);
 }

@@ -14,7 +14,7 @@ rate_of(const struct json *object, const char *name)
 }
 
 static int
-bids_one(struct context *c, const char *name, struct err *e)
+bids_one(struct context *c, const char *name, void *ctx, struct err *e)
 {
 	struct deployment d;
 	struct json *doc;
@@ -51,7 +51,7 @@ bids_one(struct context *c, const char *name, struct err *e)
 int
 cmd_bids(struct context *c, int argc, char **argv, struct err *e)
 {
-	return parts_each(c, argc > 1 ? argv[1] : NULL, bids_one, e);
+	return parts_each(c, argc > 1 ? argv[1] : NULL, bids_one, NULL, e);
 }
 
 int

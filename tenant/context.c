@@ -150,6 +150,12 @@ state_path(struct context *c, const char *name)
 			 arena_printf(&c->arena, "/deployments/%s.json", name));
 }
 
+const char *
+deployment_dir(struct context *c)
+{
+	return home_path(c, "XDG_STATE_HOME", ".local/state", "/deployments");
+}
+
 static void
 make_dirs(char *path)
 {

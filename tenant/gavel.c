@@ -15,6 +15,7 @@ static const struct command commands[] = {
 	  "      --placement P    only this one of several\n"
 	  "      --akash          read the file as Akash does\n"
 	  "      --no-wait        return when the order is posted\n"
+	  "      --volumes-from NAME  take over the kept volumes of a closed one\n"
 	  "\nA file with several placements makes an order of each, NAME-PLACEMENT; NAME\n"
 	  "stands for all of them in status, logs, bids, receipt and close.\n"
 	  "\nexample: gavel deploy web.yaml --deposit 5\n",
@@ -64,7 +65,12 @@ static const struct command commands[] = {
 	  "      --no-wait  return when the provider has taken it\n"
 	  "\nexample: gavel update web web.yaml\n",
 	  cmd_update },
-	{ "close", "[NAME]", "stop, settle, get the rest back", "", cmd_close },
+	{ "close", "[NAME]", "stop, settle, get the rest back",
+	  "      --keep-volumes    persistent volumes stay for a while (gavel volumes)\n"
+	  "      --delete-volumes  they are deleted at once\n",
+	  cmd_close },
+	{ "volumes", "[NAME] | rm ID", "persistent volumes, in use and kept",
+	  "\nexample: gavel volumes\n", cmd_volumes },
 	{ "receipt", "[NAME]", "each step with its time, what was metered, what was paid", "",
 	  cmd_receipt },
 	{ "bids", "[NAME]", "who bid, who declined and why", "", cmd_bids },

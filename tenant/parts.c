@@ -63,7 +63,7 @@ parts_find(struct context *c, const char *name, struct json_strs *parts, struct 
 }
 
 int
-parts_each(struct context *c, const char *name, deployment_fn *fn, struct err *e)
+parts_each(struct context *c, const char *name, deployment_fn *fn, void *ctx, struct err *e)
 {
 	struct err first = ERR_NONE;
 	struct json_strs parts;
@@ -71,7 +71,7 @@ parts_each(struct context *c, const char *name, deployment_fn *fn, struct err *e
 	if (parts_find(c, name, &parts, e) < 0)
 		return -1;
 	if (parts.count == 0)
-		return fn(c, name, e);
+		return fn(c, name, ctx, e);
 	if (c->json)
 		puts("[");
 	for (size_t i = 0; i < parts.count; i++) {
@@ -81,7 +81,7 @@ parts_each(struct context *c, const char *name, deployment_fn *fn, struct err *e
 			puts(",");
 		if (!c->json)
 			printf("%s%s\n", i > 0 ? "\n" : "", parts.items[i]);
-		if (fn(c, parts.items[i], &why) == 0)
+		if (fn(c, parts.items[i], ctx, &why) == 0)
 			continue;
 		if (c->json)
 			puts("null");
@@ -138,7 +138,7 @@ stream_read(struct stream *s)
 }
 
 static _Noreturn void
-stream_child(struct context *c, const char *part, stream_fn *fn, void *ctx, int out)
+stream_child(struct context *c, const char *part, deployment_fn *fn, void *ctx, int out)
 {
 	struct err e = ERR_NONE;
 
@@ -153,7 +153,7 @@ stream_child(struct context *c, const char *part, stream_fn *fn, void *ctx, int 
 }
 
 static int
-stream_start(struct context *c, struct stream *s, stream_fn *fn, void *ctx, struct err *e)
+stream_start(struct context *c, struct stream *s, deployment_fn *fn, void *ctx, struct err *e)
 {
 	int ends[2];
 	pid_t pid;
@@ -192,7 +192,7 @@ streams_print(struct context *c, struct stream *streams, size_t count)
 }
 
 int
-parts_together(struct context *c, const char *name, stream_fn *fn, void *ctx, struct err *e)
+parts_together(struct context *c, const char *name, deployment_fn *fn, void *ctx, struct err *e)
 {
 	struct json_strs parts;
 	struct stream *streams;

@@ -72,12 +72,12 @@ int
 parts_find(struct context *c, const char *name, struct json_strs *parts, struct err *e) mustcheck;
 /* fn for the name, or for each of its parts: one that fails does not keep it from
  * the others. With --json the results are a list. */
-typedef int deployment_fn(struct context *c, const char *name, struct err *e);
-int parts_each(struct context *c, const char *name, deployment_fn *fn, struct err *e) mustcheck;
+typedef int deployment_fn(struct context *c, const char *name, void *ctx, struct err *e);
+int parts_each(struct context *c, const char *name, deployment_fn *fn, void *ctx,
+	       struct err *e) mustcheck;
 /* fn for the name, or for each of its parts at the same time, in a process of its
  * own; the lines of their outputs begin with the part's name. */
-typedef int stream_fn(struct context *c, const char *name, void *ctx, struct err *e);
-int parts_together(struct context *c, const char *name, stream_fn *fn, void *ctx,
+int parts_together(struct context *c, const char *name, deployment_fn *fn, void *ctx,
 		   struct err *e) mustcheck;
 /* An error if the name stands for several, for commands that need one. */
 int parts_single(struct context *c, const char *name, struct err *e) mustcheck;
@@ -87,6 +87,8 @@ const char *state_path(struct context *c, const char *name) mustcheck;
 
 /* Take an order back that nobody has leased. */
 int order_cancel(struct context *c, const struct deployment *d, struct err *e) mustcheck;
+/* Where they are, NAME.json each. */
+const char *deployment_dir(struct context *c);
 
 /* The live lease of a deployment, with its provider ready to be called. */
 struct lease_ref {
@@ -170,6 +172,7 @@ int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
 int cmd_providers(struct context *c, int argc, char **argv, struct err *e);
 int cmd_api(struct context *c, int argc, char **argv, struct err *e);
+int cmd_volumes(struct context *c, int argc, char **argv, struct err *e);
 int cmd_sdl(struct context *c, int argc, char **argv, struct err *e);
 int cmd_sdl_fmt(struct context *c, int argc, char **argv, struct err *e);
 int cmd_sdl_lint(struct context *c, int argc, char **argv, struct err *e);

@@ -290,6 +290,45 @@ test_optional(void)
 	ok(bundle_check(&with, &e) < 0, "too many devices are refused");
 }
 
+static void
+test_binds(void)
+{
+	static const struct bundle_bind binds[] = { { "/r/mount-0", "/var/lib/db" },
+						    { "/dev/real", "/dev/gpu0" } };
+	static const struct bundle_bind bad[] = { { "/x", "y" },
+						  { "/x", "/" },
+						  { "/x", "/proc/y" },
+						  { "/x", "/a/../b" },
+						  { "x", "/y" } };
+	static const struct bundle_node nodes[] = { { 'c', 195, 7, "rw" } };
+	static const struct bundle_node bad_node = { 'c', 1, 2, "rx" };
+	struct bundle b = good();
+	struct err e = ERR_NONE;
+	const char *text;
+
+	b.binds = binds;
+	b.bind_count = 2;
+	b.nodes = nodes;
+	b.node_count = 1;
+	is_int(bundle_check(&b, &e), 0, "mounts and devices of the jail");
+	text = bundle_json(&arena, &b);
+	ok(strstr(text, "{\"destination\":\"/var/lib/db\",\"type\":\"bind\",\"source\":"
+			"\"/r/mount-0\",\"options\":[\"bind\"]}") != NULL,
+	   "a bind has no flags of its own");
+	ok(strstr(text, "{\"allow\":true,\"type\":\"c\",\"major\":195,\"minor\":7,"
+			"\"access\":\"rw\"}") != NULL,
+	   "the device may be opened");
+	for (size_t i = 0; i < NELEMS(bad); i++) {
+		b.binds = &bad[i];
+		b.bind_count = 1;
+		ok(bundle_check(&b, &e) < 0 && e.code == &BUNDLE_BAD, "refused: %s on %s",
+		   bad[i].from, bad[i].to);
+	}
+	b.bind_count = 0;
+	b.nodes = &bad_node;
+	ok(bundle_check(&b, &e) < 0, "refused: access that is none");
+}
+
 int
 main(void)
 {
@@ -299,6 +338,7 @@ main(void)
 	test_refused();
 	test_numbers();
 	test_seccomp();
+	test_binds();
 	arena_release(&arena);
 	return tap_done();
 }

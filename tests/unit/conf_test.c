@@ -10,6 +10,7 @@
 struct peer {
 	const char *name;
 	uint32_t weight;
+	uint64_t bytes;
 };
 
 struct settings {
@@ -24,7 +25,8 @@ struct settings {
 
 #define T struct peer
 static const struct json_field peer_fields[] = { JSON_STR(T, name, 20, 0),
-						 JSON_U32(T, weight, 10, JSON_OPTIONAL), JSON_END };
+						 JSON_U32(T, weight, 10, JSON_OPTIONAL),
+						 JSON_U64(T, bytes, JSON_OPTIONAL), JSON_END };
 #undef T
 
 #define T struct settings
@@ -66,7 +68,7 @@ test_values(void)
 	ok(parse("listen: '::1'\nnote: 17\nport: 1\ntimeout_ms: 2s\nwindow_min_s: 10m\n"
 		 "cache_bytes: 64MiB\nchain_id: 31337\nopen: true\n"
 		 "escrow: 0x00000000000000000000000000000000000000aa\nallow: [a, 2, true]\n"
-		 "peers:\n  - name: x\n  - {name: 7, weight: 3}\n",
+		 "peers:\n  - name: x\n  - {name: 7, weight: 3, bytes: 2KiB}\n",
 		 &s, &e) == 0,
 	   "all kinds: %s", e.text);
 	is_str(s.note, "17", "a number where text is meant");
@@ -78,6 +80,7 @@ test_values(void)
 	is_int(s.escrow.b[19], 0xaa, "an address");
 	is_str(s.allow.items[1], "2", "a number in a list of texts");
 	is_str(((struct peer *)s.peers.items)[1].name, "7", "text inside a list");
+	is_int((long long)((struct peer *)s.peers.items)[1].bytes, 2048, "bytes alone is a unit");
 	ok(parse("listen: a\nport:\nnote: ~\n", &s, &e) == 0 && s.port == 8480,
 	   "null keeps the default");
 }

@@ -83,6 +83,13 @@ test_rules(void)
 		  "stands twice" },
 		{ "\"registry_user\":\"u\",", "", "go together" },
 		{ "\"registry_user\":\"u\"", "\"registry_user\":\"\"", "single lines" },
+		{ "\"registry_user\":\"u\"", "\"volumes_from\":\"0x12\",\"registry_user\":\"u\"",
+		  "hash of a lease" },
+		{ "\"registry_user\":\"u\"",
+		  "\"volumes_from\":"
+		  "\"0x00000000000000000000000000000000000000000000000000000000000000"
+		  "01\",\"registry_user\":\"u\"",
+		  "goes with a persistent volume" },
 		{ "\"group\":\"eu\",", "", "/group" },
 		{ "\"readonly\":true", "\"privileged\":true", "no such field" },
 	};

@@ -16,6 +16,7 @@
 #include "lib/proc.h"
 #include "provider/jail_client.h"
 #include "provider/mounts.h"
+#include "tests/e2e/layout.h"
 #include "tests/unit/tap.h"
 
 #define AGENT 54321u
@@ -39,7 +40,7 @@ struct arena kit_arena;
 
 static pid_t jail_pid;
 static int jail_fd = -1, exec_fd = -1;
-static const struct hash image = { { 1 } };
+static struct layout image;
 
 /* ------------------------------------------------------------------ */
 /* Checks.                                                             */
@@ -159,48 +160,32 @@ call(enum jail_verb verb, const void *in, size_t len, void *out, size_t out_len)
 static void
 image_make(void)
 {
-	char hex[HASH_TEXT_SIZE], self[256] = "";
-	const char *dir;
+	const char *dir = arena_printf(&kit_arena, "%s/make", state_dir);
+	char self[256] = "";
 
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0 || strrchr(self, '/') == NULL)
 		fatal("where is this program");
 	*strrchr(self, '/') = '\0';
-	hash_text(&image, hex);
-	dir = arena_printf(&kit_arena, "%s/images/%s", state_dir, hex + 2);
 	if (kit_shell(arena_printf(
 		    &kit_arena,
-		    "umask 022; mkdir -p %s; chmod 711 %s; cd %s; umoci init --layout oci\n"
+		    "umask 022; mkdir -p %s; cd %s; umoci init --layout oci\n"
 		    "umoci new --image oci:image; umoci unpack --image oci:image b\n"
 		    "cd b/rootfs; mkdir -p bin etc home proc dev sys tmp\n"
 		    "chmod 1777 tmp home; cp \"$(command -v busybox)\" bin/busybox\n"
 		    "cp %s/probe bin/probe; cp bin/probe bin/rooted; chmod 4755 bin/rooted\n"
 		    "for t in sh cat echo; do ln -s busybox bin/$t; done; cd ../..\n"
 		    "mkdir %s/control; cp -a b/rootfs %s/control/rootfs\n"
-		    "umoci repack --image oci:image b; rm -rf b\n"
-		    "chown -R %u:%u oci; chmod -R go= oci\n",
-		    dir, dir, dir, self, state_dir, state_dir, AGENT, AGENT)) < 0)
+		    "umoci repack --image oci:image b; rm -rf b\n",
+		    dir, dir, self, state_dir, state_dir)) < 0)
 		fatal("cannot make the test image");
-}
-
-static bool
-unpack(void)
-{
-	struct jail_image in = { image };
-	struct jail_unpack_reply reply = { 0 };
-
-	for (int tries = 0; tries < 600; tries++) {
-		if (call(JAIL_UNPACK, &in, sizeof(in), &reply, sizeof(reply)) < 0)
-			return false;
-		if (reply.done != 0)
-			return true;
-		usleep(20000);
-	}
-	return false;
+	layout_import(&kit_arena, &kit_config, arena_printf(&kit_arena, "%s/oci", dir), &image);
 }
 
 void
 kit_begin(void)
 {
+	struct err e = ERR_NONE;
+
 	arena_init(&kit_arena, 0);
 	signal(SIGPIPE, SIG_IGN);
 	log_init("test", LOG_WARN);
@@ -209,8 +194,8 @@ kit_begin(void)
 	snprintf(run_dir, sizeof(run_dir), "/run/gavel-isolation.%d", getpid());
 	jail_begin();
 	image_make();
-	if (!unpack())
-		fatal("cannot unpack the test image");
+	if (layout_unpack(&kit_arena, jail_fd, &image, &e) < 0)
+		fatal("unpack: %s", e.text);
 }
 
 void
@@ -262,7 +247,7 @@ lease_run(uint16_t slot, const char *const *args, const struct lease_want *want)
 	memset(&create, 0, sizeof(create));
 	create.ref = ref;
 	create.slot = slot;
-	create.image = image;
+	layout_use(&image, &create);
 	create.cpu_milli = w->cpu_milli != 0 ? w->cpu_milli : 500;
 	create.memory_bytes = w->memory != 0 ? w->memory : 64 * MIB;
 	create.storage_bytes = w->storage != 0 ? w->storage : 16 * MIB;
