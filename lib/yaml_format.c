@@ -156,7 +156,7 @@ line_ends_before(const struct format *f)
 
 	if (m == NULL || m->part != YAML_SCALAR || (m->style != '|' && m->style != '>'))
 		return 0;
-	if (m->text_len > 1 && m->text[m->text_len - 2] == '\n')
+	if (m->text_len > 1 && strcmp(m->text + m->text_len - 2, "\n\n") == 0)
 		return 1; /* those are the text's own */
 	while (at > m->start && strchr(" \t\r\n", f->text[at - 1]) != NULL)
 		n += f->text[--at] == '\n';
@@ -180,7 +180,7 @@ static void
 gap_read(struct format *f, size_t to, struct node *next, struct node *inside)
 {
 	size_t line_ends = line_ends_before(f), level = 0;
-	bool blank = false; /* an empty line stands before what comes next */
+	bool blank = line_ends > 1; /* an empty line stands before what comes next */
 	struct lines *l;
 
 	for (size_t i = f->end; i < to; i++) {

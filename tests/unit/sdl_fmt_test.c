@@ -117,7 +117,7 @@ scalars(void)
 		"a: |\n      x\n        y\n\n      z\nb: |-\n   x\nc: |+\n   x\n\nd: |2\n    x\n",
 		"a: |\n  x\n    y\n\n  z\nb: |-\n  x\nc: |+\n  x\n\nd: |2\n    x\n");
 	case_is("> keeps its lines", "a: >-  # c\n     x\n     y\n\n     z\n\nb: 1\n",
-		"a: >- # c\n  x\n  y\n\n  z\nb: 1\n");
+		"a: >- # c\n  x\n  y\n\n  z\n\nb: 1\n");
 	case_is("| in a list", "args:\n- |\n  x\n  y\n- sh\n",
 		"args:\n  - |\n    x\n    y\n  - sh\n");
 }
