@@ -32,10 +32,10 @@ struct bundle_process {
 	size_t arg_count;
 	const char *const *env; /* NAME=value */
 	size_t env_count;
-	const char *cwd;   /* absolute, not under /proc or /sys */
-	uint32_t uid, gid; /* inside, < BUNDLE_IDS */
-	uint32_t nofile;   /* 0: BUNDLE_NOFILE_DEFAULT */
-	bool terminal;	   /* of an exec; the workload itself never has one */
+	const char *cwd;     /* absolute, not under /proc or /sys */
+	uint32_t uid, gid;   /* inside, < BUNDLE_IDS */
+	uint32_t nofile;     /* 0: BUNDLE_NOFILE_DEFAULT */
+	bool terminal;	     /* of an exec; the workload itself never has one */
 	uint32_t rows, cols; /* of the terminal; 0: not known */
 };
 

@@ -62,8 +62,8 @@ struct agent {
 	struct route_in *ingresses; /* open endpoints */
 	struct proxy *proxy;	    /* of HTTP host names, or NULL */
 	bool meter_busy;
-	struct pull *pulls; /* images being fetched: image.h */
-	bool trimming;	    /* the image store: cache.h */
+	struct pull *pulls;	 /* images being fetched: image.h */
+	bool trimming;		 /* the image store: cache.h */
 	struct tickets *tickets; /* what tenants have open; see session.h */
 };
 

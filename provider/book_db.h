@@ -16,10 +16,10 @@ extern const struct code BOOK_FAILED;
 
 /* What we are to do about a lease, and how far it is. */
 enum work_state {
-	WORK_ACCEPTED, /* the award is signed; waiting for manifest and opening */
-	WORK_RUNNING,  /* launched and reported */
-	WORK_CLOSING,  /* the last word is signed; the workload is gone or going */
-	WORK_ENDED,    /* nothing of it is on the machine any more, but its logs */
+	WORK_ACCEPTED,	/* the award is signed; waiting for manifest and opening */
+	WORK_RUNNING,	/* launched and reported */
+	WORK_CLOSING,	/* the last word is signed; the workload is gone or going */
+	WORK_ENDED,	/* nothing of it is on the machine any more, but its logs */
 	WORK_FORGOTTEN, /* nor they */
 };
 

@@ -229,8 +229,8 @@ struct jail_exec {
 
 struct jail_files {
 	struct jail_ref ref;
-	uint32_t put;	     /* 0: read, 1: write */
-	uint64_t bytes_max;  /* of the files together; 0: no limit but the disk */
+	uint32_t put;		  /* 0: read, 1: write */
+	uint64_t bytes_max;	  /* of the files together; 0: no limit but the disk */
 	char path[JAIL_PATH_MAX]; /* inside, absolute, NUL-ended */
 };
 

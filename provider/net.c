@@ -275,9 +275,9 @@ chains_text(struct arena *a, const struct net_config *c)
 		"		tcp dport { 25, 465, 587 } counter drop\n"
 		"		accept\n"
 		"	}\n",
-		c->tag, c->tag, c->tag, kbytes, MAX(kbytes / 10, 128u),
-		questions_text(a, c, false), c->tag, questions_text(a, c, true), c->tag, c->tag,
-		c->tag, rate, burst, flows, c->tag);
+		c->tag, c->tag, c->tag, kbytes, MAX(kbytes / 10, 128u), questions_text(a, c, false),
+		c->tag, questions_text(a, c, true), c->tag, c->tag, c->tag, rate, burst, flows,
+		c->tag);
 }
 
 const char *

@@ -105,8 +105,7 @@ front(struct arena *a, const struct routes_config *c)
 	if (c->http != 0)
 		text = arena_printf(a, "%s	bind %s:%u\n", text, c->address, c->http);
 	if (c->https != 0)
-		text = arena_printf(a,
-				    "%s	bind %s:%u ssl crt-list %s/certs.txt alpn h2,http/1.1\n",
+		text = arena_printf(a, "%s	bind %s:%u ssl crt-list %s/certs.txt alpn h2,http/1.1\n",
 				    text, c->address, c->https, c->dir);
 	if (c->acme != 0)
 		text = arena_printf(a, "%s	acl challenge path_beg " ACME_PATH "\n", text);

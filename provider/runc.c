@@ -82,9 +82,9 @@ const char *const *
 runc_exec_argv(struct arena *a, const char *root, const char *id, const char *process_path,
 	       const char *pid_path, const char *log_path, const char *console)
 {
-	const char *words[14] = { "runc",	"--root",     root,	    "--log",	  log_path,
-				  "exec",	"--detach",   "--process",  process_path, "--pid-file",
-				  pid_path };
+	const char *words[14] = { "runc",	"--root",     root,	  "--log",
+				  log_path,	"exec",	      "--detach", "--process",
+				  process_path, "--pid-file", pid_path };
 	size_t count = 11;
 
 	if (console != NULL) {

@@ -41,7 +41,7 @@ struct provider_settings {
 	uint32_t list_bp;      /* list price = floor * list_bp / 10000 */
 	uint32_t curve_bp;     /* load curve */
 	uint32_t meter_every_ms;
-	uint32_t reclaim_s; /* the longest notice that we promise to give */
+	uint32_t reclaim_s;			/* the longest notice that we promise to give */
 	uint32_t lease_in_mbit, lease_out_mbit; /* bandwidth of a container; 0: net.h */
 	uint32_t lease_disk_mib;		/* MiB a second to and from disk; 0: jail.h */
 	bool accept_old_runc;
@@ -55,7 +55,7 @@ struct provider_settings {
 	uint32_t acme_port;		      /* of 127.0.0.1, for its challenges */
 	struct json_strs ips;		      /* addresses of the machine for single leases */
 	uint32_t dns_port;		      /* for the workloads' names; 0: /etc/hosts */
-	uint32_t log_keep_s; /* logs outlive their lease by this */
+	uint32_t log_keep_s;		      /* logs outlive their lease by this */
 };
 
 int provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,

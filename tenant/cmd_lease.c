@@ -80,6 +80,7 @@ status_one(struct context *c, const char *name, void *ctx, struct err *e)
 	struct jsonw *w;
 	char text[ADDRESS_TEXT_SIZE];
 
+	(void)ctx;
 	if (lease_begin(c, name, &d, &l, e) < 0) {
 		if (e->code != &NO_LEASE || l.order == NULL)
 			return -1;
@@ -307,6 +308,7 @@ receipt_one(struct context *c, const char *name, void *ctx, struct err *e)
 	struct lease_ref l = { .order = NULL };
 	wall_t from = 0;
 
+	(void)ctx;
 	if (lease_begin(c, name, &d, &l, e) < 0)
 		return -1;
 	if (c->json) {

@@ -21,6 +21,7 @@ bids_one(struct context *c, const char *name, void *ctx, struct err *e)
 	const struct json *rows;
 	char id[ID_TEXT_SIZE];
 
+	(void)ctx;
 	if (context_connect(c, e) < 0 || deployment_find(c, name, &d, e) < 0 ||
 	    market_get(
 		    &c->arena, &c->market,
