@@ -21,12 +21,12 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "lib/proc.h"
-#include "deploy/oci.h"
 #include "provider/exec.h"
 #include "provider/jail_client.h"
 #include "provider/mounts.h"
 #include "provider/shim.h"
 #include "provider/unpack.h"
+#include "tests/e2e/layout.h"
 #include "tests/unit/tap.h"
 
 #define TAG   "tst"
@@ -53,11 +53,7 @@ static struct arena arena;
 static pid_t jail_pid;
 static int jail_fd, exec_fd;
 
-struct test_image {
-	struct jail_layer layers[LAYERS_MAX];
-	uint32_t count;
-};
-static struct test_image image;
+static struct layout image;
 
 /* ------------------------------------------------------------------ */
 /* The jail as a child, and calls to it.                               */
@@ -256,59 +252,10 @@ shell(const char *script)
 	return 0;
 }
 
-static const char *
-text_of(const char *path, size_t *len)
-{
-	char *text = arena_alloc(&arena, MIB);
-	FILE *f = fopen(path, "re");
-
-	if (f == NULL)
-		fatal("open %s", path);
-	*len = fread(text, 1, MIB, f);
-	fclose(f);
-	return text;
-}
-
-static const char *
-blob_text(const struct hash *digest, size_t *len)
-{
-	return text_of(blob_path(&arena, state_dir, digest), len);
-}
-
-/* Blobs into the store, as the agent has them; the layers into img. */
-static void
-image_import(const char *layout, struct test_image *img)
-{
-	struct oci_manifest m;
-	struct image_config config_doc;
-	struct oci_blob where;
-	struct err e = ERR_NONE;
-	const char *text;
-	size_t len;
-
-	text = text_of(arena_printf(&arena, "%s/index.json", layout), &len);
-	if (shell(arena_printf(&arena,
-			       "cp -f %s/blobs/sha256/* %s/blobs/sha256/; chown -R %u:%u %s/blobs; "
-			       "chmod -R go= %s/blobs/sha256/*",
-			       layout, state_dir, AGENT, AGENT, state_dir, state_dir)) < 0 ||
-	    oci_index(&arena, text, len, "image", &where, &e) < 0)
-		fatal("import %s: %s", layout, e.text);
-	text = blob_text(&where.digest, &len);
-	if (oci_manifest(&arena, text, len, &m, &e) < 0)
-		fatal("import %s: %s", layout, e.text);
-	text = blob_text(&m.config.digest, &len);
-	if (oci_config(&arena, text, len, &config_doc, &e) < 0)
-		fatal("import %s: %s", layout, e.text);
-	img->count = (uint32_t)m.layer_count;
-	for (size_t i = 0; i < m.layer_count; i++)
-		img->layers[i] = (struct jail_layer){ m.layers[i].digest, config_doc.diffs[i],
-						      m.layers[i].size, 0 };
-}
-
 /* Of two layers: busybox and users; and, as hostile images have it, links where
  * directories belong. The upper one deletes, replaces and adds. */
 static void
-image_make(struct test_image *img, const char *extra)
+image_make(struct layout *img, const char *extra)
 {
 	const char *dir = arena_printf(&arena, "%s/make", state_dir);
 
@@ -331,7 +278,7 @@ image_make(struct test_image *img, const char *extra)
 		    "%s\ncd ../..; umoci repack --image oci:image b\n",
 		    dir, dir, dir, extra)) < 0)
 		fatal("cannot make the test image");
-	image_import(arena_printf(&arena, "%s/oci", dir), img);
+	layout_import(&arena, &config, arena_printf(&arena, "%s/oci", dir), img);
 }
 
 static int
@@ -348,7 +295,7 @@ unpack_layer(const struct jail_layer *layer, struct jail_unpack_reply *reply, st
 }
 
 static int
-unpack(const struct test_image *img, struct err *e)
+unpack(const struct layout *img, struct err *e)
 {
 	struct jail_unpack_reply reply;
 
@@ -377,7 +324,7 @@ test_unpack(void)
 	struct jail_layer missing = { .digest = { { 9 } }, .diff = { { 9 } }, .size = 7 };
 	struct jail_unpack_reply reply;
 	struct jail_layer bad;
-	struct test_image big;
+	struct layout big;
 	struct stat st = { 0 };
 	struct err e;
 
@@ -767,7 +714,7 @@ static void
 test_refusals(void)
 {
 	struct jail_ref bad = { .name = "../../etc/passwd/aaaaaaaaa" }, none = ref_of(77);
-	struct test_image link, first = image;
+	struct layout link, first = image;
 	static struct jail_create c;
 	struct err e;
 
