@@ -129,7 +129,13 @@ run(const struct jail_layer *layers, size_t count, const char *script, struct er
 	static struct jail_create create;
 	static const char *env[] = { "PATH=/bin", "TWO=lines\nhere" };
 	const char *args[] = { "/bin/sh", "-c", script };
-	struct bundle_process p = { args, 3, env, 2, "/", 1000, 1000, 0 };
+	struct bundle_process p = { .args = args,
+				    .arg_count = 3,
+				    .env = env,
+				    .env_count = 2,
+				    .cwd = "/",
+				    .uid = 1000,
+				    .gid = 1000 };
 	struct jail_ref ref = { .name = "01jf4z8c0xvq5wsm2t7e9ka3rb" };
 	struct jail_stat st = { .state = 99 };
 	size_t len;
