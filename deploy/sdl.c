@@ -137,7 +137,7 @@ volumes_check(struct sdl_reader *r, const struct sdl_service *s, const struct sd
 			sdl_find_name(r, &m[i].at, "leave readOnly out",
 				      "memory that nobody can write holds nothing");
 	}
-	for (size_t k = 0; k < c->volumes.count; k++) {
+	for (size_t k = 0; v != NULL && k < c->volumes.count; k++) {
 		size_t i = 0;
 
 		if (v[k].class == NULL)

@@ -201,10 +201,10 @@ size_meant(struct arena *a, const char *text)
 static void
 env_to_list(struct editor *x, const struct json *env)
 {
-	struct sdl_edits found = { NULL, 0 }, *out = x->out;
+	struct sdl_edits *found = ARENA_NEW(x->arena, struct sdl_edits), *out = x->out;
 	bool good = true;
 
-	x->out = &found;
+	x->out = found;
 	for (const struct json *v = env->first; v != NULL; v = v->next) {
 		const struct yaml_mark *key = key_mark(x, v), *value = key != NULL ? key + 1 : NULL;
 		size_t end;
@@ -225,8 +225,8 @@ env_to_list(struct editor *x, const struct json *env)
 			 arena_printf(x->arena, "- %s", yaml_scalar(x->arena, pair, strlen(pair))));
 	}
 	x->out = out;
-	for (size_t i = 0; good && i < found.count; i++)
-		edit_add(x, found.items[i].start, found.items[i].end, found.items[i].text);
+	for (size_t i = 0; good && i < found->count; i++)
+		edit_add(x, found->items[i].start, found->items[i].end, found->items[i].text);
 }
 
 /* {NAME: value} as an entry of the list. */

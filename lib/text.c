@@ -9,7 +9,7 @@ text_add_n(struct text *t, const char *s, size_t len)
 
 		t->room = (t->len + len + 1) * 2 + 60;
 		more = arena_alloc(t->arena, t->room);
-		if (t->len > 0)
+		if (t->s != NULL)
 			memcpy(more, t->s, t->len);
 		t->s = more;
 	}

@@ -575,6 +575,7 @@ ws_connect(struct loop *l, const struct ws_target *to, const struct ws_events *e
 	struct ws *w = ws_new(l, events, ctx);
 	char *name = NULL;
 	int port = 0;
+	bool freed;
 
 	w->to = (struct ws_target){
 		.url = arena_strdup(&w->arena, to->url),
@@ -597,8 +598,12 @@ ws_connect(struct loop *l, const struct ws_target *to, const struct ws_events *e
 	errno = 0;
 	if (bufferevent_socket_connect_hostname(w->bev, NULL, AF_UNSPEC, name, port) != 0)
 		ws_fail(w, &ERR_UNREACHABLE, "cannot connect");
+	freed = w->freed; /* by who was told of it */
 	ws_leave(w);
-	return w;
+	if (!freed)
+		return w;
+	err_set(e, &ERR_UNREACHABLE, "cannot connect");
+	return NULL;
 }
 
 /* ------------------------------------------------------------------ */

@@ -579,6 +579,7 @@ scan_event(struct loader *l, struct fy_event *event)
 	}
 	l->marks = arena_grow(l->arena, l->marks, l->mark_count, sizeof(*m));
 	m = &l->marks[l->mark_count];
+	assert(m != NULL);
 	before = l->mark_count++ > 0 ? m - 1 : NULL;
 	*m = (struct yaml_mark){ .start = before != NULL ? before->end : 0 };
 	m->start = from != NULL ? from->input_pos : m->start;

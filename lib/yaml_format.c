@@ -8,6 +8,8 @@
  */
 #include "lib/yaml_format.h"
 
+#include <assert.h>
+
 #include "lib/text.h"
 
 const struct code YAML_FORMAT = { "yaml_format", INVALID, "the text cannot be formatted" };
@@ -610,7 +612,10 @@ static void
 root_write(struct format *f)
 {
 	struct node *root = f->root;
-	struct lines after = root->after;
+	struct lines after;
+
+	assert(root != NULL);
+	after = root->after;
 
 	head_write(f);
 	if (!is_collection(root) || root->first == NULL) {

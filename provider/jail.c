@@ -369,7 +369,7 @@ fds_send(int socket, uint32_t number, const int fds[static JAIL_EXEC_FDS], struc
 			      .msg_control = control.bytes,
 			      .msg_controllen = sizeof(control.bytes) };
 	struct cmsghdr *c = CMSG_FIRSTHDR(&msg);
-	int there[JAIL_EXEC_FDS];
+	int there[JAIL_EXEC_FDS] = { 0 };
 	size_t count = 0;
 
 	for (size_t i = 0; i < JAIL_EXEC_FDS; i++)

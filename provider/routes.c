@@ -97,6 +97,8 @@ static const char front_text[] =
 	"%s"
 	"	use_backend %%[var(txn.be)]\n";
 
+#define BIND_TLS "%s\tbind %s:%u ssl crt-list %s/certs.txt alpn h2,http/1.1\n"
+
 static const char *
 front(struct arena *a, const struct routes_config *c)
 {
@@ -105,8 +107,7 @@ front(struct arena *a, const struct routes_config *c)
 	if (c->http != 0)
 		text = arena_printf(a, "%s	bind %s:%u\n", text, c->address, c->http);
 	if (c->https != 0)
-		text = arena_printf(a, "%s	bind %s:%u ssl crt-list %s/certs.txt alpn h2,http/1.1\n",
-				    text, c->address, c->https, c->dir);
+		text = arena_printf(a, BIND_TLS, text, c->address, c->https, c->dir);
 	if (c->acme != 0)
 		text = arena_printf(a, "%s	acl challenge path_beg " ACME_PATH "\n", text);
 	return arena_printf(

@@ -149,7 +149,7 @@ files_open(struct request *r)
 		err_field(&e, &ERR_BAD_DATA, "/path", "path: an absolute path inside");
 	else
 		(void)!ticket_take(r->ctx, &x.work.hash, TICKET_COMMAND, &e);
-	if (e.code != NULL) {
+	if (e.code != NULL || path == NULL) {
 		request_fail(r, &e);
 		return;
 	}

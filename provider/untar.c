@@ -403,7 +403,7 @@ entry_count(struct untar_state *s, const char *path)
 static int
 entry_take(struct untar_state *s, struct archive_entry *entry)
 {
-	char path[UNTAR_PATH_MAX + 1];
+	char path[UNTAR_PATH_MAX + 1] = "";
 	mode_t type = archive_entry_filetype(entry);
 	int mark;
 
