@@ -54,6 +54,16 @@ over(struct unit_life *u, enum unit_state state, mono_t now)
 	u->started_at = 0;
 }
 
+static void
+finish(struct unit_life *u, mono_t now)
+{
+	u->state = UNIT_FINISHED;
+	u->ready = false;
+	u->was_ready = true;
+	u->ill = false;
+	u->ended_at = now;
+}
+
 void
 unit_ended(struct unit_life *u, const struct service *s, int exit_code, bool oom, mono_t now)
 {
@@ -62,14 +72,10 @@ unit_ended(struct unit_life *u, const struct service *s, int exit_code, bool oom
 
 	u->exit_code = exit_code;
 	u->oom = oom;
-	if (!never && !(on_failure && exit_code == 0)) {
+	if (never || (on_failure && exit_code == 0))
+		finish(u, now);
+	else
 		over(u, UNIT_EXITED, now);
-		return;
-	}
-	u->state = UNIT_FINISHED;
-	u->ready = false;
-	u->was_ready = true;
-	u->ended_at = now;
 }
 
 void
@@ -79,9 +85,18 @@ unit_failed(struct unit_life *u, mono_t now)
 }
 
 void
-unit_removed(struct unit_life *u, mono_t now)
+unit_removed(struct unit_life *u, bool never, mono_t now)
 {
-	over(u, UNIT_UNKNOWN, now);
+	if (never && u->ill)
+		finish(u, now);
+	else
+		over(u, UNIT_UNKNOWN, now);
+}
+
+bool
+unit_is_news(const struct unit_life *u)
+{
+	return u->started_at == 0 && u->ended_at == 0;
 }
 
 void
