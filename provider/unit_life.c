@@ -14,6 +14,9 @@ unit_want(const struct unit_life *u, enum unit_role role, mono_t now)
 {
 	if (u->state == UNIT_WORKING || role == UNIT_NONE)
 		return UNIT_NOTHING;
+	/* What could not be taken down is not tried without end. */
+	if (role == UNIT_GOING && u->state == UNIT_FAILED)
+		return now >= u->ended_at + unit_pause(u->in_row) ? UNIT_DOWN : UNIT_NOTHING;
 	if (role == UNIT_GOING)
 		return UNIT_DOWN;
 	switch (u->state) {

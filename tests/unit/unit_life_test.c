@@ -87,6 +87,11 @@ test_roles(void)
 	unit_began(&u, 3 * S);
 	is_int(unit_want(&u, UNIT_LIVE, 4 * S), UNIT_NOTHING, "what runs is left alone");
 	is_int(unit_want(&u, UNIT_GOING, 4 * S), UNIT_DOWN, "what is to go goes");
+	unit_failed(&u, 4 * S);
+	unit_failed(&u, 5 * S);
+	unit_failed(&u, 6 * S);
+	is_int(unit_want(&u, UNIT_GOING, 7 * S), UNIT_NOTHING, "what stays is left for a while");
+	is_int(unit_want(&u, UNIT_GOING, 10 * S), UNIT_DOWN, "and tried again");
 	u.state = UNIT_WORKING;
 	is_int(unit_want(&u, UNIT_GOING, 4 * S), UNIT_NOTHING, "one task at a time");
 	unit_began(&u, 5 * S);
