@@ -10,9 +10,10 @@ files=$top/demo/shop
 
 # image NAME TAG: $root as a layer of its own, under that name.
 image() {
-	for applet in nc rm rmdir mv usleep timeout; do
+	for applet in nc rm rmdir mv usleep tail timeout; do
 		ln -sf busybox "$root/bin/$applet"
 	done
+	cp "$files/ask" "$root/bin/ask"
 	echo ok >"$root/www/healthz"
 	umoci tag --image "$oci:web" "$1-$2" >/dev/null
 	umoci insert --rootless --image "$oci:$1-$2" "$root/bin" /bin >/dev/null 2>&1
