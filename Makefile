@@ -175,6 +175,8 @@ E2E_TESTS += tests/e2e/exec.sh
 E2E_TESTS += tests/e2e/placements.sh
 E2E_TESTS += tests/e2e/faults.sh
 E2E_TESTS += tests/e2e/storage.sh
+E2E_TESTS += tests/e2e/shop.sh
+E2E_TESTS += tests/e2e/life.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
 	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)
@@ -193,12 +195,15 @@ fuzz check-fuzz: $(FUZZERS)
 lint:
 	$(Q)tests/lint.sh
 
-.PHONY: demo demo-stop setup
+.PHONY: demo demo-shop demo-stop setup
 setup:
 	$(Q)demo/setup.sh
 demo: setup
 	$(Q)$(MAKE) --no-print-directory all
 	$(Q)demo/run.sh
+demo-shop: setup
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)demo/shop.sh
 demo-stop:
 	$(Q)demo/stop.sh
 

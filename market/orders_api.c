@@ -271,7 +271,8 @@ write_order(struct jsonw *w, struct arena *a, const struct batch *b, size_t row)
 	jsonw_close(w, '}');
 }
 
-/* "state:leased,closed" or "launched" against the row. */
+/* "state:leased,closed", "launched", or "launched,state:bidding" for whichever is
+ * first, against the row. */
 static bool
 wait_is_over(const char *wait, const struct batch *b)
 {
@@ -281,8 +282,11 @@ wait_is_over(const char *wait, const struct batch *b)
 
 	if (order_state_read(state, &s) == 0 && order_ended(s))
 		return true;
-	if (strcmp(wait, "launched") == 0)
-		return !row_null(b, 0, 0, "lease_launched_at");
+	if (strcmp(wait, "launched") == 0 || strncmp(wait, "launched,", 9) == 0) {
+		if (wait[8] == '\0' || !row_null(b, 0, 0, "lease_launched_at"))
+			return !row_null(b, 0, 0, "lease_launched_at");
+		wait += 9;
+	}
 	if (strncmp(wait, "state:", 6) != 0)
 		return true;
 	for (const char *p = wait + 6; *p != '\0';

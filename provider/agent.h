@@ -60,7 +60,8 @@ struct agent {
 	struct live *lives; /* what is seen of leases */
 	int inotify;
 	struct route_in *ingresses; /* open endpoints */
-	struct proxy *proxy;	    /* of HTTP host names, or NULL */
+	uint64_t moves;	     /* grows when units change: who takes traffic, who has which slot */
+	struct proxy *proxy; /* of HTTP host names, or NULL */
 	bool meter_busy;
 	struct pull *pulls;	 /* images being fetched: image.h */
 	bool trimming;		 /* the image store: cache.h */

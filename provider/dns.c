@@ -43,6 +43,7 @@ struct dns {
 	uint32_t slot_count;
 	struct arena zones; /* of the zones */
 	mono_t read_at;
+	uint64_t moves;	 /* of the agent, then */
 	size_t resolver; /* the one to ask */
 };
 
@@ -95,6 +96,7 @@ zones_read(struct dns *d)
 	size_t count;
 
 	d->read_at = clock_mono();
+	d->moves = d->agent->moves;
 	for (uint32_t i = 0; i < d->slot_count; i++)
 		d->slots[i].zone.placement = NULL;
 	arena_release(&d->zones);
@@ -117,7 +119,8 @@ slot_of(struct dns *d, const struct sockaddr_in *from)
 	if (at / 4 >= d->slot_count || at % 4 != 2)
 		return NULL;
 	s = &d->slots[at / 4];
-	if (now - d->read_at > ZONES_OLD_US ||
+	/* A slot may have gone to another lease, and a name to another slot. */
+	if (now - d->read_at > ZONES_OLD_US || d->moves != d->agent->moves ||
 	    (s->zone.placement == NULL && now - d->read_at > ZONES_FRESH_US))
 		zones_read(d);
 	return s->zone.placement != NULL ? s : NULL;

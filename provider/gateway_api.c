@@ -176,8 +176,11 @@ update_take(struct agent *g, struct arena *a, struct work *w, const struct json 
 		return strcmp(w->next_manifest, text) == 0 && !w->returning
 			       ? 0
 			       : err_set(e, &UPDATE_RUNNING, "wait until it has ended");
-	if (strcmp(w->manifest, text) == 0)
-		return 0;
+	/* To what runs already: it has succeeded, whatever became of the last one. */
+	if (strcmp(w->manifest, text) == 0) {
+		w->update_failure = NULL;
+		return book_put(g->book, w, e);
+	}
 	if (book_live(g->book, a, &works, &count, e) < 0 ||
 	    proxy_hosts_free(g, a, works, count, w, &m, e) < 0)
 		return -1;

@@ -15,6 +15,7 @@ struct unit {
 	struct unit_life life;
 	struct task *task; /* that brings it up or takes it down */
 	char why[200];	   /* what went wrong last, or "" */
+	bool exited;	   /* while a task worked on it */
 	bool instead;	   /* it goes down to come up as the next version */
 	int watch;	   /* of its exit, see exits.h; -1: none */
 	mono_t check_due[SERVICE_CHECKS_MAX];

@@ -266,7 +266,10 @@ chains_text(struct arena *a, const struct net_config *c)
 		"packets } "
 		"counter drop\n"
 		"		add @flows { ip saddr ct count over %u } counter drop\n"
-		"		ip saddr . ip daddr . meta l4proto . th dport @links accept\n"
+		/* Over a wire only: while the neighbour has none, its address leads out
+		 * into the world, where anybody might answer. */
+		"		oifname \"gv%s-*\" ip saddr . ip daddr . meta l4proto . th dport "
+		"@links accept\n"
 		"		oifname \"gv%s-*\" counter drop\n"
 		"		ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept\n"
 		"		ip daddr @deny counter drop\n"
@@ -277,7 +280,7 @@ chains_text(struct arena *a, const struct net_config *c)
 		"	}\n",
 		c->tag, c->tag, c->tag, kbytes, MAX(kbytes / 10, 128u), questions_text(a, c, false),
 		c->tag, questions_text(a, c, true), c->tag, c->tag, c->tag, rate, burst, flows,
-		c->tag);
+		c->tag, c->tag);
 }
 
 const char *

@@ -168,6 +168,7 @@ plan_refresh_ports(struct agent *g, const struct work *w)
 {
 	struct ingress_target targets[WORK_UNITS_MAX];
 
+	g->moves++;
 	for (struct route_in *r = g->ingresses; r != NULL; r = r->next)
 		if (hash_equal(&r->lease, &w->hash))
 			ingress_aim(r->ingress, targets, targets_of(g, w, &r->port, targets));
@@ -364,6 +365,7 @@ plan_work(struct agent *g, struct arena *a, struct work *w, const struct manifes
 	}
 	if (volumes_plan(g, a, w, m, e) < 0)
 		return -1;
+	g->moves++;
 	return book_put(g->book, w, e);
 }
 

@@ -380,6 +380,8 @@ compare(struct task *t)
 		return TASK_FAIL;
 	if (served)
 		serving_set(p, l);
+	if (l->lines.count == 0)
+		p->level_at = clock_mono();
 	l->line = 0;
 	/* What goes slowly is looked at another time. */
 	if (l->lines.count == 0 || (served && l->rounds > 0) || l->rounds++ == ROUNDS_MAX)
@@ -452,6 +454,12 @@ proxy_serves(const struct agent *g, const struct hash *lease)
 		if (hash_equal(&p->serving[i], lease))
 			return true;
 	return p == NULL;
+}
+
+bool
+proxy_settled(const struct agent *g, mono_t since)
+{
+	return g->proxy == NULL || g->proxy->level_at > since;
 }
 
 void

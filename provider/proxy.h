@@ -29,6 +29,7 @@ struct proxy {
 	struct timer *timer;
 	bool busy, poked;
 	mono_t compared_at;
+	mono_t level_at;      /* then it had all that it should, and no more */
 	long pid;	      /* of the HAProxy last seen */
 	struct hash *serving; /* leases whose names it has; owned */
 	size_t serving_count;
@@ -53,6 +54,10 @@ void proxy_start(struct agent *g);
 void proxy_poke(struct agent *g);
 /* Whether the names of the lease work; true without a proxy. */
 bool proxy_serves(const struct agent *g, const struct hash *lease);
+
+/* Whether since then it was seen to lead to nobody who is to have no traffic;
+ * true without a proxy. */
+bool proxy_settled(const struct agent *g, mono_t since);
 
 /* certs.c */
 void certs_start(struct proxy *p);

@@ -148,6 +148,8 @@ runner_exited(struct agent *g, const struct hash *lease, uint32_t number)
 	struct arena a;
 	struct work w;
 
+	/* Its task may have seen it alive a moment ago, and looks again. */
+	l->units[number].exited = l->units[number].life.state == UNIT_WORKING;
 	arena_init(&a, 0);
 	if (l->units[number].life.state == UNIT_RUNNING &&
 	    book_get(g->book, &a, lease, &w, &e) == 1 &&
@@ -297,7 +299,7 @@ look_at_update(struct agent *g, struct arena *a, struct work *w, struct live *l)
 	    json_decode(a, w->next_manifest, strlen(w->next_manifest), manifest_fields, &next, &e) <
 		    0)
 		return;
-	move = update_next(w, &good, &next, l, second_fits, g);
+	move = update_next(w, &good, &next, l, clock_mono(), second_fits, g);
 	if (move.step == UPDATE_WAIT)
 		return;
 	update_move(g, w, l, &next, move);
@@ -310,13 +312,17 @@ look_at_update(struct agent *g, struct arena *a, struct work *w, struct live *l)
 /* ------------------------------------------------------------------ */
 /* The look.                                                            */
 
-/* What has exited while nobody heard of it. */
+/* What has exited while nobody heard of it. A reading from before it was started
+ * again tells of its last life. */
 static void
-look_at_meter(struct agent *g, const struct work *w)
+look_at_meter(struct agent *g, const struct work *w, const struct live *l)
 {
+	mono_t read_at = clock_mono() - (clock_wall() - w->meter.last.at);
+
 	for (uint32_t i = 0; i < w->unit_count; i++)
 		if (w->units[i].role == UNIT_LIVE && w->meter.last.at != 0 &&
-		    (w->meter.last.ended & (UINT32_C(1) << i)) != 0)
+		    (w->meter.last.ended & (UINT32_C(1) << i)) != 0 &&
+		    l->units[i].life.started_at < read_at)
 			runner_exited(g, &w->hash, i);
 }
 
@@ -353,7 +359,7 @@ look_at_running(struct agent *g, struct arena *a, struct work *w)
 	opening_begin(g, w, l);
 	if (l->halted)
 		return;
-	look_at_meter(g, w);
+	look_at_meter(g, w, l);
 	look_at_update(g, a, w, l);
 	look_at_units(g, w, l);
 	checks_look(g, a, w, l);

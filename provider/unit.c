@@ -16,6 +16,7 @@
 #include "provider/exits.h"
 #include "provider/cache.h"
 #include "provider/probe.h"
+#include "provider/proxy.h"
 
 #define POLL_US	       (5 * MILLI_US)
 #define PULL_POLL_US   (20 * MILLI_US)
@@ -24,6 +25,8 @@
 #define UP_LIMIT_US    (1200 * SECOND_US)
 #define DOWN_LIMIT_US  ((STOP_S_MAX + 60) * SECOND_US)
 #define KILL_AGAIN_US  (3 * SECOND_US)
+#define DRAIN_MIN_US   (300 * MILLI_US)
+#define DRAIN_MAX_US   (5 * SECOND_US)
 #define STOP_POLL_US   (20 * MILLI_US)
 #define PIDS_MAX       256u
 #define STOP_S_DEFAULT 10u
@@ -248,11 +251,20 @@ static enum next
 decide(struct task *t)
 {
 	struct up *u = t->state;
+	struct unit_life *life = &unit_of(t, &u->lease, u->unit)->life;
 	struct jail_destroy *ask;
 
 	if (u->call.err.code != NULL)
 		return task_jump(t, create);
 	memcpy(&u->stat, u->call.out, MIN(u->call.out_len, sizeof(u->stat)));
+	/* It ended while none of us looked: whether it is started again is not ours to
+	 * say but its policy's. */
+	if (u->stat.state == JAIL_EXITED && unit_is_news(life)) {
+		unit_ended(life, u->service, u->stat.exit_code, u->stat.oom != 0, clock_mono());
+		if (life->state == UNIT_FINISHED)
+			return TASK_DONE;
+		life->state = UNIT_WORKING;
+	}
 	if (u->stat.state == JAIL_CREATED || u->stat.state == JAIL_RUNNING) {
 		u->adopted = u->stat.state == JAIL_RUNNING;
 		return task_jump(t, gate);
@@ -369,42 +381,11 @@ gate(struct task *t)
 
 	if (!live_of(g, &u->lease)->opened)
 		return task_sleep(t, POLL_US);
+	unit_of(t, &u->lease, u->unit)->exited = false;
 	exits_watch(g, unit_of(t, &u->lease, u->unit),
 		    jail_log_dir(&t->arena, &g->jail_config, &u->ref));
 	return jail_start(t, g, &u->call, JAIL_START, &u->ref, sizeof(u->ref));
 }
-
-static enum next
-started(struct task *t)
-{
-	struct up *u = t->state;
-	struct agent *g = t->owner;
-	const struct check *c = u->service->checks.items;
-	int64_t limit;
-
-	if (!live_of(g, &u->lease)->opened)
-		return task_jump(t, gate);
-	if (u->call.err.code != NULL) {
-		t->err = u->call.err;
-		err_wrap(&t->err, "start");
-		return TASK_FAIL;
-	}
-	unit_began(&unit_of(t, &u->lease, u->unit)->life, clock_mono());
-	unit_of(t, &u->lease, u->unit)->life.state = UNIT_WORKING;
-	limit = (int64_t)MAX(u->work.terms.launch, 4u) * SECOND_US / 2;
-	/* The launch is the market's business; later starts have the time they need. */
-	if (u->work.reported)
-		limit = MAX(limit, 60 * SECOND_US);
-	for (size_t i = 0; u->work.reported && i < u->service->checks.count; i++)
-		limit = MAX(limit,
-			    (int64_t)(c[i].grace_s + c[i].every_s * c[i].failures) * SECOND_US);
-	u->ready_by = clock_mono() + limit;
-	return TASK_NEXT;
-}
-
-/* ------------------------------------------------------------------ */
-/* Up: ready, when it runs, its ports to the world take connections, and its own
- * ready check says so. The first of these that does not is asked again. */
 
 static const struct check *
 ready_check(const struct service *s)
@@ -416,6 +397,46 @@ ready_check(const struct service *s)
 			return &c[i];
 	return NULL;
 }
+
+/* How long it may take. The launch is the market's business; later starts have
+ * the time that their ready check gives them, or a minute. */
+static int64_t
+ready_limit(const struct up *u)
+{
+	const struct check *c = u->service->checks.items, *ready = ready_check(u->service);
+	int64_t limit = 60;
+
+	if (!u->work.reported)
+		return (int64_t)MAX(u->work.terms.launch, 4u) * SECOND_US / 2;
+	if (ready != NULL && ready->grace_s != 0)
+		return (int64_t)(ready->grace_s + ready->every_s * ready->failures) * SECOND_US;
+	for (size_t i = 0; i < u->service->checks.count; i++)
+		limit = MAX(limit, (int64_t)c[i].grace_s + c[i].every_s * c[i].failures);
+	return limit * SECOND_US;
+}
+
+static enum next
+started(struct task *t)
+{
+	struct up *u = t->state;
+	struct agent *g = t->owner;
+
+	if (!live_of(g, &u->lease)->opened)
+		return task_jump(t, gate);
+	if (u->call.err.code != NULL) {
+		t->err = u->call.err;
+		err_wrap(&t->err, "start");
+		return TASK_FAIL;
+	}
+	unit_began(&unit_of(t, &u->lease, u->unit)->life, clock_mono());
+	unit_of(t, &u->lease, u->unit)->life.state = UNIT_WORKING;
+	u->ready_by = clock_mono() + ready_limit(u);
+	return TASK_NEXT;
+}
+
+/* ------------------------------------------------------------------ */
+/* Up: ready, when it runs, its ports to the world take connections, and its own
+ * ready check says so. The first of these that does not is asked again. */
 
 static enum next
 ready(struct task *t)
@@ -539,18 +560,22 @@ up_done(struct task *t)
 		unit_why(unit, "");
 		if (unit->life.state == UNIT_WORKING)
 			unit->life.state = UNIT_RUNNING;
-		log_info("unit.ready", "container=%s copy=%u adopted=%d", u->ref.name, u->ref.copy,
-			 u->adopted);
+		log_info(unit->life.state == UNIT_FINISHED ? "unit.finished" : "unit.ready",
+			 "container=%s copy=%u adopted=%d", u->ref.name, u->ref.copy, u->adopted);
 	} else {
 		unit_why(unit, t->err.text);
 		if (unit->life.state == UNIT_WORKING && started && t->err.code == &ERR_TIMEOUT &&
-		    u->work.reported && u->work.units[u->unit].role == UNIT_LIVE)
+		    u->work.reported && u->work.units[u->unit].role == UNIT_LIVE) {
 			unit->life.state = UNIT_RUNNING;
-		else if (unit->life.state == UNIT_WORKING)
+			/* Nobody else would ask: who has no ready check is ready. */
+			unit->life.ready = ready_check(u->service) == NULL;
+		} else if (unit->life.state == UNIT_WORKING)
 			unit_failed(&unit->life, clock_mono());
 		log_warn("unit.failed", "container=%s copy=%u code=%s error=\"%s\"", u->ref.name,
 			 u->ref.copy, t->err.code->name, t->err.text);
 	}
+	if (unit->exited)
+		runner_exited(t->owner, &u->lease, u->unit);
 	runner_unit_changed(t->owner, &u->lease, u->unit, &t->err);
 }
 
@@ -569,7 +594,7 @@ unit_up(struct agent *g, const struct work *w, uint32_t number)
 }
 
 /* ------------------------------------------------------------------ */
-/* Down: TERM, its time of grace, KILL, and all of it removed. Logs stay. */
+/* Down: its traffic ends, TERM, its time of grace, KILL, and all of it removed. Logs stay. */
 
 struct down {
 	struct hash lease;
@@ -578,11 +603,34 @@ struct down {
 	struct jail_stat stat;
 	struct jail_destroy destroy;
 	struct chan_call call;
-	mono_t kill_at;
+	mono_t began, kill_at;
 	int64_t grace_us;
+	bool drain; /* it had traffic */
+	bool never; /* its policy */
 };
 
+static enum next down_drain(struct task *t);
+static enum next down_stop(struct task *t);
 static enum next down_stat(struct task *t);
+
+/* Nothing new comes any more; what is under way may end. */
+static enum next
+down_drain(struct task *t)
+{
+	struct down *d = t->state;
+	mono_t since = clock_mono() - d->began;
+
+	if (!d->drain || since >= DRAIN_MAX_US ||
+	    (since >= DRAIN_MIN_US && proxy_settled(t->owner, d->began)))
+		return task_jump(t, down_stop);
+	return task_sleep(t, STOP_POLL_US);
+}
+
+static enum next
+down_drain_again(struct task *t)
+{
+	return task_jump(t, down_drain);
+}
 
 static enum next
 down_stop(struct task *t)
@@ -606,11 +654,16 @@ static enum next
 down_read(struct task *t)
 {
 	struct down *d = t->state;
+	struct unit_life *life = &unit_of(t, &d->lease, d->unit)->life;
 	bool there = d->call.err.code == NULL;
 
 	if (there)
 		memcpy(&d->stat, d->call.out, MIN(d->call.out_len, sizeof(d->stat)));
 	if (!there || (d->stat.state != JAIL_RUNNING && d->stat.state != JAIL_PAUSED)) {
+		if (there && d->stat.state == JAIL_EXITED && d->stat.exit_code >= 0) {
+			life->exit_code = d->stat.exit_code;
+			life->oom = d->stat.oom != 0;
+		}
 		d->destroy.ref = d->ref;
 		return jail_start(t, t->owner, &d->call, JAIL_DESTROY, &d->destroy,
 				  sizeof(d->destroy));
@@ -634,7 +687,9 @@ down_gone(struct task *t)
 	return TASK_FAIL;
 }
 
-static const struct step down_steps[] = { { "stop", down_stop },
+static const struct step down_steps[] = { { "drain", down_drain },
+					  { "drain_again", down_drain_again },
+					  { "stop", down_stop },
 					  { "stat", down_stat },
 					  { "read", down_read },
 					  { "gone", down_gone },
@@ -653,7 +708,7 @@ down_done(struct task *t)
 			 d->ref.copy, t->err.text);
 		unit_failed(&unit->life, clock_mono());
 	} else {
-		unit_removed(&unit->life, clock_mono());
+		unit_removed(&unit->life, d->never, clock_mono());
 	}
 	runner_unit_changed(t->owner, &d->lease, d->unit, &t->err);
 }
@@ -669,6 +724,9 @@ unit_down(struct agent *g, const struct work *w, uint32_t number, const struct s
 	d->lease = w->hash;
 	d->unit = number;
 	d->grace_us = unit_stop_s(s) * SECOND_US;
+	d->began = clock_mono();
+	d->drain = unit->life.ready && !unit->life.ill;
+	d->never = s != NULL && s->restart != NULL && strcmp(s->restart, "never") == 0;
 	work_ref(w, number, &d->ref);
 	unit->task = t;
 	unit->life.state = UNIT_WORKING;

@@ -14,6 +14,9 @@ unit_want(const struct unit_life *u, enum unit_role role, mono_t now)
 {
 	if (u->state == UNIT_WORKING || role == UNIT_NONE)
 		return UNIT_NOTHING;
+	/* What could not be taken down is not tried without end. */
+	if (role == UNIT_GOING && u->state == UNIT_FAILED)
+		return now >= u->ended_at + unit_pause(u->in_row) ? UNIT_DOWN : UNIT_NOTHING;
 	if (role == UNIT_GOING)
 		return UNIT_DOWN;
 	switch (u->state) {
@@ -54,6 +57,16 @@ over(struct unit_life *u, enum unit_state state, mono_t now)
 	u->started_at = 0;
 }
 
+static void
+finish(struct unit_life *u, mono_t now)
+{
+	u->state = UNIT_FINISHED;
+	u->ready = false;
+	u->was_ready = true;
+	u->ill = false;
+	u->ended_at = now;
+}
+
 void
 unit_ended(struct unit_life *u, const struct service *s, int exit_code, bool oom, mono_t now)
 {
@@ -62,14 +75,10 @@ unit_ended(struct unit_life *u, const struct service *s, int exit_code, bool oom
 
 	u->exit_code = exit_code;
 	u->oom = oom;
-	if (!never && !(on_failure && exit_code == 0)) {
+	if (never || (on_failure && exit_code == 0))
+		finish(u, now);
+	else
 		over(u, UNIT_EXITED, now);
-		return;
-	}
-	u->state = UNIT_FINISHED;
-	u->ready = false;
-	u->was_ready = true;
-	u->ended_at = now;
 }
 
 void
@@ -79,9 +88,18 @@ unit_failed(struct unit_life *u, mono_t now)
 }
 
 void
-unit_removed(struct unit_life *u, mono_t now)
+unit_removed(struct unit_life *u, bool never, mono_t now)
 {
-	over(u, UNIT_UNKNOWN, now);
+	if (never && u->ill)
+		finish(u, now);
+	else
+		over(u, UNIT_UNKNOWN, now);
+}
+
+bool
+unit_is_news(const struct unit_life *u)
+{
+	return u->started_at == 0 && u->ended_at == 0;
 }
 
 void

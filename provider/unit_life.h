@@ -10,7 +10,8 @@
  *	   |          FAILED         v                 v
  *	   +--------- (pause) <--- WORKING (down)   WORKING (up)
  *
- * The pause after the n-th end in a row: none, then 1 s, 2 s, 4 s ... 60 s. A
+ * What has finished runs no more: it ended, and its policy says that it is not
+ * started again. The pause after the n-th end in a row: none, then 1 s, 2 s, 4 s ... 60 s. A
  * container that ran for a minute has begun a new row.
  */
 #ifndef GAVEL_UNIT_LIFE_H
@@ -54,8 +55,11 @@ enum unit_want unit_want(const struct unit_life *u, enum unit_role role, mono_t 
 void unit_began(struct unit_life *u, mono_t now);
 void unit_ended(struct unit_life *u, const struct service *s, int exit_code, bool oom, mono_t now);
 void unit_failed(struct unit_life *u, mono_t now);
-/* It was taken down, to be brought up again. */
-void unit_removed(struct unit_life *u, mono_t now);
+/* It was taken down, to be brought up again; one that was ill and is never to be
+ * started again (`never`) has finished. */
+void unit_removed(struct unit_life *u, bool never, mono_t now);
+/* Whether nobody has seen it start or end since we began. */
+bool unit_is_news(const struct unit_life *u) mustcheck;
 /* One answer of check number `check` of the service. */
 void
 unit_checked(struct unit_life *u, const struct service *s, size_t check, bool good, mono_t now);

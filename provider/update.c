@@ -53,23 +53,25 @@ has_ended(const struct unit_life *u)
 }
 
 static bool
-is_there(const struct unit_life *u)
+is_there(const struct unit_life *u, mono_t now)
 {
-	return u->state == UNIT_FINISHED || (u->state == UNIT_RUNNING && u->ready);
+	return u->state == UNIT_FINISHED ||
+	       (u->state == UNIT_RUNNING && u->ready && now - u->started_at >= UPDATE_PROOF_US);
 }
 
 /* A unit that has the version it should. */
 static enum update_step
-arrived(const struct work *w, const struct unit_life *u)
+arrived(const struct work *w, const struct unit_life *u, mono_t now)
 {
-	if (is_there(u) || w->returning)
+	if (is_there(u, now) || w->returning)
 		return UPDATE_DONE;
 	return u->state == UNIT_FAILED || u->state == UNIT_EXITED ? UPDATE_FAILED : UPDATE_WAIT;
 }
 
 struct update_move
 update_next(const struct work *w, const struct manifest *good, const struct manifest *next,
-	    const struct live *live, bool (*fits)(void *ctx, const struct service *s), void *ctx)
+	    const struct live *live, mono_t now, bool (*fits)(void *ctx, const struct service *s),
+	    void *ctx)
 {
 	uint32_t version = w->returning ? w->version : w->version + 1;
 
@@ -83,7 +85,7 @@ update_next(const struct work *w, const struct manifest *good, const struct mani
 		if (unit->role != UNIT_LIVE)
 			continue;
 		if (unit->version == version) {
-			step = arrived(w, &live->units[i].life);
+			step = arrived(w, &live->units[i].life, now);
 			if (step != UPDATE_DONE)
 				return (struct update_move){ step, i };
 			continue;
@@ -95,9 +97,9 @@ update_next(const struct work *w, const struct manifest *good, const struct mani
 		if (coming >= 0) {
 			const struct unit_life *u = &live->units[coming].life;
 
-			step = is_there(u)    ? UPDATE_SWITCH
-			       : has_ended(u) ? UPDATE_FAILED
-					      : UPDATE_WAIT;
+			step = is_there(u, now) ? UPDATE_SWITCH
+			       : has_ended(u)	? UPDATE_FAILED
+						: UPDATE_WAIT;
 			return (struct update_move){ step, (uint32_t)coming };
 		}
 		if (service_equal(from, to))

@@ -30,11 +30,15 @@ struct update_move {
 	uint32_t unit;
 };
 
+/* What replaces another must have run so long: one that ends at once has no time
+ * to look ready. */
+#define UPDATE_PROOF_US (2 * SECOND_US)
+
 /* next: what is to run; on the way back it is still that of the failed update.
  * fits(ctx, service): whether a second copy has room. */
 struct update_move
 update_next(const struct work *w, const struct manifest *good, const struct manifest *next,
-	    const struct live *live, bool (*fits)(void *ctx, const struct service *s),
+	    const struct live *live, mono_t now, bool (*fits)(void *ctx, const struct service *s),
 	    void *ctx) mustcheck;
 
 /* An update changes what runs and not what was bought: the rules that

@@ -454,8 +454,11 @@ wait_for(const struct deploy *d, const struct part *p)
 {
 	if (d->count > 1)
 		return "";
-	if (strcmp(p->state, "awarded") == 0 || strcmp(p->state, "leased") == 0)
-		return "?wait=launched&timeout=1";
+	/* One that could not run it goes back to the bidders. */
+	if (strcmp(p->state, "awarded") == 0)
+		return "?wait=launched,state:leased,open,bidding&timeout=1";
+	if (strcmp(p->state, "leased") == 0)
+		return "?wait=launched,state:awarded,open,bidding&timeout=1";
 	return "?wait=state:awarded,leased&timeout=2";
 }
 

@@ -71,6 +71,45 @@ print_images(struct context *c, const struct json *status)
 		printf("fetching    %s\n", pull_text(c, pull));
 }
 
+/* "web.0  ready     v2, 3 restarts, last exit 137 (out of memory)" */
+static void
+print_unit(struct context *c, const struct json *u)
+{
+	const struct json *code = json_get(u, "exit_code"), *oom = json_get(u, "out_of_memory");
+	const char *name =
+		arena_printf(&c->arena, "%s.%s", text_of(u, "service"), text_of(u, "copy"));
+	int64_t restarts = number_of(u, "restarts");
+
+	printf("unit        %-8s %-9s v%s", name, text_of(u, "state"), text_of(u, "version"));
+	if (restarts > 0)
+		printf(", %lld restart%s", (long long)restarts, restarts == 1 ? "" : "s");
+	if (code != NULL)
+		printf(", last exit %s%s", code->text,
+		       oom != NULL && oom->truth ? " (out of memory)" : "");
+	printf("%s%s\n", text_of(u, "why")[0] != '\0' ? ": " : "", text_of(u, "why"));
+}
+
+/* What runs, container by container, and how its last update stands. */
+static void
+print_units(struct context *c, const struct json *status)
+{
+	const struct json *units = json_get(status, "units");
+	const char *update = text_of(status, "update"), *why = text_of(status, "update_failure");
+
+	for (const struct json *u = units != NULL ? units->first : NULL; u != NULL; u = u->next)
+		print_unit(c, u);
+	if (number_of(status, "version") == 0)
+		return;
+	printf("version     %s", text_of(status, "version"));
+	if (strcmp(update, "rolling") == 0)
+		printf(", an update to the next is under way");
+	else if (strcmp(update, "returning") == 0)
+		printf(", the update failed and is taken back");
+	else if (why[0] != '\0')
+		printf(", the last update failed and was taken back");
+	printf("%s%s\n", why[0] != '\0' ? ": " : "", why);
+}
+
 static int
 status_one(struct context *c, const char *name, void *ctx, struct err *e)
 {
@@ -119,6 +158,7 @@ status_one(struct context *c, const char *name, void *ctx, struct err *e)
 		const struct json *endpoints = json_get(status, "endpoints");
 
 		printf("workload    %s %s\n", text_of(status, "phase"), text_of(status, "failure"));
+		print_units(c, status);
 		for (const struct json *p = endpoints->first; p != NULL; p = p->next)
 			printf("endpoint    %s port %s: %s\n", text_of(p, "service"),
 			       text_of(p, "port"), text_of(p, "url"));

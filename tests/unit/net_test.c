@@ -124,6 +124,10 @@ test_texts(void)
 	ok(strstr(net_remove_text(&arena, &good, &lease),
 		  "delete element inet gavel_a1 flows { 10.100.0.6 }") != NULL,
 	   "what the filter noted of its flows goes too");
+	ok(strstr(table,
+		  "\t\toifname \"gva1-*\" ip saddr . ip daddr . meta l4proto . th dport @links "
+		  "accept\n") != NULL,
+	   "to a neighbour over its wire only");
 	ok(strstr(table, "flush ruleset") == NULL, "and touches no other table");
 	ok(strstr(table, "redirect") == NULL, "no names where there is no resolver");
 	named.dns_port = 8453;

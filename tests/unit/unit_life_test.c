@@ -87,6 +87,11 @@ test_roles(void)
 	unit_began(&u, 3 * S);
 	is_int(unit_want(&u, UNIT_LIVE, 4 * S), UNIT_NOTHING, "what runs is left alone");
 	is_int(unit_want(&u, UNIT_GOING, 4 * S), UNIT_DOWN, "what is to go goes");
+	unit_failed(&u, 4 * S);
+	unit_failed(&u, 5 * S);
+	unit_failed(&u, 6 * S);
+	is_int(unit_want(&u, UNIT_GOING, 7 * S), UNIT_NOTHING, "what stays is left for a while");
+	is_int(unit_want(&u, UNIT_GOING, 10 * S), UNIT_DOWN, "and tried again");
 	u.state = UNIT_WORKING;
 	is_int(unit_want(&u, UNIT_GOING, 4 * S), UNIT_NOTHING, "one task at a time");
 	unit_began(&u, 5 * S);
@@ -125,9 +130,32 @@ test_checks(void)
 	unit_checked(&u, &s, 1, false, 135 * S);
 	ok(u.ill, "ill");
 	is_int(unit_want(&u, UNIT_LIVE, 135 * S), UNIT_DOWN, "it is taken down");
-	unit_removed(&u, 136 * S);
+	unit_removed(&u, false, 136 * S);
 	ok(!u.ready && !u.ill, "and forgotten");
 	is_int(unit_want(&u, UNIT_LIVE, 136 * S), UNIT_UP, "and up again, after its pause");
+}
+
+/* Ill and never to be started again; and what was found when we began. */
+static void
+test_for_good(void)
+{
+	struct check check = { .use = "health", .kind = "tcp", .failures = 1 };
+	struct service s = { .name = "job", .restart = "never", .checks = { &check, 1 } };
+	struct unit_life u = { .state = UNIT_UNKNOWN, .exit_code = -1 };
+
+	ok(unit_is_news(&u), "nobody has looked");
+	unit_began(&u, 10 * S);
+	ok(!unit_is_news(&u), "now somebody has");
+	unit_checked(&u, &s, 0, false, 11 * S);
+	is_int(unit_want(&u, UNIT_LIVE, 11 * S), UNIT_DOWN, "a job that is ill is taken down");
+	unit_removed(&u, true, 12 * S);
+	is_int(u.state, UNIT_FINISHED, "and has finished");
+	is_int(unit_want(&u, UNIT_LIVE, 1000 * S), UNIT_NOTHING, "for good");
+	ok(!unit_is_news(&u) && !u.ill, "which is known");
+	unit_began(&u, 20 * S);
+	unit_removed(&u, true, 21 * S);
+	is_int(unit_want(&u, UNIT_LIVE, 22 * S), UNIT_UP,
+	       "one that was well was taken down for another reason, and comes back");
 }
 
 int
@@ -138,5 +166,6 @@ main(void)
 	test_policy();
 	test_roles();
 	test_checks();
+	test_for_good();
 	return tap_done();
 }

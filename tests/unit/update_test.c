@@ -8,6 +8,8 @@
 	"\"resources\":{\"cpu_milli\":250,\"memory_bytes\":67108864,\"storage_bytes\":67108864,"   \
 	"\"gpus\":0,\"endpoints\":1}"
 
+#define NOW (100 * SECOND_US)
+
 static struct arena arena;
 
 static struct manifest
@@ -68,26 +70,32 @@ test_beside(void)
 	struct live l;
 
 	world(&w, &l);
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_SAME, 0,
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_SAME, 0,
 		"a service that stays");
 	w.units[0].version = 2;
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_BESIDE, 1,
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_BESIDE, 1,
 		"there is room: beside");
 	w.units[w.unit_count++] = (struct work_unit){
 		.role = UNIT_COMING, .service = 1, .version = 2, .replaces = 1
 	};
 	l.units[3].life.state = UNIT_WORKING;
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_WAIT, 3, "on its way");
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_WAIT, 3, "on its way");
 	l.units[3].life = (struct unit_life){ .state = UNIT_RUNNING };
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_WAIT, 3,
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_WAIT, 3,
 		"running is not ready");
 	l.units[3].life.ready = true;
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_SWITCH, 3, "ready: switch");
+	l.units[3].life.started_at = NOW - UPDATE_PROOF_US + 1;
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_WAIT, 3,
+		"ready, but it may end at once");
+	l.units[3].life.started_at = NOW - UPDATE_PROOF_US;
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_SWITCH, 3,
+		"ready: switch");
 	w.units[3].role = UNIT_LIVE;
 	w.units[1].role = UNIT_GOING;
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_BESIDE, 2, "the next copy");
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_BESIDE, 2,
+		"the next copy");
 	w.units[2].version = 2;
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_DONE, 0, "all have it");
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_DONE, 0, "all have it");
 }
 
 static void
@@ -104,18 +112,21 @@ test_instead(void)
 
 	world(&w, &l);
 	w.units[0].version = 2;
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_INSTEAD, 1,
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_INSTEAD, 1,
 		"no room: instead");
-	is_move(update_next(&w, &good, &disk, &l, room, &yes), UPDATE_INSTEAD, 1,
+	is_move(update_next(&w, &good, &disk, &l, NOW, room, &yes), UPDATE_INSTEAD, 1,
 		"a volume is mounted once");
 	l.units[1].task = (struct task *)(void *)&l;
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_WAIT, 1, "it is going down");
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_WAIT, 1,
+		"it is going down");
 	l.units[1].task = NULL;
 	w.units[1].version = 2;
 	l.units[1].life = (struct unit_life){ .state = UNIT_UNKNOWN, .in_row = 1, .ended_at = 5 };
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_WAIT, 1, "and coming up");
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_WAIT, 1,
+		"and coming up");
 	l.units[1].life.state = UNIT_FAILED;
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_FAILED, 1, "but it fails");
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_FAILED, 1,
+		"but it fails");
 }
 
 static void
@@ -132,16 +143,16 @@ test_return(void)
 		.role = UNIT_COMING, .service = 1, .version = 2, .replaces = 2
 	};
 	l.units[3].life.state = UNIT_EXITED;
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_FAILED, 3,
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_FAILED, 3,
 		"the second copy ends");
 	w.returning = true;
 	w.units[3].role = UNIT_GOING;
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_INSTEAD, 0,
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_INSTEAD, 0,
 		"what has changed changes back");
 	w.units[0].version = 1;
 	w.units[1].version = 1;
 	l.units[1].life.state = UNIT_FAILED;
-	is_move(update_next(&w, &good, &next, &l, room, &fits), UPDATE_DONE, 0,
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_DONE, 0,
 		"and there is no way back from there");
 }
 
