@@ -3,6 +3,7 @@
 # images.sh [N] - N (20) leases of one image with a base layer of 64 MiB, at three
 # providers: what is stored of it, and a launch with the image on disk beside one
 # that fetches it first. Prints a table. Needs root, and a quiet machine.
+# shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$(dirname "$0")/../.." || exit 1
 bench_load before

@@ -4,6 +4,7 @@
 # disk, median of N (20), beside bare `runc run` of the same image in the same
 # run; market CPU per bid or decline; gas of open, settle and close. Prints a
 # table. Needs root, and a machine that does nothing else.
+# shellcheck source=tests/bench/lib.sh
 . "$(dirname "$0")/lib.sh"
 cd "$(dirname "$0")/../.." || exit 1
 bench_load before

@@ -37,8 +37,9 @@ stays(void *arg, struct err *e)
 {
 	(void)arg;
 	(void)e;
-	for (;;)
-		pause();
+	while (pause() < 0)
+		;
+	return 0;
 }
 
 int
