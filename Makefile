@@ -113,6 +113,11 @@ $(CORPUS): $(call objs,$(wildcard tests/corpus/*.c)) $(DEPLOY) $(LIB); $(link_te
 $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
+BENCHES := $(B)/tests/bench/containers $(B)/tests/bench/sdl
+$(B)/tests/bench/sdl: %: %.o $(DEPLOY) $(LIB)
+	$(link_test)
+$(B)/tests/bench/containers: %: %.o $(B)/tests/bench/jail.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
+	$(link_test)
 IMAGES := $(B)/tests/e2e/images/images_test $(B)/tests/e2e/images/pull_test
 $(B)/tests/e2e/images/images_test: $(B)/tests/e2e/images/archives.o
 $(IMAGES): %: %.o $(B)/tests/e2e/images/tarball.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
@@ -235,6 +240,9 @@ help:
 
 # --- figures: on a quiet machine, as root --------------------------------------
 .PHONY: bench
-bench: $(PROGRAMS)
+bench: $(PROGRAMS) $(BENCHES)
+	$(Q)tests/bench/containers.sh
+	$(Q)tests/bench/leases.sh
+	$(Q)tests/bench/sdl.sh
 	$(Q)tests/bench/order_to_running.sh
 	$(Q)tests/bench/images.sh

@@ -121,7 +121,7 @@ attributes:
   - {key: tier, value: $8}
 card: {cpu_milli: "$9", memory_mib: "10000000", storage_mib: "1000000", endpoint: "100000000"}
 list_bp: 13000
-meter_every_ms: 1000
+meter_every_ms: ${GAVEL_DEMO_METER:-1000}
 dns_port: $((base + 20 + ${1#dc}))
 ingress_http: $((base + 30 + ${1#dc}))
 ingress_domain: $1.localhost

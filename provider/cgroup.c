@@ -14,6 +14,7 @@
 #define FILE_MAX      65536
 #define KILL_PAUSE_US 5000
 #define PIDS_MAX      4194304
+#define WARM_US	      4000
 
 static const char *
 path_of(const struct cgroup *cg, const char *controller)
@@ -324,8 +325,8 @@ guess_add(struct cgroup *out, const char *mount, const char *below, const char *
 
 /* Lines of /proc/self/cgroup: "4:memory:/own/group". Hierarchies are mounted
  * below /sys/fs/cgroup under the name of their controllers. */
-void
-cgroup_guess(const char *relative, struct cgroup *out)
+static void
+hierarchies(const char *relative, bool from_root, struct cgroup *out)
 {
 	char buf[8192], mount[256];
 
@@ -348,7 +349,27 @@ cgroup_guess(const char *relative, struct cgroup *out)
 			snprintf(mount, sizeof(mount), "/sys/fs/cgroup");
 		else
 			snprintf(mount, sizeof(mount), "/sys/fs/cgroup/unified");
-		guess_add(out, mount, "/", relative);
+		if (from_root)
+			guess_add(out, mount, "/", relative);
 		guess_add(out, mount, own, relative);
 	}
+}
+
+void
+cgroup_guess(const char *relative, struct cgroup *out)
+{
+	hierarchies(relative, true, out);
+}
+
+/* Into the group where we are already: moves nothing, takes the lock. */
+int
+cgroup_keep_warm(void *unused, struct err *e)
+{
+	struct cgroup own;
+
+	(void)unused;
+	hierarchies("", false, &own);
+	while (own.count != 0 && file_write(own.paths[0].path, "cgroup.procs", "0"))
+		usleep(WARM_US);
+	return err_set(e, &ERR_SYSTEM, "cannot enter our own cgroup");
 }

@@ -42,6 +42,10 @@ bool cgroup_frozen(const struct cgroup *cg);
 void cgroup_thaw(const struct cgroup *cg);
 /* Move this process there: what it uses from now on is the workload's. */
 int cgroup_enter(const struct cgroup *cg, struct err *e) mustcheck;
+/* Does not return but by failure: keeps the kernel ready for processes to enter
+ * groups. The first to do so after a quiet moment waits some 8 ms until all CPUs
+ * have passed a grace period; those that come within a few milliseconds do not. */
+int cgroup_keep_warm(void *unused, struct err *e) mustcheck;
 /* Thaw, and SIGKILL every process until none is left or us have passed. */
 int cgroup_kill(const struct cgroup *cg, int64_t us, struct err *e) mustcheck;
 /* Remove the directories, those below first. Gone already is fine. */

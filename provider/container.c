@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/log.h"
+#include "provider/aside.h"
 #include "provider/gpus.h"
 #include "provider/limits.h"
 #include "provider/lsm.h"
@@ -94,22 +95,34 @@ jail_file_text(struct arena *a, const char *path, size_t *len)
 	return text;
 }
 
-/* Whole or not at all, and there after a power cut. */
-int
-jail_file_put(struct arena *a, const char *path, const void *data, size_t len, struct err *e)
+static int
+file_write(struct arena *a, const char *path, const void *data, size_t len, bool durable,
+	   struct err *e)
 {
 	const char *fresh = arena_printf(a, "%s.new", path);
 	int fd = open(fresh, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 
 	if (fd < 0)
 		return err_errno(e, "create %s", fresh);
-	if (write(fd, data, len) != (ssize_t)len || fsync(fd) != 0) {
+	if (write(fd, data, len) != (ssize_t)len || (durable && fsync(fd) != 0)) {
 		err_errno(e, "write %s", fresh);
 		close(fd);
 		return -1;
 	}
 	close(fd);
 	return rename(fresh, path) == 0 ? 0 : err_errno(e, "rename to %s", path);
+}
+
+int
+jail_file_note(struct arena *a, const char *path, const void *data, size_t len, struct err *e)
+{
+	return file_write(a, path, data, len, false, e);
+}
+
+int
+jail_file_put(struct arena *a, const char *path, const void *data, size_t len, struct err *e)
+{
+	return file_write(a, path, data, len, true, e);
 }
 
 int
@@ -482,6 +495,37 @@ config_text(const struct jail *j, const struct container *l, const struct bundle
 	return bundle_json(j->a, &with);
 }
 
+struct admission {
+	const struct net_config *net;
+	const struct net_lease *lease;
+};
+
+static int
+admit(void *arg, struct err *e)
+{
+	const struct admission *a = arg;
+
+	return net_admit(a->net, a->lease, e);
+}
+
+/* The filter learns of the wire while the runtime makes the container: neither
+ * needs the other, and on the way back net_down() knows both. */
+static int
+admitted_start(const struct jail *j, const struct container *l, const struct shim *shim,
+	       struct err *e)
+{
+	struct admission a = { &j->c->net, &l->net };
+	struct err ignored = ERR_NONE;
+	struct aside filter;
+
+	if (aside_begin(&filter, admit, &a, e) < 0)
+		return -1;
+	if (shim_start(shim, e) == 0)
+		return aside_end(&filter, e);
+	(void)!aside_end(&filter, &ignored);
+	return -1;
+}
+
 static int
 container_make(const struct jail *j, const struct container *l, const struct bundle *b,
 	       struct err *e)
@@ -499,23 +543,38 @@ container_make(const struct jail *j, const struct container *l, const struct bun
 			     .log_bytes_per_s = j->c->log_bytes_per_s };
 
 	if (logs_make(j, l, e) < 0 ||
-	    jail_file_put(j->a, arena_printf(j->a, "%s/config.json", l->dir), config,
-			  strlen(config), e) < 0 ||
-	    shim_start(&shim, e) < 0 || runc_state_read(j->runc_root, l->id, &rs, e) < 0)
+	    jail_file_note(j->a, arena_printf(j->a, "%s/config.json", l->dir), config,
+			   strlen(config), e) < 0 ||
+	    admitted_start(j, l, &shim, e) < 0 || runc_state_read(j->runc_root, l->id, &rs, e) < 0)
 		return -1;
 	/* The process waits for its start: nothing of the workload has run. */
 	if (limits_inside(rs.pid, e) < 0 || netns_keep(l->dir, rs.pid, e) < 0)
 		return -1;
-	return net_up(&j->c->net, &l->net, arena_printf(j->a, "%s/netns", l->dir), e);
+	return net_wire(&j->c->net, l->net.slot, arena_printf(j->a, "%s/netns", l->dir), e);
 }
 
-int
-container_create(const struct jail *j, struct container *l, const struct bundle *b,
-		 struct jail_text *t, size_t len, uint32_t *disk_kind, struct err *e)
+static int
+container_build(const struct jail *j, struct container *l, const struct bundle *b,
+		struct jail_text *t, size_t len, uint32_t *disk_kind, struct err *e)
 {
 	if (jail_dir_make(l->dir, 0711, 0, 0, e) < 0 ||
 	    jail_file_put(j->a, arena_printf(j->a, "%s/record", l->dir), l->call, len, e) < 0 ||
 	    tree_make(j, l, b, t, disk_kind, e) < 0)
 		return -1;
 	return container_make(j, l, b, e);
+}
+
+/* By the time the runtime puts its process into groups, nobody has to wait. */
+int
+container_create(const struct jail *j, struct container *l, const struct bundle *b,
+		 struct jail_text *t, size_t len, uint32_t *disk_kind, struct err *e)
+{
+	struct aside warm;
+	int result;
+
+	if (aside_begin(&warm, cgroup_keep_warm, NULL, e) < 0)
+		return -1;
+	result = container_build(j, l, b, t, len, disk_kind, e);
+	aside_kill(&warm);
+	return result;
 }

@@ -52,8 +52,11 @@ const char *jail_text_next(struct jail_text *t);
 const char *const *jail_text_list(struct arena *a, struct jail_text *t, size_t count) mustcheck;
 
 /* Small files of our own: NULL when it cannot be read; written whole or not at
- * all, durable. */
+ * all. Put is durable; a note is of no use after a power cut, with which the
+ * containers go. */
 char *jail_file_text(struct arena *a, const char *path, size_t *len) mustcheck;
+int jail_file_note(struct arena *a, const char *path, const void *data, size_t len,
+		   struct err *e) mustcheck;
 int jail_file_put(struct arena *a, const char *path, const void *data, size_t len,
 		  struct err *e) mustcheck;
 int

@@ -185,7 +185,7 @@ verb_start(void *ctx, const void *in, size_t len, void *out, size_t *out_len, st
 		return err_set(e, &JAIL_CONFLICT, "start %s: it is not waiting to start", l.id);
 	if (runc_start(j->runc_root, l.id, e) < 0)
 		return err_wrap(e, "start %s", l.id);
-	return jail_file_put(j->a, arena_printf(j->a, "%s/started", l.dir), "", 0, e);
+	return jail_file_note(j->a, arena_printf(j->a, "%s/started", l.dir), "", 0, e);
 }
 
 static int

@@ -98,8 +98,11 @@ int net_start(const struct net_config *c, const struct net_lease *leases, size_t
 /* Take the table away: for tests and for removing a provider. */
 int net_stop(const struct net_config *c, struct err *e) mustcheck;
 
-/* Wire into the network namespace at path `netns`, addresses, elements; all of it
- * before the workload starts. Remains of an earlier try are replaced. */
+/* Its elements into the filter; remains of an earlier try go first. */
+int net_admit(const struct net_config *c, const struct net_lease *l, struct err *e) mustcheck;
+/* Wire into the network namespace at path `netns`, and addresses. */
+int net_wire(const struct net_config *c, uint16_t slot, const char *netns, struct err *e) mustcheck;
+/* Both; all of it before the workload starts. */
 int net_up(const struct net_config *c, const struct net_lease *l, const char *netns,
 	   struct err *e) mustcheck;
 /* All of it gone, and checked to be gone; both ends of a wire go together. */

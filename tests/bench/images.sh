@@ -3,7 +3,10 @@
 # images.sh [N] - N (20) leases of one image with a base layer of 64 MiB, at three
 # providers: what is stored of it, and a launch with the image on disk beside one
 # that fetches it first. Prints a table. Needs root, and a quiet machine.
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/lib.sh"
 cd "$(dirname "$0")/../.." || exit 1
+bench_load before
 runs=${1:-20}
 export GAVEL_TOP=$PWD GAVEL_DEMO_DIR=$PWD/build/bench-images GAVEL_DEMO_PORT=5580 GAVEL_DEMO_SETTLE=5000
 . demo/lib.sh
@@ -47,3 +50,4 @@ echo "| stored in layers, all providers, MiB | $(mib $bytes) |"
 echo "| what a copy for each lease would take, MiB | $(mib $mounted) |"
 echo "| award signed -> workload healthy, image fetched first, ms | $(spread cold) |"
 echo "| award signed -> workload healthy, image on disk, ms | $(spread warm) |"
+bench_load after

@@ -4,7 +4,10 @@
 # disk, median of N (20), beside bare `runc run` of the same image in the same
 # run; market CPU per bid or decline; gas of open, settle and close. Prints a
 # table. Needs root, and a machine that does nothing else.
+# shellcheck source=tests/bench/lib.sh
+. "$(dirname "$0")/lib.sh"
 cd "$(dirname "$0")/../.." || exit 1
+bench_load before
 runs=${1:-20}
 export GAVEL_TOP=$PWD GAVEL_DEMO_DIR=$PWD/build/bench GAVEL_DEMO_PORT=5480 GAVEL_DEMO_SETTLE=500
 . demo/lib.sh
@@ -73,3 +76,4 @@ echo "| market CPU idle (chain polled every 25 ms), % of a core | $(awk "BEGIN {
 for kind in open settle close; do
 	echo "| gas of $kind, one lease | $(sql "select round(avg(gas_used)) from gavel.tx t where kind = '$kind' and state = 'mined' and (select count(*) from gavel.intent i where i.tx = t.id) = 1") |"
 done
+bench_load after
