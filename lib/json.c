@@ -501,10 +501,46 @@ jsonw_close(struct jsonw *w, char bracket)
 	jsonw_check(bracket == '}' ? yajl_gen_map_close(w->gen) : yajl_gen_array_close(w->gen));
 }
 
+/* Length of the letter at p (RFC 3629), 0 if what stands there is none. */
+static size_t
+letter(const unsigned char *p, size_t len)
+{
+	size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
+
+	if (n == 0 || n > len || p[0] > 0xf4)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+	    (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+		return 0;
+	return n;
+}
+
+/* Strangers' text, perhaps cut in the middle of a letter: what is no letter
+ * becomes U+FFFD, or nobody could read the document again. */
 void
 jsonw_strn(struct jsonw *w, const char *text, size_t len)
 {
-	jsonw_check(yajl_gen_string(w->gen, (const unsigned char *)text, len));
+	const unsigned char *p = (const unsigned char *)text;
+	size_t good = 0, n, out = 0;
+	unsigned char *clean;
+
+	while (good < len && (n = letter(p + good, len - good)) > 0)
+		good += n;
+	if (good == len) {
+		jsonw_check(yajl_gen_string(w->gen, p, len));
+		return;
+	}
+	clean = xmalloc(3 * len);
+	for (size_t i = 0; i<len; i += MAX(n, (size_t)1), out += n> 0 ? n : 3) {
+		n = letter(p + i, len - i);
+		memcpy(clean + out, n > 0 ? p + i : (const unsigned char *)"\xef\xbf\xbd",
+		       n > 0 ? n : 3);
+	}
+	jsonw_check(yajl_gen_string(w->gen, clean, out));
+	free(clean);
 }
 
 void

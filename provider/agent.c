@@ -27,7 +27,6 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", gateway_in
 				       { "POST", "/v1/leases/{lease}/vouchers", voucher_take },
 				       { "POST", "/v1/leases/{lease}/close", close_create },
 				       { "GET", "/v1/leases/{lease}/logs", logs_show },
-				       { "POST", "/v1/leases/{lease}/exec", exec_create },
 				       { "GET", "/v1/leases/{lease}/exec", exec_open },
 				       { "GET", "/v1/leases/{lease}/files", files_open },
 				       { "GET", "/v1/leases/{lease}/forward", forward_open },

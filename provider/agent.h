@@ -17,7 +17,6 @@
  *	proxy.c        host names, by HAProxy; certs.c certificates for them
  *	metering.c     readings into signed usage
  *	gateway_api.c  what tenants may ask over HTTPS
- *	exec_api.c     commands inside workloads, for programs
  *	session_api.c  commands and files over WebSockets; forward_api.c  ports
  *	logs_api.c     logs; log_keeper.c  and how long they are kept
  */
@@ -159,7 +158,6 @@ void usage_show(struct request *r);
 void voucher_take(struct request *r);
 void close_create(struct request *r);
 void logs_show(struct request *r);
-void exec_create(struct request *r);
 void volumes_show(struct request *r);
 void volume_remove(struct request *r);
 void gateway_info(struct request *r);

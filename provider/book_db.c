@@ -3,6 +3,8 @@
 
 #include <sqlite3.h>
 
+#include "lib/log.h"
+
 const struct code BOOK_FAILED = { "book_failed", INTERNAL, "the provider's database refused" };
 
 struct book {
@@ -325,12 +327,17 @@ read_rows(struct book *b, struct arena *a, const char *sql, struct work **out, s
 	*count = 0;
 	if (s == NULL)
 		return -1;
-	while ((step = sqlite3_step(s)) == SQLITE_ROW && result == 0) {
+	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+		struct err why = ERR_NONE;
+
 		*out = arena_grow(a, *out, *count, sizeof(**out));
-		result = read_row(a, s, &(*out)[*count], e);
-		*count += result == 0;
+		/* One that cannot be read must not hide the others. */
+		if (read_row(a, s, &(*out)[*count], &why) == 0)
+			(*count)++;
+		else
+			log_warn("book.unreadable", "error=\"%s\"", why.text);
 	}
-	if (result == 0 && step != SQLITE_DONE)
+	if (step != SQLITE_DONE)
 		result = fail(b, "read the book", e);
 	sqlite3_finalize(s);
 	return result;

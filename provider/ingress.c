@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 1000
+#define HALF_OPEN_S	300
 #define IDLE_S		3600
 #define CONNECT_S	3
 #define BUFFER_MAX	((size_t)256 * 1024)
@@ -18,6 +19,8 @@ struct pair {
 	struct bufferevent *out, *inner; /* the world's side, the workload's side */
 	size_t tries;
 	bool connected;
+	bool out_ended, inner_ended; /* said all */
+	bool out_told, inner_told;   /* that the other one has */
 };
 
 struct relay {
@@ -60,21 +63,40 @@ on_read(struct bufferevent *bev, void *arg)
 
 static void on_event(struct bufferevent *bev, short what, void *arg);
 
+/* One side has ended and the other has all that it said: it is told. The pair
+ * goes when both have ended; until then the second may still answer. */
+static void
+pass_end(struct pair *p, struct bufferevent *to)
+{
+	bool *told = to == p->out ? &p->out_told : &p->inner_told;
+	struct timeval patience = { HALF_OPEN_S, 0 };
+
+	if (*told || evbuffer_get_length(bufferevent_get_output(to)) > 0)
+		return;
+	*told = true;
+	shutdown(bufferevent_getfd(to), SHUT_WR);
+	bufferevent_set_timeouts(to, &patience, NULL);
+	if (p->out_told && p->inner_told)
+		pair_free(p);
+}
+
+static bool
+has_ended(const struct pair *p, const struct bufferevent *bev)
+{
+	return bev == p->out ? p->out_ended : p->inner_ended;
+}
+
 static void
 on_write(struct bufferevent *bev, void *arg)
 {
 	struct pair *p = arg;
 
-	if (p->connected)
+	if (!p->connected)
+		return;
+	if (has_ended(p, other(p, bev)))
+		pass_end(p, bev);
+	else
 		bufferevent_enable(other(p, bev), EV_READ);
-}
-
-/* One side is done: what it sent must still arrive. */
-static void
-on_last_write(struct bufferevent *bev, void *arg)
-{
-	(void)bev;
-	pair_free(arg);
 }
 
 /* To the target whose turn it is. Nothing is read from the world before it
@@ -107,7 +129,6 @@ static void
 on_event(struct bufferevent *bev, short what, void *arg)
 {
 	struct pair *p = arg;
-	struct bufferevent *rest;
 
 	if ((what & BEV_EVENT_CONNECTED) != 0) {
 		p->connected = true;
@@ -120,13 +141,16 @@ on_event(struct bufferevent *bev, short what, void *arg)
 			pair_free(p);
 		return;
 	}
-	rest = other(p, bev);
-	if ((what & BEV_EVENT_EOF) != 0 && evbuffer_get_length(bufferevent_get_output(rest)) > 0) {
-		bufferevent_disable(bev, EV_READ);
-		bufferevent_setcb(rest, NULL, on_last_write, on_event, p);
+	if ((what & BEV_EVENT_EOF) == 0) {
+		pair_free(p);
 		return;
 	}
-	pair_free(p);
+	bufferevent_disable(bev, EV_READ);
+	if (bev == p->out)
+		p->out_ended = true;
+	else
+		p->inner_ended = true;
+	pass_end(p, other(p, bev));
 }
 
 static void

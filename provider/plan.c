@@ -169,9 +169,15 @@ plan_refresh_ports(struct agent *g, const struct work *w)
 	struct ingress_target targets[WORK_UNITS_MAX];
 
 	g->moves++;
-	for (struct route_in *r = g->ingresses; r != NULL; r = r->next)
-		if (hash_equal(&r->lease, &w->hash))
-			ingress_aim(r->ingress, targets, targets_of(g, w, &r->port, targets));
+	for (struct route_in *r = g->ingresses; r != NULL; r = r->next) {
+		if (!hash_equal(&r->lease, &w->hash))
+			continue;
+		/* An update may have moved the port inside. */
+		for (uint32_t i = 0; i < w->port_count; i++)
+			if (port_equal(&w->ports[i], &r->port))
+				r->port = w->ports[i];
+		ingress_aim(r->ingress, targets, targets_of(g, w, &r->port, targets));
+	}
 	proxy_poke(g);
 }
 

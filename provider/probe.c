@@ -8,8 +8,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define REPLY_MAX 65536u
-
 /* ------------------------------------------------------------------ */
 /* What a probe holds goes with its task.                               */
 
@@ -52,6 +50,16 @@ wait_for(struct task *t, struct probe *p, int fd, short what)
 
 /* ------------------------------------------------------------------ */
 
+/* The status tells; whatever else comes is not kept. */
+static bool
+http_drop(void *ctx, const char *data, size_t len)
+{
+	(void)ctx;
+	(void)data;
+	(void)len;
+	return true;
+}
+
 static enum next
 http_ask(struct task *t, struct probe *p)
 {
@@ -59,7 +67,7 @@ http_ask(struct task *t, struct probe *p)
 		.url = arena_printf(&t->arena, "http://%s:%u%s", p->address, p->check->port,
 				    p->check->path),
 		.timeout_us = p->check->timeout_s * SECOND_US,
-		.reply_max = REPLY_MAX,
+		.on_data = http_drop,
 	};
 	return fetch_start(t, &p->fetch);
 }
@@ -91,7 +99,9 @@ command_ask(struct task *t, struct probe *p)
 {
 	size_t len;
 
-	p->exec = arena_alloc(&t->arena, sizeof(*p->exec));
+	/* Asked again and again by one task, whose memory has a limit. */
+	if (p->exec == NULL)
+		p->exec = arena_alloc(&t->arena, sizeof(*p->exec));
 	p->exec->ref = p->ref;
 	if (jail_exec_pack(p->exec, p->check->command.items, p->check->command.count, &len,
 			   &p->call.err) < 0)
@@ -105,8 +115,11 @@ probe_ask(struct task *t, struct probe *p)
 	p->good = false;
 	p->why[0] = '\0';
 	p->call = (struct chan_call){ .verb = JAIL_EXEC };
-	memset(p->fds, -1, sizeof(p->fds));
-	arena_defer(&t->arena, release, p);
+	if (!p->deferred)
+		memset(p->fds, -1, sizeof(p->fds));
+	if (!p->deferred)
+		arena_defer(&t->arena, release, p);
+	p->deferred = true;
 	if (strcmp(p->check->kind, "http") == 0)
 		return http_ask(t, p);
 	return strcmp(p->check->kind, "tcp") == 0 ? tcp_ask(t, p) : command_ask(t, p);

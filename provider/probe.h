@@ -27,6 +27,7 @@ struct probe {
 	struct task *task;
 	int fds[JAIL_EXEC_FDS];
 	int32_t status;
+	bool deferred; /* its release is the task's */
 };
 
 enum next probe_ask(struct task *t, struct probe *p);

@@ -122,14 +122,14 @@ runner_unit_changed(struct agent *g, const struct hash *lease, uint32_t number,
 	else if (why->code == NULL && u->role == UNIT_GOING &&
 		 l->units[number].life.state == UNIT_UNKNOWN) {
 		u->role = UNIT_NONE;
-		memset(&l->units[number].life, 0, sizeof(l->units[number].life));
+		l->units[number].life = (struct unit_life){ .exit_code = -1 };
 		if (book_put(g->book, &w, &e) < 0)
 			log_warn("book.failed", "error=\"%s\"", e.text);
 	} else if (why->code == NULL && l->units[number].instead &&
 		   l->units[number].life.state == UNIT_UNKNOWN) {
 		l->units[number].instead = false;
 		u->version = w.returning ? w.version : w.version + 1;
-		memset(&l->units[number].life, 0, sizeof(l->units[number].life));
+		l->units[number].life = (struct unit_life){ .exit_code = -1 };
 		if (book_put(g->book, &w, &e) < 0)
 			log_warn("book.failed", "error=\"%s\"", e.text);
 	}
@@ -239,7 +239,7 @@ update_fail(struct work *w, const struct live *l, uint32_t unit)
 }
 
 static void
-update_finish(struct agent *g, struct work *w, const struct manifest *next)
+update_finish(struct work *w, const struct manifest *next)
 {
 	char lease[ID_TEXT_SIZE];
 
@@ -251,18 +251,18 @@ update_finish(struct agent *g, struct work *w, const struct manifest *next)
 		w->version++;
 		w->update_failure = NULL;
 		plan_repoint(w, next);
-		plan_close_ports(g, &w->hash);
 	}
 	w->next_manifest = NULL;
 	w->returning = false;
 }
 
 static void
-update_move(struct agent *g, struct work *w, struct live *l, const struct manifest *next,
-	    struct update_move move)
+update_move(struct agent *g, struct work *w, struct live *l, const struct manifest *good,
+	    const struct manifest *next, struct update_move move)
 {
 	uint32_t version = w->version + 1;
 	struct work_unit *u = &w->units[move.unit];
+	const struct manifest *running = w->returning ? next : good;
 
 	switch (move.step) {
 	case UPDATE_WAIT: return;
@@ -276,14 +276,14 @@ update_move(struct agent *g, struct work *w, struct live *l, const struct manife
 	case UPDATE_INSTEAD:
 		l->units[move.unit].instead = true;
 		unit_down(g, w, move.unit,
-			  (const struct service *)next->services.items + u->service);
+			  (const struct service *)running->services.items + u->service);
 		return;
 	case UPDATE_SWITCH:
 		w->units[u->replaces].role = UNIT_GOING;
 		u->role = UNIT_LIVE;
 		break;
 	case UPDATE_FAILED: update_fail(w, l, move.unit); break;
-	case UPDATE_DONE: update_finish(g, w, next); break;
+	case UPDATE_DONE: update_finish(w, next); break;
 	}
 }
 
@@ -302,7 +302,7 @@ look_at_update(struct agent *g, struct arena *a, struct work *w, struct live *l)
 	move = update_next(w, &good, &next, l, clock_mono(), second_fits, g);
 	if (move.step == UPDATE_WAIT)
 		return;
-	update_move(g, w, l, &next, move);
+	update_move(g, w, l, &good, &next, move);
 	if (book_put(g->book, w, &e) < 0)
 		log_warn("book.failed", "error=\"%s\"", e.text);
 	plan_refresh_ports(g, w);

@@ -64,6 +64,12 @@ sweep_decide(struct task *t)
 	/* A released workload is gone whatever becomes of the settlement. */
 	if (!ended && !s->work.released && !s->work.never_opened)
 		return TASK_DONE;
+	/* From now on nobody brings it up again. */
+	if (book_get(g->book, &t->arena, &s->work.hash, &s->work, &t->err) != 1)
+		return TASK_FAIL;
+	s->work.state = WORK_CLOSING;
+	if (book_put(g->book, &s->work, &t->err) < 0)
+		return TASK_FAIL;
 	live_drop(g, &s->work.hash);
 	plan_close_ports(g, &s->work.hash);
 	return task_jump(t, sweep_units);
@@ -95,7 +101,11 @@ sweep_next(struct task *t)
 		s->unit++;
 		return task_jump(t, sweep_units);
 	}
+	/* A voucher may have come meanwhile. */
+	if (book_get(g->book, &t->arena, &s->work.hash, &s->work, &t->err) != 1)
+		return TASK_FAIL;
 	s->work.state = WORK_ENDED;
+	plan_close_ports(g, &s->work.hash);
 	if (volumes_end(g, &s->work, &t->err) < 0)
 		return TASK_FAIL;
 	if (book_put(g->book, &s->work, &t->err) < 0)

@@ -21,6 +21,7 @@
 #define POLL_US	       (5 * MILLI_US)
 #define PULL_POLL_US   (20 * MILLI_US)
 #define READY_POLL_US  (10 * MILLI_US)
+#define READY_LAST_US  (2 * SECOND_US)
 #define READY_SLOW_US  (250 * MILLI_US)
 #define UP_LIMIT_US    (1200 * SECOND_US)
 #define DOWN_LIMIT_US  ((STOP_S_MAX + 60) * SECOND_US)
@@ -50,6 +51,7 @@ struct up {
 	struct chan_call call;
 	struct check tcp; /* made up: a port that is open to the world answers */
 	struct probe probe;
+	char address[NET_ADDRESS_SIZE];
 	uint32_t port; /* which of the work's is asked next */
 	mono_t ready_by;
 	bool adopted;
@@ -95,6 +97,8 @@ up_read(struct task *t)
 		return t->err.code != NULL
 			       ? -1
 			       : err_set(&t->err, &WORK_UNKNOWN, "the lease is not in the book");
+	if (u->work.state >= WORK_CLOSING)
+		return err_set(&t->err, &WORK_NOT_RUNNING, "the lease is over");
 	if (unit->role == UNIT_NONE)
 		return err_set(&t->err, &WORK_UNKNOWN, "the unit is not in the book");
 	if (unit_manifest(&t->arena, &u->work, u->unit, &u->manifest, &t->err) < 0)
@@ -469,7 +473,6 @@ ready_ask(struct task *t)
 	struct agent *g = t->owner;
 	struct unit *unit = unit_of(t, &u->lease, u->unit);
 	const struct check *c;
-	char *address;
 
 	if (signer_answer(&u->call, &u->stat, sizeof(u->stat), &t->err) < 0)
 		return TASK_FAIL;
@@ -487,9 +490,11 @@ ready_ask(struct task *t)
 		unit->life.ready = unit->life.was_ready = true;
 		return TASK_DONE;
 	}
-	address = arena_alloc(&t->arena, NET_ADDRESS_SIZE);
-	net_address(&g->jail_config.net, (uint16_t)u->work.units[u->unit].slot, 2, address);
-	u->probe = (struct probe){ .agent = g, .check = c, .ref = u->ref, .address = address };
+	net_address(&g->jail_config.net, (uint16_t)u->work.units[u->unit].slot, 2, u->address);
+	u->probe.agent = g;
+	u->probe.check = c;
+	u->probe.ref = u->ref;
+	u->probe.address = u->address;
 	return probe_ask(t, &u->probe);
 }
 
@@ -503,7 +508,7 @@ static enum next
 ready_read(struct task *t)
 {
 	struct up *u = t->state;
-	mono_t now = clock_mono();
+	mono_t now = clock_mono(), pause;
 
 	probe_read(&u->probe);
 	if (u->probe.good) {
@@ -515,7 +520,11 @@ ready_read(struct task *t)
 			u->probe.why);
 		return TASK_FAIL;
 	}
-	return task_sleep(t, u->probe.check == &u->tcp ? READY_POLL_US : READY_SLOW_US);
+	/* At first often; who takes long is asked ever less often. */
+	pause = (now - unit_of(t, &u->lease, u->unit)->life.started_at) / 20;
+	return task_sleep(t,
+			  MIN(MAX(pause, u->probe.check == &u->tcp ? READY_POLL_US : READY_SLOW_US),
+			      READY_LAST_US));
 }
 
 static enum next

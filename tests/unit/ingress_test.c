@@ -12,7 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static pid_t children[8];
+static pid_t children[10];
 static size_t child_count;
 
 static pid_t
@@ -49,6 +49,32 @@ free_port(int type)
 
 	close(bound(type, &port));
 	return port;
+}
+
+/* Answers only when the other side has said all. */
+static unsigned
+patient(void)
+{
+	unsigned port;
+	int fd = bound(SOCK_STREAM, &port);
+
+	if (listen(fd, 16) != 0)
+		fatal("listen");
+	if (child() != 0) {
+		close(fd);
+		return port;
+	}
+	for (;;) {
+		char text[256] = "p";
+		size_t have = 1;
+		int c = accept(fd, NULL, NULL);
+		ssize_t n;
+
+		while ((n = recv(c, text + have, sizeof(text) - have, 0)) > 0)
+			have += (size_t)n;
+		(void)!write(c, text, have);
+		close(c);
+	}
 }
 
 /* Answers with its letter and what came. */
@@ -122,7 +148,7 @@ say_once(unsigned port, const char *word)
 
 static void
 relays(const unsigned *ports, const struct ingress_target *tcp, const struct ingress_target *udp,
-       const struct ingress_target *dead)
+       const struct ingress_target *dead, const struct ingress_target *late)
 {
 	struct err e = ERR_NONE;
 	struct loop l;
@@ -130,7 +156,8 @@ relays(const unsigned *ports, const struct ingress_target *tcp, const struct ing
 	if (loop_init(&l, &e) < 0 || ingress_open(&l, "127.0.0.1", ports[0], tcp, 3, &e) == NULL ||
 	    ingress_open_udp(&l, "127.0.0.1", ports[1], udp, 2, &e) == NULL ||
 	    ingress_open(&l, "127.0.0.1", ports[2], dead, 1, &e) == NULL ||
-	    ingress_open_udp(&l, "127.0.0.1", ports[3], dead, 1, &e) == NULL)
+	    ingress_open_udp(&l, "127.0.0.1", ports[3], dead, 1, &e) == NULL ||
+	    ingress_open(&l, "127.0.0.1", ports[4], late, 1, &e) == NULL)
 		fatal("%s", e.text);
 	loop_run(&l);
 }
@@ -162,14 +189,15 @@ main(void)
 	struct ingress_target udp[2] = { { "127.0.0.1", upstream(SOCK_DGRAM, 'c') },
 					 { "127.0.0.1", upstream(SOCK_DGRAM, 'd') } };
 	struct ingress_target dead = { "127.0.0.1", free_port(SOCK_STREAM) };
-	unsigned ports[4] = { free_port(SOCK_STREAM), free_port(SOCK_DGRAM), free_port(SOCK_STREAM),
-			      free_port(SOCK_DGRAM) };
+	struct ingress_target late = { "127.0.0.1", patient() };
+	unsigned ports[5] = { free_port(SOCK_STREAM), free_port(SOCK_DGRAM), free_port(SOCK_STREAM),
+			      free_port(SOCK_DGRAM), free_port(SOCK_STREAM) };
 	char first[64], second[64];
 	int one, two, a = 0, b = 0;
 
 	test_errors();
 	if (child() == 0) {
-		relays(ports, tcp, udp, &dead);
+		relays(ports, tcp, udp, &dead, &late);
 		_exit(0);
 	}
 	close(client(SOCK_STREAM, ports[2])); /* until they listen */
@@ -183,6 +211,15 @@ main(void)
 	ok(a >= 2 && b >= 2, "both have their turn");
 	ok(strstr(say_once(ports[2], "hello"), "hello") == NULL,
 	   "a relay without living copies closes");
+
+	one = client(SOCK_STREAM, ports[4]);
+	(void)!send(one, "half", 4, MSG_NOSIGNAL);
+	shutdown(one, SHUT_WR);
+	memset(first, 0, sizeof(first));
+	(void)!recv(one, first, sizeof(first) - 1, 0);
+	is_str(first, "phalf", "who has said all still hears the answer");
+	is_int(recv(one, first, sizeof(first), 0), 0, "and then its end");
+	close(one);
 
 	one = client(SOCK_DGRAM, ports[1]);
 	two = client(SOCK_DGRAM, ports[1]);

@@ -295,6 +295,40 @@ test_writer(void)
 	jsonw_free(w);
 }
 
+/* What is no letter is replaced, and what comes out can be read again. */
+static void
+test_letters(void)
+{
+	static const struct {
+		const char *text, *json;
+	} cases[] = {
+		{ "h\xc3\xa9", "[\"h\xc3\xa9\"]" },
+		{ "cut \xc3", "[\"cut \xef\xbf\xbd\"]" },
+		{ "\xe2\x82 x", "[\"\xef\xbf\xbd\xef\xbf\xbd x\"]" },
+		{ "\xc0\x80", "[\"\xef\xbf\xbd\xef\xbf\xbd\"]" },
+		{ "\xed\xa0\x80", "[\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"]" },
+		{ "\xf0\x9f\x98\x80", "[\"\xf0\x9f\x98\x80\"]" },
+		{ "\xff\xfe", "[\"\xef\xbf\xbd\xef\xbf\xbd\"]" },
+	};
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		struct jsonw *w = jsonw_new(false);
+		struct err e = ERR_NONE;
+		struct json *doc;
+		struct arena a;
+
+		arena_init(&a, 0);
+		jsonw_open(w, '[');
+		jsonw_str(w, cases[i].text);
+		jsonw_close(w, ']');
+		is_str(jsonw_text(w, NULL), cases[i].json, "letters only");
+		ok(json_parse(&a, cases[i].json, strlen(cases[i].json), &doc, &e) == 0,
+		   "which can be read");
+		jsonw_free(w);
+		arena_release(&a);
+	}
+}
+
 int
 main(void)
 {
@@ -304,5 +338,6 @@ main(void)
 	test_optional();
 	test_omit();
 	test_writer();
+	test_letters();
 	return tap_done();
 }

@@ -226,6 +226,25 @@ test_lapse(void)
 	ok(!work_has_lapsed(&w, late), "nor what runs");
 }
 
+/* What a stranger's text does to the book: nothing. */
+static void
+test_strange_text(void)
+{
+	struct work w = work_of(21, 7), other = work_of(22, 7), *works;
+	struct err e = ERR_NONE;
+	size_t count;
+
+	w.award.group.billing = other.award.group.billing = "reserved";
+	w.update_failure = "cut in the middle of a letter: \xc3";
+	w.state = other.state = WORK_RUNNING;
+	ok(book_put(agent.book, &w, &e) == 0 && book_put(agent.book, &other, &e) == 0, "put");
+	ok(book_live(agent.book, &arena, &works, &count, &e) == 0 && count >= 2, "both are read");
+	ok(book_get(agent.book, &arena, &w.hash, &w, &e) == 1, "this one too: %s", e.text);
+	w.state = other.state = WORK_ENDED;
+	(void)!book_put(agent.book, &w, &e);
+	(void)!book_put(agent.book, &other, &e);
+}
+
 int
 main(void)
 {
@@ -237,6 +256,7 @@ main(void)
 	agent.book = book_open(path, &e);
 	if (agent.book == NULL)
 		fatal("%s", e.text);
+	test_strange_text();
 	test_plan();
 	test_end();
 	test_promise();
