@@ -231,6 +231,7 @@ clean:
 help:
 	@echo 'make           build gavel, gavel-market, gavel-provider in $(B)/'
 	@echo 'make demo      install what is missing, run one order from start to finish'
+	@echo 'make demo-shop the same with three services, an update and a volume'
 	@echo 'make check     unit tests, simulator, tidy'
 	@echo 'make check-contracts | check-db | check-e2e    the tests with real parts'
 	@echo 'make lint      clang-format, clang-tidy, cppcheck'

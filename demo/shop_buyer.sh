@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # shop_buyer.sh URL FILE - ask without a pause until FILE is there; then say how
-# often, and how often there was no good answer.
+# often, and how often there was no good answer. At a pace that the packet filter
+# of a provider lets through: 20 new connections a second from each container.
 asked=0 failed=0
 until [ -e "$2" ]; do
 	asked=$((asked + 1))
@@ -10,6 +11,6 @@ until [ -e "$2" ]; do
 	*number*[0-9]) ;;
 	*) failed=$((failed + 1)); echo "no good answer: $answer" >&2 ;;
 	esac
-	sleep 0.02
+	sleep 0.1
 done
 echo "asked $asked times, $failed without an answer"

@@ -307,6 +307,9 @@ look_at_update(struct agent *g, struct arena *a, struct work *w, struct live *l)
 		log_warn("book.failed", "error=\"%s\"", e.text);
 	plan_refresh_ports(g, w);
 	timer_poke(g->run_timer);
+	/* The way back begins before anybody tries the failed one again. */
+	if (move.step == UPDATE_FAILED)
+		look_at_update(g, a, w, l);
 }
 
 /* ------------------------------------------------------------------ */

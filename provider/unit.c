@@ -555,7 +555,8 @@ static const struct step up_steps[] = { { "turn", turn },
 					{ "ready_again", ready_again },
 					STEP_END };
 
-/* What is not ready in time but runs, goes on running: its checks decide. */
+/* What is not ready in time but runs, goes on running: its checks decide. But what
+ * an update has brought has failed. */
 static void
 up_done(struct task *t)
 {
@@ -574,7 +575,8 @@ up_done(struct task *t)
 	} else {
 		unit_why(unit, t->err.text);
 		if (unit->life.state == UNIT_WORKING && started && t->err.code == &ERR_TIMEOUT &&
-		    u->work.reported && u->work.units[u->unit].role == UNIT_LIVE) {
+		    u->work.reported && u->work.units[u->unit].role == UNIT_LIVE &&
+		    u->work.units[u->unit].version == u->work.version) {
 			unit->life.state = UNIT_RUNNING;
 			/* Nobody else would ask: who has no ready check is ready. */
 			unit->life.ready = ready_check(u->service) == NULL;

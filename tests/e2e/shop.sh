@@ -54,8 +54,8 @@ sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/shop.yaml >"$dir/shop.
 sed 's/EDITION=first/EDITION=second/' "$dir/shop.yaml" >"$dir/second.yaml"
 sed 's/EDITION=first/EDITION=third/; s/api:1/api:false/' "$dir/shop.yaml" >"$dir/false.yaml"
 sed 's/EDITION=first/EDITION=third/; s/api:1/api:mute/' "$dir/shop.yaml" >"$dir/mute.yaml"
-sed 's/SHOP=corner shop/SHOP=big shop/; s|/bin/ready|/bin/false|; s/every: 2s/every: 1s/;
-	/bin\/false/a\        grace: 2s' "$dir/shop.yaml" >"$dir/ill.yaml"
+sed 's/SHOP=corner shop/SHOP=big shop/; s|/bin/ready|/bin/nothing|; s/every: 2s/every: 1s/;
+	/bin\/nothing/a\        grace: 2s' "$dir/shop.yaml" >"$dir/ill.yaml"
 
 t deploy "$dir/shop.yaml" --deposit 10 --name shop >"$dir/deploy.out" 2>&1
 ok 'three services from three images run' test $? = 0
@@ -93,7 +93,7 @@ buyer=$!
 until [ -e "$dir/enough" ]; do
 	asked=$((asked + 1))
 	[[ $(answer) == *"sold so far: "[0-9]* ]] || failed=$((failed + 1))
-	sleep 0.05
+	sleep 0.2
 done
 echo "asked $asked times, $failed without an answer") >"$dir/answers" 2>/dev/null &
 caller=$!
@@ -103,6 +103,8 @@ like '  says what runs' "$(cat "$dir/update.out")" '^shop runs version 2$'
 like '  and the new variables are there' "$(answer)" '^second edition'
 ok 'an update to what runs changes nothing' t update shop "$dir/second.yaml"
 ids() { pgrep -fo '^nc -ll -p 9000'; }
+calm() { for _ in $(seq 100); do t status shop | grep -q stopping || return 0; sleep 0.1; done; return 1; }
+ok '  and what ran before goes' calm
 before=$(ids)
 t update shop "$dir/false.yaml" >"$dir/false.out" 2>&1
 ok 'an update to an image that ends at once: exit status 10' test $? = 10
@@ -131,7 +133,7 @@ again() { for _ in $(seq 100); do sold && return 0; sleep 0.1; done; return 1; }
 ok 'the number is there after its container was killed' again
 t update shop "$dir/ill.yaml" >"$dir/ill.out" 2>&1
 ok 'an update of db that fails: exit status 10' test $? = 10
-like '  with its reason' "$(cat "$dir/ill.out")" 'service db is not ready: the command ended with 1'
+like '  with its reason' "$(cat "$dir/ill.out")" 'service db is not ready: the command ended with 127'
 ok '  the number is there' again
 like '  and web is what it was' "$(curl -sf -m 5 "$web/cgi-bin/buy")" "^corner shop: second edition, number $((number + 1))\$"
 parent=$(cat "$dir/pid/$winner")
