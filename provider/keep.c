@@ -144,6 +144,9 @@ take_fault(const struct work *w, const struct mount *m, const struct book_volume
 		return "there is no such volume of yours";
 	if (v->until == 0)
 		return "the lease that has it has not ended";
+	/* Its removal may be under way: nobody calls that back. */
+	if (v->until <= clock_wall())
+		return "the time it was kept for is over";
 	if (v->bytes != m->bytes || strcmp(v->class, m->class) != 0)
 		return "it has another size or class";
 	return NULL;

@@ -181,6 +181,36 @@ test_take(void)
 	ok(room.class_bytes[0] == 10 * GIB, "in use, they count with their lease only");
 }
 
+/* Its time is over: it is on its way out, whoever wants it. */
+static void
+test_too_late(void)
+{
+	struct manifest m = manifest_of(hex(1));
+	struct work w = work_of(3, 7);
+	struct book_volume *list;
+	struct err e = ERR_NONE;
+	size_t count, left;
+
+	list = rows(&count);
+	for (size_t i = 0; i < count; i++) {
+		list[i].until = clock_wall();
+		is_int(book_volume_put(agent.book, &list[i], &e), 0, "kept until now");
+	}
+	ok(volumes_can_take(&agent, &arena, &w, &m, &e) < 0 && e.code == &VOLUMES_MISSING,
+	   "kept long enough: %s", e.text);
+	for (size_t i = 0; i < count; i++) {
+		list[i].until = 0;
+		is_int(book_volume_put(agent.book, &list[i], &e), 0, "in use");
+		is_int(book_volume_drop(agent.book, list[i].id, &e), 0, "drop");
+	}
+	(void)rows(&left);
+	ok(left == count, "the row of a volume in use stays");
+	for (size_t i = 0; i < count; i++) {
+		list[i].until = clock_wall() + 3600 * SECOND_US;
+		is_int(book_volume_put(agent.book, &list[i], &e), 0, "kept");
+	}
+}
+
 static void
 test_give_up(void)
 {
@@ -240,6 +270,7 @@ main(void)
 	test_plan();
 	test_end();
 	test_promise();
+	test_too_late();
 	test_take();
 	test_give_up();
 	test_lapse();
