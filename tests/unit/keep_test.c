@@ -15,6 +15,7 @@ static struct arena arena;
 static struct volume_class classes[] = { { "beta2", NULL, 10 * GIB }, { "beta3", NULL, GIB } };
 static struct provider_settings settings = {
 	.capacity = { .cpu_milli = 4000,
+		      .endpoints = 50,
 		      .memory_bytes = 8 * GIB,
 		      .storage_bytes = 8 * GIB,
 		      .persistent_bytes = 11 * GIB },
@@ -128,6 +129,23 @@ test_end(void)
 	w.terms.tenant.b[0]++;
 	is_int(agent_room(&agent, &arena, &w.terms.tenant, &w.award.group, &room, &e), 0, "room");
 	ok(room.class_bytes[0] == 6 * GIB, "for that of another tenant they do");
+}
+
+/* Any endpoint may turn out to be one of HTTP. */
+static void
+test_routes(void)
+{
+	struct work w = work_of(1, 7);
+	struct err e = ERR_NONE;
+	struct room room;
+
+	settings.ingress_routes = 20;
+	is_int(agent_room(&agent, &arena, &w.terms.tenant, &w.award.group, &room, &e), 0, "room");
+	is_int(room.free.endpoints, 50, "without ingress every port is for sale");
+	settings.ingress_http = 80;
+	is_int(agent_room(&agent, &arena, &w.terms.tenant, &w.award.group, &room, &e), 0, "room");
+	is_int(room.free.endpoints, 20, "with it no more than it has routes");
+	settings.ingress_http = 0;
 }
 
 /* Won by the promise of taking over, and then it does not. */
@@ -269,6 +287,7 @@ main(void)
 		fatal("%s", e.text);
 	test_plan();
 	test_end();
+	test_routes();
 	test_promise();
 	test_too_late();
 	test_take();
