@@ -374,7 +374,7 @@ book_volume_put(struct book *b, const struct book_volume *v, struct err *e)
 int
 book_volume_drop(struct book *b, const char *id, struct err *e)
 {
-	sqlite3_stmt *s = prepare(b, "delete from volume where id = ?", e);
+	sqlite3_stmt *s = prepare(b, "delete from volume where id = ? and until != 0", e);
 	int result;
 
 	if (s == NULL)

@@ -119,6 +119,7 @@ struct book_volume {
 	wall_t until; /* 0: in use */
 };
 int book_volume_put(struct book *b, const struct book_volume *v, struct err *e) mustcheck;
+/* Unless a lease has it. */
 int book_volume_drop(struct book *b, const char *id, struct err *e) mustcheck;
 /* All of them, by id. */
 int book_volumes(struct book *b, struct arena *a, struct book_volume **out, size_t *count,

@@ -120,13 +120,60 @@ image_load(struct arena *a, struct image *img, struct err *e)
 	return 0;
 }
 
-/* Known and here: then nobody has to be asked. */
+/* ------------------------------------------------------------------ */
+/* Whose it is.                                                         */
+
+/* Set once the image was fetched with somebody's credentials; that of a lease,
+ * once the registry has given the manifest to that very lease. The pin does not
+ * tell: it is written before the registry has answered for the digest. */
+static const char *
+private_name(struct arena *a, const struct image *img, const struct hash *lease)
+{
+	char source[HASH_TEXT_SIZE], text[HASH_TEXT_SIZE];
+
+	return arena_printf(a, "private:%s%s%s", hash_text(&img->source, source) + 2,
+			    lease != NULL ? ":" : "",
+			    lease != NULL ? hash_text(lease, text) + 2 : "");
+}
+
+/* To know the digest of somebody's image is not to have it. */
+static bool
+image_is_open(struct arena *a, const struct image *img)
+{
+	struct book *b = img->agent->book;
+
+	return book_noted(b, a, private_name(a, img, NULL)) == NULL ||
+	       book_noted(b, a, private_name(a, img, &img->lease)) != NULL;
+}
+
+static int
+image_let_in(struct arena *a, const struct image *img, struct err *e)
+{
+	return image_is_open(a, img)
+		       ? 0
+		       : book_note(img->agent->book, private_name(a, img, &img->lease), "1", e);
+}
+
+/* Before the first byte, for a fetch that fails leaves parts behind. */
+static int
+image_shut(struct arena *a, const struct image *img, struct err *e)
+{
+	struct book *b = img->agent->book;
+
+	if (img->registry.user == NULL || img->registry.password == NULL)
+		return 0;
+	if (book_note(b, private_name(a, img, &img->lease), "1", e) < 0)
+		return -1;
+	return book_note(b, private_name(a, img, NULL), "1", e);
+}
+
+/* Known, here, and for this lease: then nobody has to be asked. */
 static bool
 image_is_here(struct arena *a, struct image *img)
 {
 	struct err ignored = ERR_NONE;
 
-	return img->known && image_load(a, img, &ignored) == 0;
+	return img->known && image_is_open(a, img) && image_load(a, img, &ignored) == 0;
 }
 
 /* ------------------------------------------------------------------ */
@@ -269,8 +316,13 @@ image_fetch(struct task *t, struct image *img)
 		err_wrap(&t->err, "image %.100s", img->reference);
 		return TASK_FAIL;
 	}
+	/* The registry has shown this lease the manifest. */
+	if (image_let_in(&t->arena, img, &t->err) < 0)
+		return TASK_FAIL;
 	if (image_is_here(&t->arena, img))
 		return TASK_NEXT;
+	if (image_shut(&t->arena, img, &t->err) < 0)
+		return TASK_FAIL;
 	pull_begin(t, img);
 	img->registry.reference = reference_pin(&t->arena, img->reference, &img->source);
 	return registry_copy(t, &img->registry, img->pull->dir, largest_layer(&img->manifest));

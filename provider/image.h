@@ -10,7 +10,9 @@
  *
  * `source` is the digest of the manifest for this machine in the registry. Once
  * it is known (the pin of a lease) and the image is on disk, no registry is
- * asked: what a tag means today does not matter to a lease that runs.
+ * asked: what a tag means today does not matter to a lease that runs. But what
+ * was fetched with credentials is used by another lease only after the registry
+ * has given its manifest to that lease, with its own credentials or none.
  */
 #ifndef GAVEL_IMAGE_H
 #define GAVEL_IMAGE_H

@@ -46,6 +46,7 @@
  *	                     mount-N, raw-N of volumes and devices
  *	volumes/<id>-<name>/ disk.img of a persistent volume;      0700 root
  *	                     outlives the container, until DROP
+ *	made/<id>-<name>     empty: the volume was made (volumes.h) 0700 root
  *	logs/<id>/           log, log.1, exit; outlives the lease  0750 root:agent
  *	agent/               the agent's own                       0700 agent
  * and under run_dir: runc/, the runtime's records, gone after a reboot as the

@@ -48,11 +48,15 @@ int
 agent_room(struct agent *g, struct arena *a, const struct address *tenant,
 	   const struct group *group, struct room *out, struct err *e)
 {
+	const struct provider_settings *s = g->settings;
 	struct book_volume *volumes;
 	struct work *works;
 	size_t count;
 
-	*out = room_of(&g->settings->capacity, &g->settings->volumes, &g->settings->gpus);
+	*out = room_of(&s->capacity, &s->volumes, &s->gpus);
+	/* Which endpoint is HTTP the manifest says, after the award: all may be. */
+	if (s->ingress_http != 0 || s->ingress_https != 0)
+		out->free.endpoints = MIN(out->free.endpoints, s->ingress_routes);
 	if (book_live(g->book, a, &works, &count, e) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
@@ -144,6 +148,9 @@ take_fault(const struct work *w, const struct mount *m, const struct book_volume
 		return "there is no such volume of yours";
 	if (v->until == 0)
 		return "the lease that has it has not ended";
+	/* Its removal may be under way: nobody calls that back. */
+	if (v->until <= clock_wall())
+		return "the time it was kept for is over";
 	if (v->bytes != m->bytes || strcmp(v->class, m->class) != 0)
 		return "it has another size or class";
 	return NULL;

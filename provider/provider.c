@@ -63,7 +63,7 @@ sign_run(void *ctx, const int *fds)
 static const struct code *const jail_codes[] = {
 	&JAIL_UNKNOWN,	&JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,   &IMAGE_UNPACK,
 	&IMAGE_TOO_BIG, &IMAGE_DIGEST,	&DISK_FULL,    &MOUNT_UNSAFE, &RUNC_FAILED,
-	&ERR_NOT_FOUND, &ERR_TIMEOUT,	&VOLUME_OTHER, &CDI_BAD,
+	&ERR_NOT_FOUND, &ERR_TIMEOUT,	&VOLUME_OTHER, &VOLUME_LOST,  &CDI_BAD,
 };
 
 static void

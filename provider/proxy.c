@@ -235,8 +235,9 @@ proxy_routes(struct agent *g, struct arena *a, struct host_route **routes, size_
 				if (n == 0)
 					continue;
 				*routes = arena_grow(a, *routes, *count, sizeof(**routes));
-				(*routes)[*count] =
-					(struct host_route){ .hosts = hosts, .host_count = n };
+				(*routes)[*count] = (struct host_route){
+					.hosts = hosts, .host_count = n, .owner = *lease_count - 1
+				};
 				route_add(g, a, &works[w], (uint32_t)i, x, &(*routes)[(*count)++]);
 			}
 		}
@@ -360,12 +361,36 @@ serving_set(struct proxy *p, const struct look *l)
 	p->compared_at = clock_mono();
 }
 
+/* Leases whose routes have no room are not served; the others are. */
+static void
+leave_out(struct proxy *p, struct look *l, const struct host_route *routes, size_t count,
+	  const struct err *why)
+{
+	size_t left_out = 0, kept = 0;
+
+	for (size_t i = 0; i < count; i++)
+		left_out += routes[i].left_out;
+	if (left_out != p->left_out && left_out > 0)
+		log_warn("proxy.full", "left_out=%zu error=\"%s\"", left_out, why->text);
+	p->left_out = left_out;
+	for (size_t n = 0; n < l->lease_count && left_out > 0; n++) {
+		bool out = false;
+
+		for (size_t i = 0; i < count && !out; i++)
+			out = routes[i].left_out && routes[i].owner == n;
+		if (!out)
+			l->leases[kept++] = l->leases[n];
+	}
+	l->lease_count = left_out > 0 ? kept : l->lease_count;
+}
+
 static enum next
 compare(struct task *t)
 {
 	struct look *l = t->state;
 	struct proxy *p = t->owner;
 	struct host_route *routes;
+	struct err full = ERR_NONE;
 	size_t count;
 	bool served;
 
@@ -374,10 +399,15 @@ compare(struct task *t)
 		return TASK_FAIL;
 	}
 	if (proxy_routes(p->agent, &t->arena, &routes, &count, &l->leases, &l->lease_count,
-			 &t->err) < 0 ||
-	    routes_diff(&t->arena, &p->config, routes, count, l->call.out, &l->lines, &served,
-			&t->err) < 0)
+			 &t->err) < 0)
 		return TASK_FAIL;
+	if (routes_diff(&t->arena, &p->config, routes, count, l->call.out, &l->lines, &served,
+			&full) < 0 &&
+	    full.code != &ROUTES_FULL) {
+		t->err = full;
+		return TASK_FAIL;
+	}
+	leave_out(p, l, routes, count, &full);
 	if (served)
 		serving_set(p, l);
 	if (l->lines.count == 0)

@@ -33,6 +33,7 @@ struct proxy {
 	long pid;	      /* of the HAProxy last seen */
 	struct hash *serving; /* leases whose names it has; owned */
 	size_t serving_count;
+	size_t left_out; /* routes without room, at the last comparison */
 	struct certs *certs;
 };
 
@@ -46,7 +47,8 @@ int proxy_hosts_free(const struct agent *g, struct arena *a, const struct work *
 		     const struct work *w, const struct manifest *m, struct err *e) mustcheck;
 /* http://NAME or https://NAME, as the world can reach it. */
 const char *proxy_url(const struct agent *g, struct arena *a, const char *host);
-/* All routes of all leases, as they should be, and whose they are. */
+/* All routes of all leases, as they should be, and whose they are: the `owner` of a
+ * route is a number in *leases. */
 int proxy_routes(struct agent *g, struct arena *a, struct host_route **routes, size_t *count,
 		 struct hash **leases, size_t *lease_count, struct err *e) mustcheck;
 

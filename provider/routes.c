@@ -172,6 +172,7 @@ static const char *const map_names[MAPS] = { "hosts", "bodies", "timeouts" };
 struct entry {
 	const char *key, *value;
 	bool wanted;
+	bool going; /* a host name that no route has any more */
 };
 
 struct server {
@@ -226,7 +227,8 @@ view_line(struct arena *a, struct view *v, int section, const char *line, size_t
 	if (section < MAPS && count >= 3 && strncmp(w[0], "0x", 2) == 0) {
 		v->maps[section] = arena_grow(a, v->maps[section], v->map_counts[section],
 					      sizeof(struct entry));
-		v->maps[section][v->map_counts[section]++] = (struct entry){ w[1], w[2], false };
+		v->maps[section][v->map_counts[section]++] =
+			(struct entry){ .key = w[1], .value = w[2] };
 	}
 	if (section == MAPS && count == 7 && isdigit((unsigned char)w[0][0]) &&
 	    strcmp(w[1], "acme") != 0) {
@@ -302,23 +304,6 @@ struct diff {
 };
 
 static bool
-backend_used(const struct diff *d, const char *name)
-{
-	const struct view *v = &d->view;
-
-	for (size_t i = 0; i < d->claimed_count; i++)
-		if (strcmp(d->claimed[i], name) == 0)
-			return true;
-	for (size_t i = 0; i < v->map_counts[HOSTS]; i++)
-		if (strcmp(v->maps[HOSTS][i].value, name) == 0)
-			return true;
-	for (size_t i = 0; i < v->server_count; i++)
-		if (strcmp(v->servers[i].backend, name) == 0)
-			return true;
-	return false;
-}
-
-static bool
 backend_claimed(const struct diff *d, const char *name)
 {
 	for (size_t i = 0; i < d->claimed_count; i++)
@@ -327,11 +312,47 @@ backend_claimed(const struct diff *d, const char *name)
 	return false;
 }
 
-/* The one that it has; else a free one of its class; else a plain one. */
-static const char *
-backend_choose(struct diff *d, const struct host_route *r)
+/* A route has it or had it; `strictly`, also when that one goes now. */
+static bool
+backend_used(const struct diff *d, const char *name, bool strictly)
 {
-	char letters[2] = { routes_class(r), 'd' }, name[16];
+	const struct view *v = &d->view;
+
+	if (backend_claimed(d, name))
+		return true;
+	for (size_t i = 0; i < v->map_counts[HOSTS]; i++)
+		if (strcmp(v->maps[HOSTS][i].value, name) == 0 &&
+		    (strictly || !v->maps[HOSTS][i].going))
+			return true;
+	for (size_t i = 0; strictly && i < v->server_count; i++)
+		if (strcmp(v->servers[i].backend, name) == 0)
+			return true;
+	return false;
+}
+
+static const char *
+backend_free(const struct diff *d, char letter, bool strictly)
+{
+	char name[16];
+
+	for (size_t k = 0; k < NELEMS(classes); k++)
+		for (unsigned i = 0;
+		     classes[k].letter == letter && i < class_size(d->c, &classes[k]); i++) {
+			snprintf(name, sizeof(name), "%c%u", letter, i);
+			if (!backend_used(d, name, strictly))
+				return arena_strdup(d->a, name);
+		}
+	return NULL;
+}
+
+/* The one that it has; else a free one of its class; else a plain one; else one
+ * that is left now: its names go, and its servers get nothing new, before ours
+ * come. */
+static const char *
+backend_choose(const struct diff *d, const struct host_route *r)
+{
+	char letters[2] = { routes_class(r), 'd' };
+	const char *name = NULL;
 
 	for (size_t i = 0; i < r->host_count; i++) {
 		const struct entry *had = view_entry(&d->view, HOSTS, r->hosts[i]);
@@ -340,16 +361,9 @@ backend_choose(struct diff *d, const struct host_route *r)
 		    (had->value[0] == letters[0] || had->value[0] == 'd'))
 			return had->value;
 	}
-	for (size_t l = 0; l < NELEMS(letters); l++)
-		for (size_t k = 0; k < NELEMS(classes); k++)
-			for (unsigned i = 0;
-			     classes[k].letter == letters[l] && i < class_size(d->c, &classes[k]);
-			     i++) {
-				snprintf(name, sizeof(name), "%c%u", letters[l], i);
-				if (!backend_used(d, name))
-					return arena_strdup(d->a, name);
-			}
-	return NULL;
+	for (size_t l = 0; l < 2 * NELEMS(letters) && name == NULL; l++)
+		name = backend_free(d, letters[l % 2], l < NELEMS(letters));
+	return name;
 }
 
 static void
@@ -370,7 +384,7 @@ want_entry(struct diff *d, int map, const char *key, const char *value)
 	/* So that a second wish for it is seen. */
 	d->view.maps[map] =
 		arena_grow(d->a, d->view.maps[map], d->view.map_counts[map], sizeof(struct entry));
-	d->view.maps[map][d->view.map_counts[map]++] = (struct entry){ key, value, true };
+	d->view.maps[map][d->view.map_counts[map]++] = (struct entry){ key, value, true, false };
 }
 
 static void
@@ -443,6 +457,16 @@ want_route(struct diff *d, const struct host_route *r, struct err *e)
 	return 0;
 }
 
+static bool
+host_wanted(const struct host_route *routes, size_t count, const char *host)
+{
+	for (size_t i = 0; i < count; i++)
+		for (size_t h = 0; h < routes[i].host_count; h++)
+			if (strcmp(routes[i].hosts[h], host) == 0)
+				return true;
+	return false;
+}
+
 static void
 append(struct json_strs *to, struct arena *a, const struct script *s)
 {
@@ -453,21 +477,28 @@ append(struct json_strs *to, struct arena *a, const struct script *s)
 }
 
 int
-routes_diff(struct arena *a, const struct routes_config *c, const struct host_route *routes,
-	    size_t count, const char *shown, struct json_strs *lines, bool *served, struct err *e)
+routes_diff(struct arena *a, const struct routes_config *c, struct host_route *routes, size_t count,
+	    const char *shown, struct json_strs *lines, bool *served, struct err *e)
 {
 	struct diff d = { .a = a, .c = c, .cut.a = a, .servers.a = a, .maps.a = a };
 	int result = 0;
 
 	if (view_read(a, &d.view, shown, e) < 0)
 		return -1;
+	for (size_t i = 0; i < d.view.map_counts[HOSTS]; i++) {
+		struct entry *had = &d.view.maps[HOSTS][i];
+
+		had->going = !host_wanted(routes, count, had->key);
+	}
 	/* One too many must not keep the others out. */
-	for (size_t i = 0; i < count; i++)
-		if (want_route(&d, &routes[i], e) < 0)
+	for (size_t i = 0; i < count; i++) {
+		routes[i].left_out = want_route(&d, &routes[i], e) < 0;
+		if (routes[i].left_out)
 			result = -1;
+	}
 	cut_rest(&d);
 	*lines = (struct json_strs){ NULL, 0 };
-	*served = result == 0 && d.servers.lines.count == 0 && d.maps.lines.count == 0;
+	*served = d.servers.lines.count == 0 && d.maps.lines.count == 0;
 	append(lines, a, &d.cut);
 	append(lines, a, &d.servers);
 	append(lines, a, &d.maps);

@@ -58,6 +58,8 @@ struct host_route {
 	const struct route_target *targets;
 	size_t target_count;
 	struct http_options options;
+	size_t owner;  /* the caller's: a number for whose it is */
+	bool left_out; /* out: no backend was free */
 };
 
 /* The whole configuration. Its first lines carry `mark`, its own hash, by which a
@@ -70,10 +72,11 @@ char routes_class(const struct host_route *r);
 const char *routes_show_text(struct arena *a, const struct routes_config *c) mustcheck;
 /* Lines of commands, none when all is as it should be; *served: what is missing is
  * there, and only what is too much is not gone yet. Of two routes with one host
- * the first has it. */
-int routes_diff(struct arena *a, const struct routes_config *c, const struct host_route *routes,
-		size_t count, const char *shown, struct json_strs *lines, bool *served,
-		struct err *e) mustcheck;
+ * the first has it. -1 with ROUTES_FULL: some are left out, but lines and *served
+ * are good for the others. */
+int
+routes_diff(struct arena *a, const struct routes_config *c, struct host_route *routes, size_t count,
+	    const char *shown, struct json_strs *lines, bool *served, struct err *e) mustcheck;
 
 /* The name of our own for a service: NAME-<end of the lease's id>.<domain>; `port`
  * is 0 for the first HTTP port of a service and tells further ones apart. */

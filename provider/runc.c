@@ -16,36 +16,53 @@ const struct code RUNC_OLD = { "runtime_old", INVALID,
 
 #define STATE_MAX ((size_t)1024 * 1024)
 
-/* 1.1.14, 1.2.8, 1.3.3: the first releases of each line with the fixes for the
- * masked-path, console and procfs races. */
-static bool
-version_is_good(unsigned major, unsigned minor, unsigned patch)
+/* Known escapes and where upstream closed them:
+ *
+ *	CVE-2024-45310                 1.1.14, 1.2.0-rc.3
+ *	CVE-2025-31133, 52565, 52881   1.2.8, 1.3.3, 1.4.0-rc.3; never in 1.1
+ *	CVE-2026-41579                 no release is known: a user namespace and
+ *	                               real directories in our own top layer keep
+ *	                               it off, whatever the version
+ *
+ * So the second row decides. What a distribution has patched under an old number
+ * cannot be seen. */
+bool
+runc_version_is_good(const char *version)
 {
-	if (major != 1)
-		return major > 1;
-	if (minor == 2)
-		return patch >= 8;
-	if (minor == 3)
-		return patch >= 3;
-	return minor > 3;
+	unsigned major, minor, patch, rc = 0;
+	int len = 0;
+	bool before; /* of the release: a candidate */
+
+	if (sscanf(version, "%u.%u.%u%n", &major, &minor, &patch, &len) != 3)
+		return false;
+	before = version[len] == '-';
+	if (before && sscanf(version + len, "-rc.%u", &rc) != 1)
+		rc = 0;
+	if (major != 1 || minor > 4)
+		return major > 1 || (major == 1 && minor > 4);
+	switch (minor) {
+	case 2: return patch > 8 || (patch == 8 && !before);
+	case 3: return patch > 3 || (patch == 3 && !before);
+	case 4: return patch > 0 || !before || rc >= 3;
+	default: return false;
+	}
 }
 
 int
 runc_check(bool accept, struct err *e)
 {
 	struct proc p = { .argv = (const char *const[]){ "runc", "--version", NULL } };
-	unsigned major = 0, minor = 0, patch = 0;
+	char version[64] = "";
 	struct arena a;
 	int result = -1;
 
 	arena_init(&a, 0);
 	if (proc_now(&a, &p, e) < 0 || proc_check(&p, e) < 0)
 		err_wrap(e, "runc");
-	else if (sscanf(p.out, "runc version %u.%u.%u", &major, &minor, &patch) != 3)
+	else if (sscanf(p.out, "runc version %63s", version) != 1)
 		err_set(e, &RUNC_FAILED, "runc does not tell its version");
-	else if (!accept && !version_is_good(major, minor, patch))
-		err_set(e, &RUNC_OLD, "runc %u.%u.%u; 1.2.8, 1.3.3 or later is wanted", major,
-			minor, patch);
+	else if (!accept && !runc_version_is_good(version))
+		err_set(e, &RUNC_OLD, "runc %s; 1.2.8, 1.3.3, 1.4.0 or later is wanted", version);
 	else
 		result = 0;
 	arena_release(&a);

@@ -23,6 +23,7 @@ struct runc_state {
 /* The version is one whose known escapes are fixed upstream, or `accept`. A user
  * namespace per workload and our own checks close those we know of; production
  * should still not run it. */
+bool runc_version_is_good(const char *version);
 int runc_check(bool accept, struct err *e) mustcheck;
 
 /* argv for `create`, NULL-ended, in the arena: the shim executes it. */

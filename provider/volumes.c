@@ -11,6 +11,8 @@
 
 const struct code VOLUME_OTHER = { "volume_other", CONFLICT,
 				   "the volume exists and has another size" };
+const struct code VOLUME_LOST = { "volume_lost", UNAVAIL,
+				  "the volume was made, and its disk is not there" };
 
 /* ------------------------------------------------------------------ */
 /* Names and paths.                                                    */
@@ -42,6 +44,17 @@ volume_dir(const struct jail *j, const struct jail_volume *v)
 	char id[JAIL_ID_SIZE];
 
 	return arena_printf(j->a, "%s/%s-%s", class_dir(j, v->class), jail_id(&v->ref, id) + 3,
+			    v->name);
+}
+
+/* Outside of the class's directory: of a disk that is not mounted nothing can be
+ * read, least of all that it should be. */
+static const char *
+mark_path(const struct jail *j, const struct jail_volume *v)
+{
+	char id[JAIL_ID_SIZE];
+
+	return arena_printf(j->a, "%s/made/%s-%s", j->c->state_dir, jail_id(&v->ref, id) + 3,
 			    v->name);
 }
 
@@ -196,6 +209,30 @@ image_open(const struct jail *j, const struct jail_mount *m, const char *dir, co
 	return 0;
 }
 
+/* It is there, or is made: but never a second time, empty, because the first is
+ * out of sight. */
+static int
+volume_find(const struct jail *j, const struct jail_mount *m, const char *dir, struct err *e)
+{
+	const char *mark = mark_path(j, &m->volume);
+	bool marked = access(mark, F_OK) == 0;
+
+	if (access(dir, F_OK) != 0) {
+		if (errno != ENOENT)
+			return err_errno(e, "look at %s", dir);
+		if (marked)
+			return err_set(e, &VOLUME_LOST, "volume %s is not in %s: is that mounted?",
+				       m->volume.name, class_dir(j, m->volume.class));
+		if (volume_make(j, m, dir, e) < 0)
+			return -1;
+	}
+	if (marked)
+		return 0;
+	return jail_dir_make(arena_printf(j->a, "%s/made", j->c->state_dir), 0700, 0, 0, e) < 0
+		       ? -1
+		       : jail_file_put(j->a, mark, "", 0, e);
+}
+
 static int
 persistent_mount(const struct jail *j, const struct container *l, size_t i, struct err *e)
 {
@@ -206,7 +243,7 @@ persistent_mount(const struct jail *j, const struct container *l, size_t i, stru
 
 	if (!jail_volume_is_good(j, &m->volume))
 		return err_set(e, &JAIL_REFUSED, "create: class of volume %s", m->volume.name);
-	if (access(dir, F_OK) != 0 && volume_make(j, m, dir, e) < 0)
+	if (volume_find(j, m, dir, e) < 0)
 		return -1;
 	if (quota_read(data, &limit, &used)) {
 		if (size_check(m, limit, e) < 0)
@@ -281,5 +318,7 @@ volume_drop(const struct jail *j, const struct jail_volume *v, struct err *e)
 	/* Out of the way first, so that a half removed one is never mounted. */
 	if (rename(dir, gone) != 0 && errno != ENOENT)
 		return err_errno(e, "rename %s", dir);
+	if (unlink(mark_path(j, v)) != 0 && errno != ENOENT)
+		return err_errno(e, "forget %s", dir);
 	return tree_remove(gone, e);
 }

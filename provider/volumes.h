@@ -14,7 +14,8 @@
  * On the disk a persistent volume belongs to the ids of images (image_uid_base
  * and up), whichever slot the container has that writes it, so its files
  * survive the next start in another one. A container has it alone. It is made
- * whole or not at all.
+ * whole or not at all, and once: state_dir/made/<id>-<name> says that it was, until
+ * it is dropped, so that a disk which is not mounted is not taken for a new one.
  *
  * The top of each belongs to the user that the workload runs as: without
  * capabilities nobody inside could hand it over. Mount points are walked and made
@@ -26,6 +27,7 @@
 #include "provider/container.h"
 
 extern const struct code VOLUME_OTHER; /* it exists with another size */
+extern const struct code VOLUME_LOST;  /* made once, and now it is not there */
 
 bool jail_volume_is_good(const struct jail *j, const struct jail_volume *v);
 int volumes_check(const struct jail_create *call, struct err *e) mustcheck;

@@ -62,7 +62,7 @@ jail_begin(void)
 {
 	static const struct code *const codes[] = { &JAIL_UNKNOWN, &JAIL_CONFLICT, &JAIL_REFUSED,
 						    &BUNDLE_BAD,   &MOUNT_UNSAFE,  &VOLUME_OTHER,
-						    &CDI_BAD };
+						    &VOLUME_LOST,  &CDI_BAD };
 	struct err e = ERR_NONE;
 	int calls[2], execs[2];
 
@@ -403,7 +403,20 @@ test_classes(void)
 	ok(shell(arena_printf(&arena, "ls %s/*-quick/disk.img", fast_dir)) == 0,
 	   "is in that class's directory");
 	destroy(0);
+	/* As after a reboot without the mount of the class. */
+	shell(arena_printf(&arena, "mv %s %s.away; mkdir %s", fast_dir, fast_dir, fast_dir));
+	mount_add(JAIL_MOUNT_VOLUME, "quick", 8 * MIB, "/mnt")->volume.class = 1;
+	refused(make(0, 0, "true", &e), &e, &VOLUME_LOST, "its disk is away");
+	ok(shell(arena_printf(&arena, "[ -z \"$(ls -A %s)\" ]", fast_dir)) == 0,
+	   "and nothing empty is made in its place");
+	shell(arena_printf(&arena, "rmdir %s; mv %s.away %s", fast_dir, fast_dir, fast_dir));
+	mount_add(JAIL_MOUNT_VOLUME, "quick", 8 * MIB, "/mnt")->volume.class = 1;
+	run(0, 0, "cat /mnt/f");
+	logged(0, "there", "it is back, and so are the files");
+	destroy(0);
 	fine(drop("quick", 1, &e), &e, "and is dropped there");
+	ok(shell(arena_printf(&arena, "[ -z \"$(ls -A %s/made)\" ]", state_dir)) == 0,
+	   "no mark of it is left");
 }
 
 static void

@@ -155,6 +155,36 @@ test_state(void)
 	ok(!runc_alive(0, 5) && !runc_alive(1, 0), "neither 0 nor 1 are ever ours");
 }
 
+static void
+test_versions(void)
+{
+	static const struct {
+		const char *version;
+		bool good;
+	} rows[] = {
+		{ "1.0.3", false },	 { "1.1.5+ds1", false },
+		{ "1.1.13", false },	 { "1.1.14", false },
+		{ "1.1.15", false },	 { "1.2.0-rc.3", false },
+		{ "1.2.0", false },	 { "1.2.7", false },
+		{ "1.2.8-rc.1", false }, { "1.2.8", true },
+		{ "1.2.9", true },	 { "1.3.0", false },
+		{ "1.3.2", false },	 { "1.3.3-rc.1", false },
+		{ "1.3.3", true },	 { "1.3.3+ds1", true },
+		{ "1.3.4-rc.1", true },	 { "1.4.0-rc.1", false },
+		{ "1.4.0-rc.2", false }, { "1.4.0-rc.3", true },
+		{ "1.4.0-rc.10", true }, { "1.4.0-rc.2+dev", false },
+		{ "1.4.0-beta", false }, { "1.4.0", true },
+		{ "1.4.1", true },	 { "1.5.0-rc.1", true },
+		{ "2.0.0", true },	 { "0.1.1", false },
+		{ "unknown", false },	 { "1.4", false },
+		{ "", false },
+	};
+
+	for (size_t i = 0; i < NELEMS(rows); i++)
+		ok(runc_version_is_good(rows[i].version) == rows[i].good, "runc %s is %s",
+		   rows[i].version, rows[i].good ? "good" : "too old");
+}
+
 int
 main(void)
 {
@@ -166,6 +196,7 @@ main(void)
 	test_v2();
 	test_record();
 	test_state();
+	test_versions();
 	snprintf(command, sizeof(command), "rm -rf %s", dir);
 	if (system(command) != 0)
 		printf("# cannot remove %s\n", dir);

@@ -15,6 +15,7 @@ static struct arena arena;
 static struct volume_class classes[] = { { "beta2", NULL, 10 * GIB }, { "beta3", NULL, GIB } };
 static struct provider_settings settings = {
 	.capacity = { .cpu_milli = 4000,
+		      .endpoints = 50,
 		      .memory_bytes = 8 * GIB,
 		      .storage_bytes = 8 * GIB,
 		      .persistent_bytes = 11 * GIB },
@@ -130,6 +131,23 @@ test_end(void)
 	ok(room.class_bytes[0] == 6 * GIB, "for that of another tenant they do");
 }
 
+/* Any endpoint may turn out to be one of HTTP. */
+static void
+test_routes(void)
+{
+	struct work w = work_of(1, 7);
+	struct err e = ERR_NONE;
+	struct room room;
+
+	settings.ingress_routes = 20;
+	is_int(agent_room(&agent, &arena, &w.terms.tenant, &w.award.group, &room, &e), 0, "room");
+	is_int(room.free.endpoints, 50, "without ingress every port is for sale");
+	settings.ingress_http = 80;
+	is_int(agent_room(&agent, &arena, &w.terms.tenant, &w.award.group, &room, &e), 0, "room");
+	is_int(room.free.endpoints, 20, "with it no more than it has routes");
+	settings.ingress_http = 0;
+}
+
 /* Won by the promise of taking over, and then it does not. */
 static void
 test_promise(void)
@@ -179,6 +197,36 @@ test_take(void)
 	   "from a lease that lives: %s", e.text);
 	is_int(agent_room(&agent, &arena, &w.terms.tenant, &w.award.group, &room, &e), 0, "room");
 	ok(room.class_bytes[0] == 10 * GIB, "in use, they count with their lease only");
+}
+
+/* Its time is over: it is on its way out, whoever wants it. */
+static void
+test_too_late(void)
+{
+	struct manifest m = manifest_of(hex(1));
+	struct work w = work_of(3, 7);
+	struct book_volume *list;
+	struct err e = ERR_NONE;
+	size_t count, left;
+
+	list = rows(&count);
+	for (size_t i = 0; i < count; i++) {
+		list[i].until = clock_wall();
+		is_int(book_volume_put(agent.book, &list[i], &e), 0, "kept until now");
+	}
+	ok(volumes_can_take(&agent, &arena, &w, &m, &e) < 0 && e.code == &VOLUMES_MISSING,
+	   "kept long enough: %s", e.text);
+	for (size_t i = 0; i < count; i++) {
+		list[i].until = 0;
+		is_int(book_volume_put(agent.book, &list[i], &e), 0, "in use");
+		is_int(book_volume_drop(agent.book, list[i].id, &e), 0, "drop");
+	}
+	(void)rows(&left);
+	ok(left == count, "the row of a volume in use stays");
+	for (size_t i = 0; i < count; i++) {
+		list[i].until = clock_wall() + 3600 * SECOND_US;
+		is_int(book_volume_put(agent.book, &list[i], &e), 0, "kept");
+	}
 }
 
 static void
@@ -259,7 +307,9 @@ main(void)
 	test_strange_text();
 	test_plan();
 	test_end();
+	test_routes();
 	test_promise();
+	test_too_late();
 	test_take();
 	test_give_up();
 	test_lapse();

@@ -22,7 +22,7 @@ static const char *const b_hosts[] = { "b.example", "www.b.example" };
 
 /* All commands, one to a line. */
 static const char *
-diff(const struct host_route *routes, size_t count, const char *shown, bool *served)
+diff(struct host_route *routes, size_t count, const char *shown, bool *served)
 {
 	struct json_strs lines;
 	struct err e = ERR_NONE;
@@ -42,9 +42,9 @@ diff(const struct host_route *routes, size_t count, const char *shown, bool *ser
 static void
 test_diff(void)
 {
-	const struct host_route a = { a_host, 1, one, 1, { .max_body_bytes = 0 } };
-	const struct host_route b = { b_hosts, 2, two, 2, { .read_timeout_ms = 500 } };
-	const struct host_route both[] = { a, b };
+	struct host_route a = { a_host, 1, one, 1, { .max_body_bytes = 0 }, 0, false };
+	struct host_route b = { b_hosts, 2, two, 2, { .read_timeout_ms = 500 }, 0, false };
+	struct host_route both[] = { a, b };
 	static const char have_a[] = "0x1 a.example d0\n\n0x1 d0 1048576\n\n0x1 d0 60000\n\n"
 				     "1\n# header\n"
 				     "3 acme 1 acme 127.0.0.1 2 0 1\n"
@@ -96,8 +96,8 @@ test_diff(void)
 static void
 test_twice(void)
 {
-	const struct host_route both[] = { { a_host, 1, one, 1, { .max_body_bytes = 0 } },
-					   { a_host, 1, two, 2, { .max_body_bytes = 0 } } };
+	struct host_route both[] = { { a_host, 1, one, 1, { .max_body_bytes = 0 }, 0, false },
+				     { a_host, 1, two, 2, { .max_body_bytes = 0 }, 0, false } };
 	struct host_route many[8];
 	const char *text;
 	bool served;
@@ -110,10 +110,57 @@ test_twice(void)
 		const char **host = arena_alloc(&arena, sizeof(*host));
 
 		host[0] = arena_printf(&arena, "h%zu.example", i);
-		many[i] = (struct host_route){ host, 1, one, 1, { .max_body_bytes = 0 } };
+		many[i] = (struct host_route){ host, 1, one, 1, { .max_body_bytes = 0 }, 0, false };
 	}
 	is_str(diff(many, NELEMS(many), NOTHING, &served), "routes_full",
 	       "more than there is room");
+}
+
+#define FULL                                                                                       \
+	"0x1 h0.example d0\n0x1 h1.example d1\n0x1 h2.example d2\n0x1 h3.example d3\n\n"           \
+	"0x1 d0 1048576\n0x1 d1 1048576\n0x1 d2 1048576\n0x1 d3 1048576\n\n"                       \
+	"0x1 d0 60000\n0x1 d1 60000\n0x1 d2 60000\n0x1 d3 60000\n\n"                               \
+	"1\n4 d0 1 s0-80 10.0.0.2 2 0 1\n4 d1 1 s0-80 10.0.0.2 2 0 1\n"                            \
+	"4 d2 1 s0-80 10.0.0.2 2 0 1\n4 d3 1 s0-80 10.0.0.2 2 0 1\n\n"
+
+/* Every backend is taken; then leases end and another one comes. */
+static void
+test_full(void)
+{
+	static const char *const names[] = { "h0.example", "h1.example", "h2.example", "h3.example",
+					     "new.example" };
+	struct host_route five[5],
+		fresh = { &names[4], 1, two, 2, { .max_body_bytes = 0 }, 0, false };
+	struct json_strs lines;
+	struct err e = ERR_NONE;
+	const char *text, *cut, *put;
+	bool served;
+
+	for (size_t i = 0; i < NELEMS(five); i++)
+		five[i] = (struct host_route){ &names[i], 1,	one, 1, { .max_body_bytes = 0 },
+					       0,	  false };
+	ok(routes_diff(&arena, &plain, five, 5, FULL, &lines, &served, &e) < 0 &&
+		   e.code == &ROUTES_FULL && lines.count == 0 && served,
+	   "four are served, the fifth is not");
+	ok(five[4].left_out && !five[0].left_out && !five[3].left_out, "and it is told which");
+	e = (struct err)ERR_NONE;
+	five[1] = five[4];
+	ok(routes_diff(&arena, &plain, five, 4, FULL, &lines, &served, &e) == 0,
+	   "one ended: there is room for one: %s", e.text);
+	text = diff(five, 4, FULL, &served);
+	ok(strstr(text, "hosts.map new.example d1") != NULL &&
+		   strstr(text, "del map /d/hosts.map h1.example") != NULL,
+	   "the backend it had");
+	text = diff(&fresh, 1, FULL, &served);
+	cut = strstr(text, "set server d0/s0-80 state maint");
+	ok(strstr(text, "add map /d/hosts.map new.example d0") != NULL, "all ended: room again");
+	ok(cut == NULL, "a server that it wants, too, stays");
+	put = strstr(text, "add server d0/s1-80");
+	cut = strstr(text, "del map /d/hosts.map h0.example");
+	ok(put != NULL && cut != NULL && cut < put, "the old name goes before the new comes");
+	ok(strstr(text, "del map /d/hosts.map h3.example") != NULL &&
+		   strstr(text, "del server d3/s0-80") != NULL,
+	   "and the rest goes");
 }
 
 static void
@@ -131,7 +178,9 @@ test_classes(void)
 	};
 
 	for (size_t i = 0; i < NELEMS(rows); i++) {
-		struct host_route r = { a_host, 1, one, 1, { .next_tries = rows[i].tries } };
+		struct host_route r = {
+			a_host, 1, one, 1, { .next_tries = rows[i].tries }, 0, false
+		};
 		const char *cases[3];
 		char want[2] = { rows[i].class }, got[2] = { 0 };
 
@@ -213,6 +262,7 @@ main(void)
 	arena_init(&arena, 0);
 	test_diff();
 	test_twice();
+	test_full();
 	test_classes();
 	test_names();
 	test_config();
