@@ -385,7 +385,7 @@ service_import(struct importer *m, const struct akash_group *g, const struct aka
 	const char *fault = rule_image(s->image);
 
 	if (fault != NULL)
-		ak_find_in(&m->r, &s->at, "image", "pin a tag or a digest", "%s", fault);
+		ak_find_in(&m->r, &s->at, "image", "write name:tag or name@sha256:digest", "%s", fault);
 	fault = rule_name(s->name);
 	if (fault != NULL)
 		ak_find(&m->r, s->at.node, s->at.path, NULL, "%s", fault);

@@ -43,9 +43,12 @@
 
 /* Of a service, group or volume: [a-z][a-z0-9-]*, not ending in -, at most 63. */
 const char *rule_name(const char *text) mustcheck;
-/* host[:port]/path:tag or ...@sha256:...; a fixed version: no tag and the tag
- * "latest" are refused, for neither says what will run. */
+/* [host[:port]/]path[:tag][@sha256:...]: the form only. */
 const char *rule_image(const char *text) mustcheck;
+/* And a fixed version: no tag and the tag "latest" are refused, for neither says
+ * what will run. Of our own files; those of Akash may leave it open, and run
+ * what the tag means when the provider first looks. */
+const char *rule_image_pinned(const char *text) mustcheck;
 /* NAME=value. */
 const char *rule_env(const char *text) mustcheck;
 /* A host name in lower case, without wildcard (RFC 1123). */

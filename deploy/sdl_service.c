@@ -388,7 +388,7 @@ image_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	s->service.image = sdl_text(r, at);
 	if (s->service.image == NULL)
 		return;
-	fault = rule_image(s->service.image);
+	fault = rule_image_pinned(s->service.image);
 	if (fault != NULL)
 		sdl_find(r, at, "pin a tag, name:1.27, or a digest, name@sha256:...", "%s", fault);
 }

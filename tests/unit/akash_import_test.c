@@ -115,8 +115,7 @@ static void
 test_findings(void)
 {
 	static const struct change cases[] = {
-		{ "web:1.2", "web", "no tag" },
-		{ "web:1.2", "web:latest", "latest" },
+		{ "registry.example/web:1.2", "registry.example/Web", "an image is" },
 		{ "tee: cpu", "permissions: {read: [logs]}", "permissions cannot be leased" },
 		{ "env: [A=1, B]", "env: [A=1, A=2]", "stands twice" },
 		{ "env: [A=1, B]", "env: [\"A=\\0\"]", "UTF-8 without NUL" },
@@ -158,6 +157,31 @@ test_findings(void)
 	}
 }
 
+static const struct service *
+first_service(const struct sdl *sdl)
+{
+	return sdl->placements[0].manifest.services.items;
+}
+
+/* Akash's files seldom say which version. */
+static void
+test_unpinned(void)
+{
+	static const char *const images[] = { "postgres", "postgres:latest" };
+
+	for (size_t i = 0; i < NELEMS(images); i++) {
+		const char *text = change(rich, "postgres:15", images[i]);
+		struct sdl sdl = { 0 }, strict;
+		struct err e = ERR_NONE, e2 = ERR_NONE;
+
+		if (ok(import_text(text, &sdl, &e) == 0, "%s: leased: %s", images[i], e.text))
+			is_str(first_service(&sdl)->image, images[i], "as it is written");
+		ok(sdl_read(&arena, "f", text, strlen(text), &strict, &e2) < 0 &&
+			   strstr(e2.text, "nobody can say what will run") != NULL,
+		   "%s: not by the strict reader: %s", images[i], e2.text);
+	}
+}
+
 /* More than we lease in one order. */
 static void
 test_many(void)
@@ -184,6 +208,7 @@ main(void)
 	arena_init(&arena, 0);
 	test_same_as_strict();
 	test_findings();
+	test_unpinned();
 	test_many();
 	arena_release(&arena);
 	return tap_done();
