@@ -10,7 +10,7 @@
 #include "deploy/sdl_units.h"
 
 struct importer {
-	struct ak_reader r;
+	struct ak_reader r, warned; /* what forbids a lease; what is only left out */
 	const struct akash *in;
 };
 
@@ -385,7 +385,8 @@ service_import(struct importer *m, const struct akash_group *g, const struct aka
 	const char *fault = rule_image(s->image);
 
 	if (fault != NULL)
-		ak_find_in(&m->r, &s->at, "image", "write name:tag or name@sha256:digest", "%s", fault);
+		ak_find_in(&m->r, &s->at, "image", "write name:tag or name@sha256:digest", "%s",
+			   fault);
 	fault = rule_name(s->name);
 	if (fault != NULL)
 		ak_find(&m->r, s->at.node, s->at.path, NULL, "%s", fault);
@@ -422,7 +423,8 @@ service_import(struct importer *m, const struct akash_group *g, const struct aka
 /* ------------------------------------------------------------------ */
 /* Groups.                                                             */
 
-/* Auditors here are addresses; those of Akash mean nothing to our market. */
+/* Auditors here are addresses; those of Akash mean nothing to our market, and
+ * nearly every file names them. Anything else is a slip of the pen. */
 static struct json_strs
 auditors_import(struct importer *m, const struct akash_group *g, const struct akash_list *in)
 {
@@ -433,6 +435,13 @@ auditors_import(struct importer *m, const struct akash_group *g, const struct ak
 		struct address address;
 		struct err why = ERR_NONE;
 
+		if (strncmp(texts[i], "akash1", 6) == 0) {
+			ak_find_in(&m->warned, &g->at, "signedBy",
+				   "name auditors of this market, or leave signedBy out",
+				   "the auditor %.60s is Akash's and does not count here",
+				   texts[i]);
+			continue;
+		}
 		if (address_read(texts[i], &address, &why) < 0)
 			ak_find_in(&m->r, &g->at, "signedBy", "name one of this market",
 				   "an auditor is an address, 0x and 40 digits");
@@ -540,12 +549,31 @@ group_import(struct importer *m, const struct akash_group *g, struct sdl_placeme
 		ak_find(&m->r, g->at.node, g->at.path, NULL, "%s", why.text);
 }
 
+/* Both kinds in the order of the file. */
+static void
+findings_take(struct importer *m, struct sdl *out)
+{
+	size_t errors = m->r.finding_count, warnings = m->warned.finding_count;
+	struct ak_reader all = { .arena = m->r.arena, .finding_count = errors + warnings };
+
+	all.findings = arena_alloc(all.arena, (errors + warnings + 1) * sizeof(*all.findings));
+	for (size_t i = 0; i < errors; i++)
+		all.findings[i] = m->r.findings[i];
+	for (size_t i = 0; i < warnings; i++) {
+		all.findings[errors + i] = m->warned.findings[i];
+		all.findings[errors + i].warning = true;
+	}
+	ak_findings_sort(&all);
+	out->findings = all.findings;
+	out->finding_count = all.finding_count;
+}
+
 #define PLACES_MAX 16u
 
 int
 akash_import(struct arena *a, const struct akash *in, struct sdl *out, struct err *e)
 {
-	struct importer m = { .r = { .arena = a }, .in = in };
+	struct importer m = { .r = { .arena = a }, .warned = { .arena = a }, .in = in };
 
 	*out = (struct sdl){ 0 };
 	if (in->group_count > PLACES_MAX)
@@ -567,14 +595,12 @@ akash_import(struct arena *a, const struct akash *in, struct sdl *out, struct er
 		}
 		group_import(&m, &in->groups[i], &out->placements[i]);
 	}
+	ak_findings_sort(&m.r);
+	findings_take(&m, out);
 	if (m.r.finding_count == 0) {
 		out->placement_count = in->group_count;
 		return 0;
 	}
-	out->findings = m.r.findings;
-	out->finding_count = m.r.finding_count;
-	ak_findings_sort(&m.r);
-	return err_set(e, &SDL_INVALID, "%s: %.160s (%zu finding%s)", out->findings[0].path,
-		       out->findings[0].rule, out->finding_count,
-		       out->finding_count == 1 ? "" : "s");
+	return err_set(e, &SDL_INVALID, "%s: %.160s (%zu finding%s)", m.r.findings[0].path,
+		       m.r.findings[0].rule, m.r.finding_count, m.r.finding_count == 1 ? "" : "s");
 }

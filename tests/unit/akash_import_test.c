@@ -127,7 +127,7 @@ test_findings(void)
 		{ "{service: db}", "{service: nobody}", "is not in the placement" },
 		{ "as: 2222", "as: 70000", "as must be 1 to 65535" },
 		{ "as: 80\n", "as: 81\n", "accept goes with HTTP" },
-		{ "allOf: [0x00000000000000000000000000000000000000aa]", "anyOf: [akash1abc]",
+		{ "allOf: [0x00000000000000000000000000000000000000aa]", "anyOf: [0xabc]",
 		  "an auditor is an address" },
 		{ "count: 2", "count: 101", "count must be 1 to 100" },
 		{ "min_window: 2h", "min_window: 2h1ms", "whole seconds" },
@@ -161,6 +161,34 @@ static const struct service *
 first_service(const struct sdl *sdl)
 {
 	return sdl->placements[0].manifest.services.items;
+}
+
+/* Akash's auditors are left out and said, whatever else is wrong. */
+static void
+test_auditors(void)
+{
+	static const char ours[] = "0x00000000000000000000000000000000000000aa";
+	const char *text = change(rich, "allOf: [0x00000000000000000000000000000000000000aa]",
+				  "anyOf: [akash1abc, 0x00000000000000000000000000000000000000aa]");
+	const struct group *g;
+	struct sdl sdl = { 0 };
+	struct err e = ERR_NONE;
+
+	if (!ok(import_text(text, &sdl, &e) == 0, "leased: %s", e.text))
+		return;
+	g = &sdl.placements[0].group;
+	ok(g->signed_any.count == 1 && strcmp(g->signed_any.items[0], ours) == 0 &&
+		   g->signed_by.count == 0,
+	   "only the market's own is asked for");
+	ok(sdl.finding_count == 1 && sdl.findings[0].warning && sdl.findings[0].cure != NULL,
+	   "one warning");
+	text = sdl_finding_text(&arena, "f", text, &sdl.findings[0]);
+	ok(strstr(text, ": warning: the auditor akash1abc is Akash's") != NULL, "%s", text);
+	text = change(change(rich, "registry.example/web:1.2", "Web"),
+		      "allOf: [0x00000000000000000000000000000000000000aa]", "allOf: [akash1abc]");
+	ok(import_text(text, &sdl, &e) < 0 && sdl.finding_count == 2 && !sdl.findings[0].warning &&
+		   sdl.findings[1].warning && strstr(e.text, "(1 finding)") != NULL,
+	   "with an error both are said, in order: %s", e.text);
 }
 
 /* Akash's files seldom say which version. */
@@ -208,6 +236,7 @@ main(void)
 	arena_init(&arena, 0);
 	test_same_as_strict();
 	test_findings();
+	test_auditors();
 	test_unpinned();
 	test_many();
 	arena_release(&arena);
