@@ -281,6 +281,14 @@ mount_less(const void *a, const void *b)
 	return x->line != y->line ? x->line < y->line : x->column < y->column;
 }
 
+static const char *
+mount_cure(const char *path)
+{
+	return strcmp(path, SHM_PATH) == 0
+		       ? "write attributes: {persistent: false, class: ram} at the volume"
+		       : "write a place of its own, such as mount: /data";
+}
+
 static void
 mounts_import(struct importer *m, const struct akash_service *s, struct service *out)
 {
@@ -293,10 +301,8 @@ mounts_import(struct importer *m, const struct akash_service *s, struct service 
 	go_sort_stable(mounts, s->mounts.count, sizeof(*mounts), mount_less);
 	for (size_t i = 0; i < s->mounts.count; i++) {
 		struct mount *mount = push(m, &out->mounts, sizeof(*mount));
-		const char *fault = rule_mount_path(mounts[i].path);
+		const char *fault;
 
-		if (fault != NULL)
-			ak_find_in(&m->r, &mounts[i].at, "mount", NULL, "%s", fault);
 		*mount = (struct mount){ mounts[i].volume, mounts[i].path, mounts[i].readonly, NULL,
 					 0 };
 		for (size_t k = 0; k < s->resources.volumes.count; k++)
@@ -305,7 +311,11 @@ mounts_import(struct importer *m, const struct akash_service *s, struct service 
 		for (size_t k = 0; k < s->resources.volumes.count; k++)
 			if (strcmp(v[k].name, mount->volume) == 0 && mount->class != NULL)
 				mount->bytes = v[k].bytes;
-		if (mount->class != NULL && strcmp(mount->class, "ram") == 0 && mount->readonly)
+		fault = rule_mount_path(mount->path, is_ram(mount->class));
+		if (fault != NULL)
+			ak_find_in(&m->r, &mounts[i].at, "mount", mount_cure(mount->path), "%s",
+				   fault);
+		if (is_ram(mount->class) && mount->readonly)
 			ak_find_in(&m->r, &mounts[i].at, "readOnly", "leave readOnly out",
 				   "memory that nobody can write holds nothing");
 	}

@@ -224,8 +224,14 @@ is_under(const char *path, const char *top)
 	return strncmp(path, top, len) == 0 && (path[len] == '\0' || path[len] == '/');
 }
 
+bool
+is_ram(const char *class)
+{
+	return class != NULL && strcmp(class, "ram") == 0;
+}
+
 const char *
-rule_mount_path(const char *text)
+rule_mount_path(const char *text, bool ram)
 {
 	const char *fault = rule_argument(text);
 	size_t len = strlen(text);
@@ -240,6 +246,8 @@ rule_mount_path(const char *text)
 	    strstr(text, "/../") != NULL || strcmp(text + len - 2, "/.") == 0 ||
 	    (len >= 3 && strcmp(text + len - 3, "/..") == 0))
 		return "a mount path has no . or .. or // in it";
+	if (strcmp(text, SHM_PATH) == 0)
+		return ram ? NULL : "only memory, of the class ram, is mounted at /dev/shm";
 	if (is_under(text, "/proc") || is_under(text, "/sys") || is_under(text, "/dev"))
 		return "nothing is mounted under /proc, /sys or /dev";
 	return NULL;

@@ -53,8 +53,11 @@ const char *rule_image_pinned(const char *text) mustcheck;
 const char *rule_env(const char *text) mustcheck;
 /* A host name in lower case, without wildcard (RFC 1123). */
 const char *rule_host(const char *text) mustcheck;
-/* Absolute, without . .. or // in it, not under /proc, /sys or /dev. */
-const char *rule_mount_path(const char *text) mustcheck;
+/* Absolute, without . .. or // in it, not under /proc, /sys or /dev; but memory
+ * (a volume of the class ram) may be /dev/shm itself. */
+const char *rule_mount_path(const char *text, bool ram) mustcheck;
+bool is_ram(const char *class); /* NULL: no class */
+#define SHM_PATH "/dev/shm"
 /* An argument or a variable's value: text without control characters other
  * than tab and line ends, at most 32 KiB. */
 const char *rule_argument(const char *text) mustcheck;

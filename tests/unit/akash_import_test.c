@@ -106,6 +106,7 @@ test_same_as_strict(void)
 	is_strict(http, "a small file");
 	is_strict(two, "two placements");
 	is_strict(rich, "one of everything");
+	is_strict(change(rich, "mount: /f", "mount: /dev/shm"), "memory at /dev/shm");
 	is_strict(change(http, "        to:\n          - global: true\n",
 			 "        to:\n          - global: true\n      - port: 5\n"),
 		  "a port for neighbours");
@@ -121,6 +122,8 @@ test_findings(void)
 		{ "env: [A=1, B]", "env: [\"A=\\0\"]", "UTF-8 without NUL" },
 		{ "args: [-v, --listen]", "args: [!!binary /w==]", "UTF-8 without NUL" },
 		{ "args: [-v, --listen]", "args: [\"\\x01\"]", "control characters" },
+		{ "mount: /z", "mount: /dev/shm", "only memory, of the class ram" },
+		{ "mount: /f", "mount: /dev/shm/f", "nothing is mounted under" },
 		{ "mount: /z", "mount: /proc/z", "nothing is mounted under" },
 		{ "fast: {mount: /f}", "", "mounted nowhere" },
 		{ "class: ram", "class: beta1, persistent: no", "has no class" },

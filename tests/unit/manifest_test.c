@@ -77,6 +77,8 @@ test_rules(void)
 		{ "/var/data", "var", "starts with /" },
 		{ "/var/data", "/var/../etc", "no . or .." },
 		{ "/var/data", "/proc/self", "nothing is mounted" },
+		{ "/var/data", "/dev/shm", "only memory" },
+		{ "/var/data", "/dev/shm/x", "nothing is mounted" },
 		{ "/var/data", "/", "the root itself" },
 		{ "\"mounts\":[", "\"mounts\":[{\"volume\":\"x\",\"path\":\"/var/data\"},",
 		  "stands twice" },
