@@ -163,9 +163,9 @@ port_add(struct importer *m, const struct akash_group *g, const struct akash_ser
 	if (as > 65535)
 		ak_find_in(&m->r, &x->at, "as", NULL, "as must be 1 to 65535, got %u", as);
 	if (x->hosts.count > 0 && (!p->global || x->udp || as != 80))
-		ak_find_in(&m->r, &x->at, "accept",
+		ak_find_in(&m->warned, &x->at, "accept",
 			   "add as: 80 and to: [{global: true}], or leave accept out",
-			   "accept goes with HTTP: tcp, as 80, global");
+			   "accept goes with HTTP: tcp, as 80, global; it is left out");
 	if (p->global) {
 		expose_add(m, p, true, (struct json_strs){ NULL, 0 }, out);
 		out->resources.endpoints++;
@@ -434,7 +434,7 @@ service_import(struct importer *m, const struct akash_group *g, const struct aka
 /* Groups.                                                             */
 
 /* Auditors here are addresses; those of Akash mean nothing to our market, and
- * nearly every file names them. Anything else is a slip of the pen. */
+ * nearly every file names them. What begins like an address must be one. */
 static struct json_strs
 auditors_import(struct importer *m, const struct akash_group *g, const struct akash_list *in)
 {
@@ -445,10 +445,10 @@ auditors_import(struct importer *m, const struct akash_group *g, const struct ak
 		struct address address;
 		struct err why = ERR_NONE;
 
-		if (strncmp(texts[i], "akash1", 6) == 0) {
+		if (strncmp(texts[i], "0x", 2) != 0) {
 			ak_find_in(&m->warned, &g->at, "signedBy",
 				   "name auditors of this market, or leave signedBy out",
-				   "the auditor %.60s is Akash's and does not count here",
+				   "the auditor %.60s is not of this market and left out",
 				   texts[i]);
 			continue;
 		}

@@ -129,7 +129,6 @@ test_findings(void)
 		{ "class: ram", "class: beta1, persistent: no", "has no class" },
 		{ "{service: db}", "{service: nobody}", "is not in the placement" },
 		{ "as: 2222", "as: 70000", "as must be 1 to 65535" },
-		{ "as: 80\n", "as: 81\n", "accept goes with HTTP" },
 		{ "allOf: [0x00000000000000000000000000000000000000aa]", "anyOf: [0xabc]",
 		  "an auditor is an address" },
 		{ "count: 2", "count: 101", "count must be 1 to 100" },
@@ -186,12 +185,31 @@ test_auditors(void)
 	ok(sdl.finding_count == 1 && sdl.findings[0].warning && sdl.findings[0].cure != NULL,
 	   "one warning");
 	text = sdl_finding_text(&arena, "f", text, &sdl.findings[0]);
-	ok(strstr(text, ": warning: the auditor akash1abc is Akash's") != NULL, "%s", text);
+	ok(strstr(text, ": warning: the auditor akash1abc is not of this market") != NULL, "%s",
+	   text);
 	text = change(change(rich, "registry.example/web:1.2", "Web"),
 		      "allOf: [0x00000000000000000000000000000000000000aa]", "allOf: [akash1abc]");
 	ok(import_text(text, &sdl, &e) < 0 && sdl.finding_count == 2 && !sdl.findings[0].warning &&
 		   sdl.findings[1].warning && strstr(e.text, "(1 finding)") != NULL,
 	   "with an error both are said, in order: %s", e.text);
+}
+
+/* Akash takes names at a port that is not HTTP, and forgets them. */
+static void
+test_accept(void)
+{
+	struct sdl sdl = { 0 };
+	struct err e = ERR_NONE;
+	const struct service *s;
+
+	/* base has accept at the port 81. */
+	if (!ok(import_text(base, &sdl, &e) == 0, "leased: %s", e.text))
+		return;
+	ok(sdl.finding_count == 1 && sdl.findings[0].warning &&
+		   strstr(sdl.findings[0].rule, "accept goes with HTTP") != NULL,
+	   "one warning");
+	s = first_service(&sdl);
+	is_int((long long)((const struct expose *)s->exposes.items)->hosts.count, 0, "no names");
 }
 
 /* Akash's files seldom say which version. */
@@ -240,6 +258,7 @@ main(void)
 	test_same_as_strict();
 	test_findings();
 	test_auditors();
+	test_accept();
 	test_unpinned();
 	test_many();
 	arena_release(&arena);
