@@ -35,8 +35,9 @@ find(struct ak_reader *r, const struct yaml_tree *n, const char *path, const cha
 		return;
 	r->findings = arena_grow(r->arena, r->findings, r->finding_count, sizeof(*r->findings));
 	f = &r->findings[r->finding_count++];
-	*f = (struct sdl_finding){ line, column, path != NULL ? path : "",
-				   arena_strdup(r->arena, text), cure };
+	*f = (struct sdl_finding){
+		line, column, path != NULL ? path : "", arena_strdup(r->arena, text), cure, false
+	};
 }
 
 void

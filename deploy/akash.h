@@ -153,7 +153,8 @@ extern const struct code AKASH_INVALID;
 int akash_read(struct arena *a, const char *name, const char *text, size_t len, struct akash *out,
 	       struct err *e) mustcheck;
 /* Groups and manifests of our own, as sdl_read() would have made them. -1 with
- * SDL_INVALID and out->findings: what the file asks for cannot be leased here. */
+ * SDL_INVALID and out->findings: what the file asks for cannot be leased here.
+ * 0 with findings: warnings of what was left out. */
 int akash_import(struct arena *a, const struct akash *in, struct sdl *out, struct err *e) mustcheck;
 
 #endif

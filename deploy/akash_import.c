@@ -10,7 +10,7 @@
 #include "deploy/sdl_units.h"
 
 struct importer {
-	struct ak_reader r;
+	struct ak_reader r, warned; /* what forbids a lease; what is only left out */
 	const struct akash *in;
 };
 
@@ -163,9 +163,9 @@ port_add(struct importer *m, const struct akash_group *g, const struct akash_ser
 	if (as > 65535)
 		ak_find_in(&m->r, &x->at, "as", NULL, "as must be 1 to 65535, got %u", as);
 	if (x->hosts.count > 0 && (!p->global || x->udp || as != 80))
-		ak_find_in(&m->r, &x->at, "accept",
+		ak_find_in(&m->warned, &x->at, "accept",
 			   "add as: 80 and to: [{global: true}], or leave accept out",
-			   "accept goes with HTTP: tcp, as 80, global");
+			   "accept goes with HTTP: tcp, as 80, global; it is left out");
 	if (p->global) {
 		expose_add(m, p, true, (struct json_strs){ NULL, 0 }, out);
 		out->resources.endpoints++;
@@ -281,6 +281,14 @@ mount_less(const void *a, const void *b)
 	return x->line != y->line ? x->line < y->line : x->column < y->column;
 }
 
+static const char *
+mount_cure(const char *path)
+{
+	return strcmp(path, SHM_PATH) == 0
+		       ? "write attributes: {persistent: false, class: ram} at the volume"
+		       : "write a place of its own, such as mount: /data";
+}
+
 static void
 mounts_import(struct importer *m, const struct akash_service *s, struct service *out)
 {
@@ -293,10 +301,8 @@ mounts_import(struct importer *m, const struct akash_service *s, struct service 
 	go_sort_stable(mounts, s->mounts.count, sizeof(*mounts), mount_less);
 	for (size_t i = 0; i < s->mounts.count; i++) {
 		struct mount *mount = push(m, &out->mounts, sizeof(*mount));
-		const char *fault = rule_mount_path(mounts[i].path);
+		const char *fault;
 
-		if (fault != NULL)
-			ak_find_in(&m->r, &mounts[i].at, "mount", NULL, "%s", fault);
 		*mount = (struct mount){ mounts[i].volume, mounts[i].path, mounts[i].readonly, NULL,
 					 0 };
 		for (size_t k = 0; k < s->resources.volumes.count; k++)
@@ -305,7 +311,11 @@ mounts_import(struct importer *m, const struct akash_service *s, struct service 
 		for (size_t k = 0; k < s->resources.volumes.count; k++)
 			if (strcmp(v[k].name, mount->volume) == 0 && mount->class != NULL)
 				mount->bytes = v[k].bytes;
-		if (mount->class != NULL && strcmp(mount->class, "ram") == 0 && mount->readonly)
+		fault = rule_mount_path(mount->path, is_ram(mount->class));
+		if (fault != NULL)
+			ak_find_in(&m->r, &mounts[i].at, "mount", mount_cure(mount->path), "%s",
+				   fault);
+		if (is_ram(mount->class) && mount->readonly)
 			ak_find_in(&m->r, &mounts[i].at, "readOnly", "leave readOnly out",
 				   "memory that nobody can write holds nothing");
 	}
@@ -385,7 +395,8 @@ service_import(struct importer *m, const struct akash_group *g, const struct aka
 	const char *fault = rule_image(s->image);
 
 	if (fault != NULL)
-		ak_find_in(&m->r, &s->at, "image", "pin a tag or a digest", "%s", fault);
+		ak_find_in(&m->r, &s->at, "image", "write name:tag or name@sha256:digest", "%s",
+			   fault);
 	fault = rule_name(s->name);
 	if (fault != NULL)
 		ak_find(&m->r, s->at.node, s->at.path, NULL, "%s", fault);
@@ -422,7 +433,8 @@ service_import(struct importer *m, const struct akash_group *g, const struct aka
 /* ------------------------------------------------------------------ */
 /* Groups.                                                             */
 
-/* Auditors here are addresses; those of Akash mean nothing to our market. */
+/* Auditors here are addresses; those of Akash mean nothing to our market, and
+ * nearly every file names them. What begins like an address must be one. */
 static struct json_strs
 auditors_import(struct importer *m, const struct akash_group *g, const struct akash_list *in)
 {
@@ -433,6 +445,13 @@ auditors_import(struct importer *m, const struct akash_group *g, const struct ak
 		struct address address;
 		struct err why = ERR_NONE;
 
+		if (strncmp(texts[i], "0x", 2) != 0) {
+			ak_find_in(&m->warned, &g->at, "signedBy",
+				   "name auditors of this market, or leave signedBy out",
+				   "the auditor %.60s is not of this market and left out",
+				   texts[i]);
+			continue;
+		}
 		if (address_read(texts[i], &address, &why) < 0)
 			ak_find_in(&m->r, &g->at, "signedBy", "name one of this market",
 				   "an auditor is an address, 0x and 40 digits");
@@ -540,12 +559,31 @@ group_import(struct importer *m, const struct akash_group *g, struct sdl_placeme
 		ak_find(&m->r, g->at.node, g->at.path, NULL, "%s", why.text);
 }
 
+/* Both kinds in the order of the file. */
+static void
+findings_take(struct importer *m, struct sdl *out)
+{
+	size_t errors = m->r.finding_count, warnings = m->warned.finding_count;
+	struct ak_reader all = { .arena = m->r.arena, .finding_count = errors + warnings };
+
+	all.findings = arena_alloc(all.arena, (errors + warnings + 1) * sizeof(*all.findings));
+	for (size_t i = 0; i < errors; i++)
+		all.findings[i] = m->r.findings[i];
+	for (size_t i = 0; i < warnings; i++) {
+		all.findings[errors + i] = m->warned.findings[i];
+		all.findings[errors + i].warning = true;
+	}
+	ak_findings_sort(&all);
+	out->findings = all.findings;
+	out->finding_count = all.finding_count;
+}
+
 #define PLACES_MAX 16u
 
 int
 akash_import(struct arena *a, const struct akash *in, struct sdl *out, struct err *e)
 {
-	struct importer m = { .r = { .arena = a }, .in = in };
+	struct importer m = { .r = { .arena = a }, .warned = { .arena = a }, .in = in };
 
 	*out = (struct sdl){ 0 };
 	if (in->group_count > PLACES_MAX)
@@ -567,14 +605,12 @@ akash_import(struct arena *a, const struct akash *in, struct sdl *out, struct er
 		}
 		group_import(&m, &in->groups[i], &out->placements[i]);
 	}
+	ak_findings_sort(&m.r);
+	findings_take(&m, out);
 	if (m.r.finding_count == 0) {
 		out->placement_count = in->group_count;
 		return 0;
 	}
-	out->findings = m.r.findings;
-	out->finding_count = m.r.finding_count;
-	ak_findings_sort(&m.r);
-	return err_set(e, &SDL_INVALID, "%s: %.160s (%zu finding%s)", out->findings[0].path,
-		       out->findings[0].rule, out->finding_count,
-		       out->finding_count == 1 ? "" : "s");
+	return err_set(e, &SDL_INVALID, "%s: %.160s (%zu finding%s)", m.r.findings[0].path,
+		       m.r.findings[0].rule, m.r.finding_count, m.r.finding_count == 1 ? "" : "s");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bundle.h"
 
+#include "rules.h"
 #include "seccomp.h"
 
 const struct code BUNDLE_BAD = { "bundle_bad", INVALID, "the workload cannot be run as asked" };
@@ -19,7 +20,7 @@ const char *const bundle_mountpoints[] = { "proc", "dev", "tmp", NULL };
 struct fixed_mount {
 	const char *to, *type, *source;
 	const char *options[7];
-	bool sized; /* by bundle.tmp_bytes */
+	bool sized; /* by bundle.tmp_bytes, shm_bytes */
 };
 
 /* No sysfs: it tells of the host's hardware and is seldom missed. */
@@ -36,7 +37,7 @@ static const struct fixed_mount fixed_mounts[] = {
 	  { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", PTYS },
 	  false },
 	{ "/dev/mqueue", "mqueue", "mqueue", { "nosuid", "noexec", "nodev" }, false },
-	{ "/dev/shm",
+	{ SHM_PATH,
 	  "tmpfs",
 	  "shm",
 	  { "nosuid", "noexec", "nodev", "mode=1777", TMP_INODES },
@@ -283,12 +284,17 @@ binds_write(struct jsonw *w, const struct bundle *b)
 	}
 }
 
+static unsigned long long
+tmpfs_bytes(const struct bundle *b, const char *to)
+{
+	return strcmp(to, SHM_PATH) == 0 && b->shm_bytes > 0 ? b->shm_bytes : b->tmp_bytes;
+}
+
 static void
 mounts_write(struct jsonw *w, const struct bundle *b)
 {
 	char size[40];
 
-	snprintf(size, sizeof(size), "size=%llu", (unsigned long long)b->tmp_bytes);
 	jsonw_name(w, "mounts");
 	jsonw_open(w, '[');
 	for (size_t i = 0; i < NELEMS(fixed_mounts); i++) {
@@ -302,6 +308,7 @@ mounts_write(struct jsonw *w, const struct bundle *b)
 		jsonw_open(w, '[');
 		for (size_t k = 0; k < NELEMS(m->options) && m->options[k] != NULL; k++)
 			jsonw_str(w, m->options[k]);
+		snprintf(size, sizeof(size), "size=%llu", tmpfs_bytes(b, m->to));
 		if (m->sized)
 			jsonw_str(w, size);
 		jsonw_close(w, ']');

@@ -72,6 +72,7 @@ struct bundle {
 	uint64_t memory_bytes; /* with swap: no swap */
 	uint32_t pids_max;
 	uint64_t tmp_bytes; /* of /tmp and of /dev/shm each; counts as memory */
+	uint64_t shm_bytes; /* of /dev/shm; 0: as tmp_bytes */
 	const struct bundle_bind *binds;
 	size_t bind_count;
 	const struct bundle_node *nodes;

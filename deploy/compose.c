@@ -93,10 +93,10 @@ image_read(struct compose_reader *r, struct compose_service *s, const struct jso
 	   const char *path)
 {
 	s->image = compose_text(r, v, path);
-	if (s->image != NULL && *s->image != '\0' && rule_image(s->image) != NULL)
+	if (s->image != NULL && *s->image != '\0' && rule_image_pinned(s->image) != NULL)
 		compose_note(r, v, false, path,
 			     "pin a tag or a digest; gavel sdl check asks for it", "%s",
-			     rule_image(s->image));
+			     rule_image_pinned(s->image));
 }
 
 /* A list, or a line as a shell splits it. */

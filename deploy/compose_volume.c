@@ -9,7 +9,7 @@ volume_add(struct compose_reader *r, struct compose_service *s, const struct jso
 	   const char *path, struct compose_volume volume)
 {
 	const struct compose_volume *have = s->volumes.items;
-	const char *fault = rule_mount_path(volume.path);
+	const char *fault = rule_mount_path(volume.path, false);
 	size_t n = 0;
 
 	for (size_t i = 0; i < s->volumes.count; i++) {

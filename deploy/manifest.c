@@ -207,7 +207,7 @@ mounts_fault(const struct service *s)
 
 		fault = rule_name(m->volume);
 		if (fault == NULL)
-			fault = rule_mount_path(m->path);
+			fault = rule_mount_path(m->path, is_ram(m->class));
 		if (fault == NULL && m->class != NULL && m->bytes < STORAGE_BYTES_MIN)
 			fault = "a volume of a class has a size";
 		if (fault != NULL)

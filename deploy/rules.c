@@ -104,28 +104,57 @@ digest_is_good(const char *digest)
 	       strspn(digest + 7, DIGIT "abcdef") == 64;
 }
 
-const char *
-rule_image(const char *text)
+/* Where the parts of an image's name begin. */
+struct image_parts {
+	size_t path;	 /* its length */
+	const char *tag; /* or NULL */
+	size_t tag_len;
+	const char *digest; /* or NULL */
+};
+
+static struct image_parts
+image_split(const char *text)
 {
 	const char *at = strchr(text, '@');
 	size_t len = at != NULL ? (size_t)(at - text) : strlen(text);
 	const char *slash = memrchr(text, '/', len);
 	const char *name = slash != NULL ? slash + 1 : text;
 	const char *colon = memchr(name, ':', len - (size_t)(name - text));
-	size_t tag = colon != NULL ? (size_t)(text + len - colon - 1) : 0;
+
+	return (struct image_parts){
+		.path = colon != NULL ? (size_t)(colon - text) : len,
+		.tag = colon != NULL ? colon + 1 : NULL,
+		.tag_len = colon != NULL ? (size_t)(text + len - colon - 1) : 0,
+		.digest = at != NULL ? at + 1 : NULL,
+	};
+}
+
+const char *
+rule_image(const char *text)
+{
+	struct image_parts p = image_split(text);
 
 	if (strlen(text) > IMAGE_MAX)
 		return "an image name has at most 512 bytes";
-	if (!image_path_is_good(text, colon != NULL ? (size_t)(colon - text) : len) ||
-	    (colon != NULL && !tag_is_good(colon + 1, tag)))
+	if (!image_path_is_good(text, p.path) || (p.tag != NULL && !tag_is_good(p.tag, p.tag_len)))
 		return "an image is [registry[:port]/]name:tag in lower case, or "
 		       "name@sha256:digest";
-	if (at != NULL)
-		return digest_is_good(at + 1) ? NULL
-					      : "a digest is sha256: and 64 digits of a-f, 0-9";
-	if (colon == NULL)
+	if (p.digest != NULL && !digest_is_good(p.digest))
+		return "a digest is sha256: and 64 digits of a-f, 0-9";
+	return NULL;
+}
+
+const char *
+rule_image_pinned(const char *text)
+{
+	struct image_parts p = image_split(text);
+	const char *fault = rule_image(text);
+
+	if (fault != NULL || p.digest != NULL)
+		return fault;
+	if (p.tag == NULL)
 		return "the image has no tag, so nobody can say what will run";
-	if (tag == 6 && memcmp(colon + 1, "latest", 6) == 0)
+	if (p.tag_len == 6 && memcmp(p.tag, "latest", 6) == 0)
 		return "the tag latest changes its meaning, so nobody can say what will run";
 	return NULL;
 }
@@ -195,8 +224,14 @@ is_under(const char *path, const char *top)
 	return strncmp(path, top, len) == 0 && (path[len] == '\0' || path[len] == '/');
 }
 
+bool
+is_ram(const char *class)
+{
+	return class != NULL && strcmp(class, "ram") == 0;
+}
+
 const char *
-rule_mount_path(const char *text)
+rule_mount_path(const char *text, bool ram)
 {
 	const char *fault = rule_argument(text);
 	size_t len = strlen(text);
@@ -211,6 +246,8 @@ rule_mount_path(const char *text)
 	    strstr(text, "/../") != NULL || strcmp(text + len - 2, "/.") == 0 ||
 	    (len >= 3 && strcmp(text + len - 3, "/..") == 0))
 		return "a mount path has no . or .. or // in it";
+	if (strcmp(text, SHM_PATH) == 0)
+		return ram ? NULL : "only memory, of the class ram, is mounted at /dev/shm";
 	if (is_under(text, "/proc") || is_under(text, "/sys") || is_under(text, "/dev"))
 		return "nothing is mounted under /proc, /sys or /dev";
 	return NULL;

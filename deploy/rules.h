@@ -43,15 +43,21 @@
 
 /* Of a service, group or volume: [a-z][a-z0-9-]*, not ending in -, at most 63. */
 const char *rule_name(const char *text) mustcheck;
-/* host[:port]/path:tag or ...@sha256:...; a fixed version: no tag and the tag
- * "latest" are refused, for neither says what will run. */
+/* [host[:port]/]path[:tag][@sha256:...]: the form only. */
 const char *rule_image(const char *text) mustcheck;
+/* And a fixed version: no tag and the tag "latest" are refused, for neither says
+ * what will run. Of our own files; those of Akash may leave it open, and run
+ * what the tag means when the provider first looks. */
+const char *rule_image_pinned(const char *text) mustcheck;
 /* NAME=value. */
 const char *rule_env(const char *text) mustcheck;
 /* A host name in lower case, without wildcard (RFC 1123). */
 const char *rule_host(const char *text) mustcheck;
-/* Absolute, without . .. or // in it, not under /proc, /sys or /dev. */
-const char *rule_mount_path(const char *text) mustcheck;
+/* Absolute, without . .. or // in it, not under /proc, /sys or /dev; but memory
+ * (a volume of the class ram) may be /dev/shm itself. */
+const char *rule_mount_path(const char *text, bool ram) mustcheck;
+bool is_ram(const char *class); /* NULL: no class */
+#define SHM_PATH "/dev/shm"
 /* An argument or a variable's value: text without control characters other
  * than tab and line ends, at most 32 KiB. */
 const char *rule_argument(const char *text) mustcheck;

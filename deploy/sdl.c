@@ -132,8 +132,13 @@ volumes_check(struct sdl_reader *r, const struct sdl_service *s, const struct sd
 						  c->volumes.count, sizeof(*v)),
 				      "the profile %.60s has no volume %.60s", c->name,
 				      m[i].mount.volume);
-		else if (volume->class != NULL && strcmp(volume->class, "ram") == 0 &&
-			 m[i].mount.readonly)
+		else if (m[i].mount.path != NULL && strcmp(m[i].mount.path, SHM_PATH) == 0 &&
+			 !is_ram(volume->class))
+			sdl_find_name(
+				r, &m[i].at,
+				"write attributes: {persistent: false, class: ram} at the volume",
+				"%s", rule_mount_path(m[i].mount.path, false));
+		else if (is_ram(volume->class) && m[i].mount.readonly)
 			sdl_find_name(r, &m[i].at, "leave readOnly out",
 				      "memory that nobody can write holds nothing");
 	}

@@ -14,6 +14,7 @@ struct sdl_finding {
 	const char *path;      /* services.web.expose.0.port */
 	const char *rule;      /* "port must be 1 to 65535" */
 	const char *cure;      /* what to write instead, or NULL */
+	bool warning;	       /* the file is good all the same */
 };
 
 struct sdl_placement {
@@ -26,17 +27,18 @@ struct sdl_placement {
 struct sdl {
 	struct sdl_placement *placements;
 	size_t placement_count;
-	struct sdl_finding *findings; /* in the order of the file */
+	struct sdl_finding *findings; /* in the order of the file; of a good one: warnings */
 	size_t finding_count;
 };
 
 extern const struct code SDL_INVALID;
 
-/* Returns 0 only without findings; -1 with SDL_INVALID and sdl->findings, or
+/* Returns 0 only without findings but warnings; -1 with SDL_INVALID and sdl->findings, or
  * with the error of YAML that is not YAML. */
 int sdl_read(struct arena *a, const char *name, const char *text, size_t len, struct sdl *sdl,
 	     struct err *e) mustcheck;
-/* "deploy.yaml:6:15: error: port must be ..." with the source line and a caret. */
+/* "deploy.yaml:6:15: error: port must be ..." with the source line and a caret;
+ * "warning" for what is none. */
 const char *sdl_finding_text(struct arena *a, const char *name, const char *text,
 			     const struct sdl_finding *f) mustcheck;
 /* The same with another word than "error". */

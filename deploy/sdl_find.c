@@ -27,7 +27,7 @@ find(struct sdl_reader *r, unsigned line, unsigned column, const char *path, con
 		return;
 	r->findings = arena_grow(r->arena, r->findings, r->finding_count, sizeof(*r->findings));
 	f = &r->findings[r->finding_count++];
-	*f = (struct sdl_finding){ line, column, path, rule, cure };
+	*f = (struct sdl_finding){ line, column, path, rule, cure, false };
 	/* Keep the order of the file: sections refer to earlier ones. */
 	for (; f > r->findings; f--) {
 		struct sdl_finding *before = f - 1, other = *before;
@@ -373,5 +373,5 @@ sdl_finding_text_as(struct arena *a, const char *word, const char *name, const c
 const char *
 sdl_finding_text(struct arena *a, const char *name, const char *text, const struct sdl_finding *f)
 {
-	return sdl_finding_text_as(a, "error", name, text, f);
+	return sdl_finding_text_as(a, f->warning ? "warning" : "error", name, text, f);
 }

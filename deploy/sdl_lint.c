@@ -28,8 +28,11 @@ advise(struct adviser *x, const struct json *v, const char *path, const char *cu
 	l->advice = arena_grow(x->arena, l->advice, l->advice_count, sizeof(*l->advice));
 	l->advice[l->advice_count++] =
 		(struct sdl_finding){ v->name_line != 0 ? v->name_line : v->line,
-				      v->name_line != 0 ? v->name_column : v->column, path, what,
-				      cure };
+				      v->name_line != 0 ? v->name_column : v->column,
+				      path,
+				      what,
+				      cure,
+				      false };
 }
 
 /* A variable whose name says that its value is nobody's business. */

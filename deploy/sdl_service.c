@@ -245,10 +245,11 @@ static void
 mount_path_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
 	const char *text = sdl_text(r, at);
-	const char *fault = text != NULL ? rule_mount_path(text) : NULL;
+	const char *fault = text != NULL ? rule_mount_path(text, true) : NULL;
 
+	/* Whether /dev/shm is memory is known with the profile. */
 	if (fault != NULL)
-		sdl_find(r, at, NULL, "%s", fault);
+		sdl_find(r, at, "write a place of its own, such as mount: /data", "%s", fault);
 	((struct mount *)out)->path = text;
 }
 
@@ -260,7 +261,8 @@ mount_readonly_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 
 static const struct sdl_key mount_keys[] = {
 	{ "mount", SDL_REQUIRED, mount_path_read, "write mount: /path/inside", .kind = SDL_TEXT,
-	  .bounds = "starts with /; no . or .. or // in it; not under /proc, /sys or /dev",
+	  .bounds = "starts with /; no . or .. or // in it; not under /proc, /sys or /dev, but "
+		    "memory (class ram) may be /dev/shm",
 	  .help = "where it is in the container", .example = "mount: /data" },
 	{ "readOnly", 0, mount_readonly_read, NULL, .kind = SDL_TRUTH,
 	  .help = "it cannot be written", .fallback = "false", .example = "readOnly: true" },
@@ -388,7 +390,7 @@ image_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	s->service.image = sdl_text(r, at);
 	if (s->service.image == NULL)
 		return;
-	fault = rule_image(s->service.image);
+	fault = rule_image_pinned(s->service.image);
 	if (fault != NULL)
 		sdl_find(r, at, "pin a tag, name:1.27, or a digest, name@sha256:...", "%s", fault);
 }

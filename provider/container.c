@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "deploy/rules.h"
 #include "lib/log.h"
 #include "provider/aside.h"
 #include "provider/gpus.h"
@@ -158,6 +159,8 @@ jail_create_check(const struct jail *j, const struct jail_create *call, size_t l
 		if (call->links[i].slot >= j->c->slot_count || call->links[i].port == 0 ||
 		    (call->links[i].proto != IPPROTO_TCP && call->links[i].proto != IPPROTO_UDP))
 			return err_set(e, &JAIL_REFUSED, "create: link %zu", i);
+	if (call->shm_bytes > MEMORY_BYTES_MAX)
+		return err_set(e, &JAIL_REFUSED, "create: size of /dev/shm");
 	return volumes_check(call, e) < 0 ? -1 : gpus_check(call, e);
 }
 
@@ -392,6 +395,7 @@ container_bundle(const struct jail *j, const struct container *l, struct jail_te
 	b->memory_bytes = call->memory_bytes;
 	b->pids_max = call->pids_max;
 	b->tmp_bytes = MIN(call->memory_bytes / 4, TMP_BYTES_MAX);
+	b->shm_bytes = call->shm_bytes;
 	b->apparmor = lsm_profile();
 	return bundle_check(b, e);
 }

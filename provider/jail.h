@@ -170,6 +170,7 @@ struct jail_create {
 	struct hash layers[LAYERS_MAX]; /* diff ids from the lowest up, each once */
 	uint32_t layer_count;
 	uint64_t memory_bytes, storage_bytes;
+	uint64_t shm_bytes; /* of /dev/shm; 0: the usual part of the memory */
 	uint32_t cpu_milli, pids_max;
 	uint32_t uid, gid; /* inside */
 	uint32_t nofile;   /* 0: the default */

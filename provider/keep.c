@@ -11,6 +11,7 @@
  *
  * A volume keeps the id under which the jail made it, whichever lease has it.
  */
+#include "deploy/rules.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "lib/task.h"
@@ -327,8 +328,10 @@ volumes_pack(struct agent *g, struct arena *a, const struct work *w, const struc
 	if (volumes_plan(g, a, w, m, e) < 0)
 		return -1;
 	for (size_t k = 0; k < s->mounts.count; k++)
-		if (mount_pack(g, a, w, s, w->units[unit].copy, &mounts[k], &mount, e) < 0 ||
-		    jail_mount_add(call, &mount, mounts[k].path, len, e) < 0)
+		if (strcmp(mounts[k].path, SHM_PATH) == 0)
+			call->shm_bytes = mounts[k].bytes; /* mounted anyway, in this size */
+		else if (mount_pack(g, a, w, s, w->units[unit].copy, &mounts[k], &mount, e) < 0 ||
+			 jail_mount_add(call, &mount, mounts[k].path, len, e) < 0)
 			return -1;
 	return gpus_pack(g, w, m, unit, call, e);
 }

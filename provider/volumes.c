@@ -125,7 +125,7 @@ volumes_bundle(const struct jail *j, const struct container *l, struct jail_text
 	for (size_t i = 0; i < l->call->mount_count; i++) {
 		const char *path = jail_text_next(t);
 
-		if (path == NULL || rule_mount_path(path) != NULL)
+		if (path == NULL || rule_mount_path(path, false) != NULL)
 			return err_set(e, &JAIL_REFUSED, "create: path of mount %zu", i);
 		binds[i] = (struct bundle_bind){ place(j, l, "mount", i), path };
 	}

@@ -141,13 +141,14 @@ read_file(struct context *c, struct deploy *d, struct err *e)
 {
 	char *text;
 	size_t len;
+	int rc;
 
 	if (file_read(c, d->file, &text, &len, e) < 0 || choose_name(c, d, e) < 0)
 		return -1;
-	if (sdl_load(c, d->file, text, len, d->akash, NULL, &d->sdl, e) < 0) {
-		sdl_print_findings(c, d->file, text, &d->sdl);
+	rc = sdl_load(c, d->file, text, len, d->akash, NULL, &d->sdl, e);
+	sdl_print_findings(c, d->file, text, &d->sdl); /* of a good file: warnings */
+	if (rc < 0)
 		return -1;
-	}
 	return choose_parts(c, d, e);
 }
 

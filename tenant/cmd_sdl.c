@@ -178,6 +178,10 @@ findings_json(struct jsonw *w, const struct sdl *sdl)
 		jsonw_member(w, "rule", "%s", f->rule);
 		if (f->cure != NULL)
 			jsonw_member(w, "cure", "%s", f->cure);
+		if (f->warning) {
+			jsonw_name(w, "warning");
+			jsonw_bool(w, true);
+		}
 		jsonw_close(w, '}');
 	}
 	jsonw_close(w, ']');
@@ -236,6 +240,38 @@ print_cures(struct context *c, const char *file, const char *text, size_t len,
 		fprintf(stderr, "help: gavel sdl lint --fix %s mends %zu\n", file, lint.fixes);
 }
 
+/* It may be good there and still ask for what is not to be had here. */
+static void
+print_akash(struct context *c, const char *file, const struct akash *akash, const struct sdl *sdl)
+{
+	size_t errors = 0;
+
+	for (size_t i = 0; i < sdl->finding_count; i++)
+		errors += !sdl->findings[i].warning;
+	printf("%s: Akash takes it (hash %s)", file, version_text(&c->arena, akash));
+	if (errors > 0)
+		printf(", but it cannot be leased here: %zu finding%s", errors,
+		       errors == 1 ? "" : "s");
+	puts("");
+	fflush(stdout); /* before the findings, on standard error */
+}
+
+/* fault NULL: the file is good, perhaps with warnings. */
+static void
+check_print(struct context *c, const char *file, const char *text, size_t len,
+	    const struct sdl *sdl, const struct err *fault)
+{
+	sdl_print_findings(c, file, text, sdl);
+	if (fault == NULL) {
+		printf("%s: good\n", file);
+		sdl_summary(c, sdl);
+		return;
+	}
+	if (sdl->finding_count > 0)
+		print_cures(c, file, text, len, sdl);
+	fprintf(stderr, "error: %s [%s]\n", fault->text, fault->code->name);
+}
+
 /* Of one file: whether it is good. w NULL: for people. */
 static bool
 check_file(struct context *c, const struct sdl_args *x, const char *file, struct jsonw *w)
@@ -249,17 +285,10 @@ check_file(struct context *c, const struct sdl_args *x, const char *file, struct
 
 	if (rc == 0)
 		rc = sdl_load(c, file, text, len, x->akash, &akash, &sdl, &e);
-	/* It may be good there and still ask for what is not to be had here. */
-	if (w == NULL && x->akash && akash.manifest_json != NULL)
-		printf("%s: Akash takes it, version %s\n", file, version_text(&c->arena, &akash));
-	if (w == NULL && rc == 0) {
-		printf("%s: good\n", file);
-		sdl_summary(c, &sdl);
-	} else if (w == NULL) {
-		sdl_print_findings(c, file, text, &sdl);
-		if (sdl.finding_count > 0)
-			print_cures(c, file, text, len, &sdl);
-		fprintf(stderr, "error: %s [%s]\n", e.text, e.code->name);
+	if (w == NULL) {
+		if (akash.manifest_json != NULL)
+			print_akash(c, file, &akash, &sdl);
+		check_print(c, file, text, len, &sdl, rc == 0 ? NULL : &e);
 	} else {
 		jsonw_open(w, '{');
 		jsonw_member(w, "file", "%s", file);

@@ -114,7 +114,26 @@ says 'there is no placement mars' 7 groups web.yaml --placement mars
 says 'findings?\)|1 finding' 2 manifest messy.yaml
 says '^[0-9a-f]{64}$' 0 hash --akash mend.yaml
 says '"name":"eu"' 0 groups --akash mend.yaml
-says 'Akash takes it, version [0-9a-f]{64}' 0 check --akash mend.yaml
+says 'Akash takes it \(hash [0-9a-f]{64}\)$' 0 check --akash mend.yaml
+
+cat >theirs.yaml <<'END'
+version: "2.0"
+services:
+  web: {image: nginx, expose: [{port: 80, to: [{global: true}]}]}
+profiles:
+  compute:
+    web: {resources: {cpu: {units: 1}, memory: {size: 64Mi}, storage: {size: 64Mi}}}
+  placement:
+    eu:
+      signedBy: {anyOf: [akash1365yvmc4s7awdyj3n2sav7xfx76adc6dnmlx63]}
+      pricing: {web: {denom: uakt, amount: 100}}
+deployment: {web: {eu: {profile: web, count: 1}}}
+END
+says ': warning: the auditor akash1365' 0 check --akash theirs.yaml
+says '"warning": *true' 0 check --akash theirs.yaml --json
+says 'theirs.yaml: good' 0 check --akash theirs.yaml
+sed 's/count: 1/count: 1000/' theirs.yaml >many.yaml
+says 'it \(hash [0-9a-f]{64}\), but it cannot be leased here: 1 finding$' 2 check --akash many.yaml
 
 # convert
 "$gavel" sdl convert blog.yml -o blog.yaml

@@ -16,6 +16,8 @@
 
 #include "../unit/tap.h"
 
+#define IMPORTED_PERCENT_MIN 95u
+
 bool
 corpus_ok(bool passed, const char *fmt, ...)
 {
@@ -77,6 +79,15 @@ deviates(const struct run *r, const char *file)
 		       NULL;
 }
 
+/* What cannot be leased here must stand in the list with a reason: "* `FILE`: ...". */
+static void
+refused_check(struct run *r, const char *file, const char *why)
+{
+	ok(r->deviations != NULL &&
+		   strstr(r->deviations, arena_printf(&r->arena, "* `%s`: ", file)) != NULL,
+	   "%s cannot be leased, as is written: %s", file, why);
+}
+
 /* What both of our readers make of a file must be the same order. */
 static void
 import_check(struct run *r, struct arena *a, const char *file, const char *text, size_t len,
@@ -98,6 +109,8 @@ import_check(struct run *r, struct arena *a, const char *file, const char *text,
 		       rate_cmp(ours.placements[i].max_rate, theirs.placements[i].max_rate) == 0;
 	}
 	r->alike += same;
+	if (!imported)
+		refused_check(r, file, e.text);
 	if (strict && !same)
 		ok(false, "%s: sdl_read() takes it, the import makes something else: %s", file,
 		   imported ? "another group" : e.text);
@@ -196,6 +209,9 @@ verdicts(const char *corpus, const char *deviations)
 	globfree(&found);
 	ok(r.verdicts > 0, "%u verdicts, %u hashes, %u deviations; slowest %.2f ms, %s", r.verdicts,
 	   r.hashes, r.deviating, r.slowest, r.slowest_name);
+	/* A reader that took nothing would have nothing to compare. */
+	ok(r.imported * 100 >= r.hashes * IMPORTED_PERCENT_MIN, "at least %u%% can be leased here",
+	   IMPORTED_PERCENT_MIN);
 	ok(r.strict == r.alike, "of these %u can be leased here, %u by the strict reader, alike",
 	   r.imported, r.strict);
 	if (glob(arena_printf(&r.arena, "%s/*/*/*/output-fixtures/*/*", corpus), 0, NULL, &found) ==

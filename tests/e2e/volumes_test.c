@@ -151,7 +151,7 @@ static struct {
 	size_t count;
 	uint8_t gpus[4];
 	uint16_t gpu_count;
-	uint64_t memory_bytes;
+	uint64_t memory_bytes, shm_bytes;
 } want;
 
 static struct jail_mount *
@@ -192,6 +192,7 @@ make(uint8_t copy, uint16_t slot, const char *script, struct err *e)
 	create.cpu_milli = 500;
 	create.memory_bytes = want.memory_bytes != 0 ? want.memory_bytes : 64 * MIB;
 	create.storage_bytes = 16 * MIB;
+	create.shm_bytes = want.shm_bytes;
 	create.pids_max = 32;
 	if (jail_create_pack(&create, &p, "web-0", NULL, 0, &len, e) < 0)
 		return -1;
@@ -442,6 +443,11 @@ test_passing(void)
 	mount_add(JAIL_MOUNT_DISK, "cache", 0, "/cache");
 	run(0, 0, "ls -A /cache; echo fresh");
 	ok(strstr(logs_of(0), "o f\n") == NULL, "they go with the container");
+	destroy(0);
+
+	want.shm_bytes = 24 * MIB; /* more than a quarter of the memory */
+	run(0, 0, "dd if=/dev/zero of=/dev/shm/f bs=1M count=40 2>&1; stat -c 'shm %s' /dev/shm/f");
+	logged(0, "shm 25165824", "/dev/shm has the size that was asked for");
 	destroy(0);
 
 	want.memory_bytes = 16 * MIB;

@@ -106,6 +106,7 @@ test_same_as_strict(void)
 	is_strict(http, "a small file");
 	is_strict(two, "two placements");
 	is_strict(rich, "one of everything");
+	is_strict(change(rich, "mount: /f", "mount: /dev/shm"), "memory at /dev/shm");
 	is_strict(change(http, "        to:\n          - global: true\n",
 			 "        to:\n          - global: true\n      - port: 5\n"),
 		  "a port for neighbours");
@@ -115,20 +116,20 @@ static void
 test_findings(void)
 {
 	static const struct change cases[] = {
-		{ "web:1.2", "web", "no tag" },
-		{ "web:1.2", "web:latest", "latest" },
+		{ "registry.example/web:1.2", "registry.example/Web", "an image is" },
 		{ "tee: cpu", "permissions: {read: [logs]}", "permissions cannot be leased" },
 		{ "env: [A=1, B]", "env: [A=1, A=2]", "stands twice" },
 		{ "env: [A=1, B]", "env: [\"A=\\0\"]", "UTF-8 without NUL" },
 		{ "args: [-v, --listen]", "args: [!!binary /w==]", "UTF-8 without NUL" },
 		{ "args: [-v, --listen]", "args: [\"\\x01\"]", "control characters" },
+		{ "mount: /z", "mount: /dev/shm", "only memory, of the class ram" },
+		{ "mount: /f", "mount: /dev/shm/f", "nothing is mounted under" },
 		{ "mount: /z", "mount: /proc/z", "nothing is mounted under" },
 		{ "fast: {mount: /f}", "", "mounted nowhere" },
 		{ "class: ram", "class: beta1, persistent: no", "has no class" },
 		{ "{service: db}", "{service: nobody}", "is not in the placement" },
 		{ "as: 2222", "as: 70000", "as must be 1 to 65535" },
-		{ "as: 80\n", "as: 81\n", "accept goes with HTTP" },
-		{ "allOf: [0x00000000000000000000000000000000000000aa]", "anyOf: [akash1abc]",
+		{ "allOf: [0x00000000000000000000000000000000000000aa]", "anyOf: [0xabc]",
 		  "an auditor is an address" },
 		{ "count: 2", "count: 101", "count must be 1 to 100" },
 		{ "min_window: 2h", "min_window: 2h1ms", "whole seconds" },
@@ -158,6 +159,78 @@ test_findings(void)
 	}
 }
 
+static const struct service *
+first_service(const struct sdl *sdl)
+{
+	return sdl->placements[0].manifest.services.items;
+}
+
+/* Akash's auditors are left out and said, whatever else is wrong. */
+static void
+test_auditors(void)
+{
+	static const char ours[] = "0x00000000000000000000000000000000000000aa";
+	const char *text = change(rich, "allOf: [0x00000000000000000000000000000000000000aa]",
+				  "anyOf: [akash1abc, 0x00000000000000000000000000000000000000aa]");
+	const struct group *g;
+	struct sdl sdl = { 0 };
+	struct err e = ERR_NONE;
+
+	if (!ok(import_text(text, &sdl, &e) == 0, "leased: %s", e.text))
+		return;
+	g = &sdl.placements[0].group;
+	ok(g->signed_any.count == 1 && strcmp(g->signed_any.items[0], ours) == 0 &&
+		   g->signed_by.count == 0,
+	   "only the market's own is asked for");
+	ok(sdl.finding_count == 1 && sdl.findings[0].warning && sdl.findings[0].cure != NULL,
+	   "one warning");
+	text = sdl_finding_text(&arena, "f", text, &sdl.findings[0]);
+	ok(strstr(text, ": warning: the auditor akash1abc is not of this market") != NULL, "%s",
+	   text);
+	text = change(change(rich, "registry.example/web:1.2", "Web"),
+		      "allOf: [0x00000000000000000000000000000000000000aa]", "allOf: [akash1abc]");
+	ok(import_text(text, &sdl, &e) < 0 && sdl.finding_count == 2 && !sdl.findings[0].warning &&
+		   sdl.findings[1].warning && strstr(e.text, "(1 finding)") != NULL,
+	   "with an error both are said, in order: %s", e.text);
+}
+
+/* Akash takes names at a port that is not HTTP, and forgets them. */
+static void
+test_accept(void)
+{
+	struct sdl sdl = { 0 };
+	struct err e = ERR_NONE;
+	const struct service *s;
+
+	/* base has accept at the port 81. */
+	if (!ok(import_text(base, &sdl, &e) == 0, "leased: %s", e.text))
+		return;
+	ok(sdl.finding_count == 1 && sdl.findings[0].warning &&
+		   strstr(sdl.findings[0].rule, "accept goes with HTTP") != NULL,
+	   "one warning");
+	s = first_service(&sdl);
+	is_int((long long)((const struct expose *)s->exposes.items)->hosts.count, 0, "no names");
+}
+
+/* Akash's files seldom say which version. */
+static void
+test_unpinned(void)
+{
+	static const char *const images[] = { "postgres", "postgres:latest" };
+
+	for (size_t i = 0; i < NELEMS(images); i++) {
+		const char *text = change(rich, "postgres:15", images[i]);
+		struct sdl sdl = { 0 }, strict;
+		struct err e = ERR_NONE, e2 = ERR_NONE;
+
+		if (ok(import_text(text, &sdl, &e) == 0, "%s: leased: %s", images[i], e.text))
+			is_str(first_service(&sdl)->image, images[i], "as it is written");
+		ok(sdl_read(&arena, "f", text, strlen(text), &strict, &e2) < 0 &&
+			   strstr(e2.text, "nobody can say what will run") != NULL,
+		   "%s: not by the strict reader: %s", images[i], e2.text);
+	}
+}
+
 /* More than we lease in one order. */
 static void
 test_many(void)
@@ -184,6 +257,9 @@ main(void)
 	arena_init(&arena, 0);
 	test_same_as_strict();
 	test_findings();
+	test_auditors();
+	test_accept();
+	test_unpinned();
 	test_many();
 	arena_release(&arena);
 	return tap_done();

@@ -124,6 +124,31 @@ test_template(void)
 		   "%s is neither of the host nor sysfs", text_at(m, "destination"));
 }
 
+/* The size of /dev/shm is that of /tmp, unless it has one of its own. */
+static void
+test_shm(void)
+{
+	static const struct {
+		uint64_t shm_bytes;
+		const char *want;
+	} cases[] = { { 0, "size=1048576" }, { UINT64_C(5) << 30, "size=5368709120" } };
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		struct err e = ERR_NONE;
+		struct bundle b = good();
+		struct json *doc = NULL;
+		const char *text;
+
+		b.shm_bytes = cases[i].shm_bytes;
+		text = bundle_json(&arena, &b);
+		if (!ok(json_parse(&arena, text, strlen(text), &doc, &e) == 0, "it is JSON"))
+			continue;
+		is_str(text_at(doc, "mounts/4/destination"), "/dev/shm", "/dev/shm");
+		is_str(text_at(doc, "mounts/4/options/5"), cases[i].want, "its size");
+		is_str(text_at(doc, "mounts/5/options/4"), "size=1048576", "that of /tmp");
+	}
+}
+
 static void
 test_refused(void)
 {
@@ -335,6 +360,7 @@ main(void)
 	arena_init(&arena, 0);
 	test_template();
 	test_optional();
+	test_shm();
 	test_refused();
 	test_numbers();
 	test_seccomp();

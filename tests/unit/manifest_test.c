@@ -53,8 +53,7 @@ test_rules(void)
 		{ "\"eu\"", "\"e u\"", "a name is" },
 		{ "\"name\":\"db\"", "\"name\":\"Db\"", "a name is" },
 		{ DB, DB "," DB, "stands twice" },
-		{ "web:1.0", "web", "has no tag" },
-		{ "web:1.0", "web:latest", "latest" },
+		{ "web:1.0", "web:", "an image is" },
 		{ "web:1.0", "web@sha256:12", "a digest is" },
 		{ "web:1.0", "../web:1", "an image is" },
 		{ "web:1.0", "web:1 --rm", "an image is" },
@@ -78,6 +77,8 @@ test_rules(void)
 		{ "/var/data", "var", "starts with /" },
 		{ "/var/data", "/var/../etc", "no . or .." },
 		{ "/var/data", "/proc/self", "nothing is mounted" },
+		{ "/var/data", "/dev/shm", "only memory" },
+		{ "/var/data", "/dev/shm/x", "nothing is mounted" },
 		{ "/var/data", "/", "the root itself" },
 		{ "\"mounts\":[", "\"mounts\":[{\"volume\":\"x\",\"path\":\"/var/data\"},",
 		  "stands twice" },
@@ -142,8 +143,16 @@ test_images(void)
 	};
 
 	for (size_t i = 0; i < NELEMS(cases); i++)
-		ok((rule_image(cases[i].image) == NULL) == cases[i].good, "\"%s\" is %s",
+		ok((rule_image_pinned(cases[i].image) == NULL) == cases[i].good, "\"%s\" is %s",
 		   cases[i].image, cases[i].good ? "taken" : "refused");
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		const char *image = cases[i].image;
+		bool formed = cases[i].good || strcmp(image, "nginx") == 0 ||
+			      strcmp(image, "nginx:latest") == 0;
+
+		ok((rule_image(image) == NULL) == formed, "the form of \"%s\" is %s", image,
+		   formed ? "taken" : "refused");
+	}
 }
 
 static void
