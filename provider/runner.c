@@ -260,7 +260,7 @@ static void
 update_move(struct agent *g, struct work *w, struct live *l, const struct manifest *good,
 	    const struct manifest *next, struct update_move move)
 {
-	uint32_t version = w->version + 1;
+	uint32_t version = w->returning ? w->version : w->version + 1;
 	struct work_unit *u = &w->units[move.unit];
 	const struct manifest *running = w->returning ? next : good;
 
@@ -274,6 +274,9 @@ update_move(struct agent *g, struct work *w, struct live *l, const struct manife
 			break;
 		/* fallthrough */
 	case UPDATE_INSTEAD:
+		for (uint32_t i = 0; i < w->unit_count; i++)
+			if (w->units[i].role == UNIT_COMING && w->units[i].replaces == move.unit)
+				w->units[i].role = UNIT_GOING;
 		l->units[move.unit].instead = true;
 		unit_down(g, w, move.unit,
 			  (const struct service *)running->services.items + u->service);

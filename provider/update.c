@@ -92,11 +92,12 @@ update_next(const struct work *w, const struct manifest *good, const struct mani
 		}
 		if (live->units[i].task != NULL)
 			return (struct update_move){ UPDATE_WAIT, i };
-		if (w->returning)
-			return (struct update_move){ UPDATE_INSTEAD, i };
 		if (coming >= 0) {
 			const struct unit_life *u = &live->units[coming].life;
 
+			/* Back it must go, beside or not. */
+			if (w->returning && has_ended(u))
+				return (struct update_move){ UPDATE_INSTEAD, i };
 			step = is_there(u, now) ? UPDATE_SWITCH
 			       : has_ended(u)	? UPDATE_FAILED
 						: UPDATE_WAIT;

@@ -8,7 +8,7 @@
  * service. Where it does not fit, or where a volume of the service can be
  * mounted once only, the first goes and the second comes up in its place. When a
  * unit does not become ready, or ends, the update has failed: units that were
- * changed are changed back.
+ * changed are changed back, in the same way. What did not change is left alone.
  */
 #ifndef GAVEL_UPDATE_H
 #define GAVEL_UPDATE_H
@@ -17,7 +17,7 @@
 
 enum update_step {
 	UPDATE_WAIT,	/* for a unit that is on its way */
-	UPDATE_SAME,	/* the service did not change: the unit takes the new version's number */
+	UPDATE_SAME,	/* the service did not change: the unit takes the version's number */
 	UPDATE_BESIDE,	/* bring up a second one in the unit's spare slot */
 	UPDATE_INSTEAD, /* take the unit down, then up as the new version */
 	UPDATE_SWITCH,	/* the unit that came is ready: it takes the other's place */

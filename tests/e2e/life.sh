@@ -196,10 +196,10 @@ ok '  nor is one that is never to be started again' within 5 '^unit +never\.0 +f
 # A container that no lease knows.
 end "$winner"
 ok 'the provider has gone, its containers run' test "$(running)" -gt 0
-for book in $(find "$dir/$winner" -name '*.db' -o -name '*.sqlite'); do
-	python3 -c 'import sqlite3,sys
-d = sqlite3.connect(sys.argv[1]); d.execute("delete from work"); d.commit()' "$book"
-done
+python3 -c 'import sqlite3, sys
+d = sqlite3.connect(sys.argv[1])
+d.execute("delete from work")
+d.commit()' "$dir/$winner/agent/book.sqlite"
 start "$winner" "$bin/gavel-provider" -c "$dir/$winner.yaml"
 none_runs() { for _ in $(seq 150); do [ "$(running)" = 0 ] && return 0; sleep 0.1; done; return 1; }
 ok 'orphans are removed' none_runs

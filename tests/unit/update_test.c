@@ -147,9 +147,27 @@ test_return(void)
 		"the second copy ends");
 	w.returning = true;
 	w.units[3].role = UNIT_GOING;
-	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_INSTEAD, 0,
-		"what has changed changes back");
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_SAME, 0,
+		"on the way back a service that did not change is left alone");
 	w.units[0].version = 1;
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_BESIDE, 1,
+		"what has changed changes back, beside where there is room");
+	fits = false;
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_INSTEAD, 1,
+		"and in its place where there is none");
+	w.units[w.unit_count++] = (struct work_unit){
+		.role = UNIT_COMING, .service = 1, .version = 1, .replaces = 1
+	};
+	l.units[4].life.state = UNIT_WORKING;
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_WAIT, 4,
+		"it is on its way");
+	l.units[4].life.state = UNIT_FAILED;
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_INSTEAD, 1,
+		"it did not come: in its place");
+	l.units[4].life = l.units[0].life;
+	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_SWITCH, 4,
+		"it came: switch");
+	w.units[4].role = UNIT_GOING;
 	w.units[1].version = 1;
 	l.units[1].life.state = UNIT_FAILED;
 	is_move(update_next(&w, &good, &next, &l, NOW, room, &fits), UPDATE_DONE, 0,
