@@ -18,8 +18,8 @@ export XDG_STATE_HOME=$dir/tenant-state
 trap 'demo/stop.sh quiet' EXIT
 bench_load before
 demo/up.sh >/dev/null 2>&1 || { echo "the market does not come up" >&2; exit 1; }
-# Of the three providers only dc3 is in the east.
-sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/; s/eu-west/us-east/" examples/web.yaml >"$dir/web.yaml"
+# Of the three providers only dc3 is in the east; small, so that many fit.
+sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/; s/eu-west/us-east/; s/units: 0.25/units: 0.1/" examples/web.yaml >"$dir/web.yaml"
 
 # role NAME: the pid of that process of dc3, by the name it gives itself.
 role() {
@@ -35,7 +35,7 @@ memory() {
 }
 cpu() { awk '{ printf "%.0f\n", $1 / 1000 }' "/proc/$1/schedstat"; } # us
 
-roles=(agent signer jail)
+roles=(agent sign jail)
 declare -A rss pss us
 # take WHEN: memory now, CPU over the seconds to come.
 take() {
@@ -64,19 +64,21 @@ take with
 shims=()
 for record in "$dir"/dc3/leases/*/shim; do shims+=("$(cut -d' ' -f1 "$record")"); done
 
+each() { echo $((($1 - $2) / n)); }
 echo "| figure | without leases | with $n | each, or for 100 |"
 echo "| --- | --- | --- | --- |"
 for r in "${roles[@]}"; do
 	echo "| RSS / PSS of the $r, KiB | ${rss[without.$r]} / ${pss[without.$r]}" \
-		"| ${rss[with.$r]} / ${pss[with.$r]} | $(((rss[with.$r] - rss[without.$r]) / n)) each |"
+		"| ${rss[with.$r]} / ${pss[with.$r]} | $(each "${rss[with.$r]}" "${rss[without.$r]}") each |"
 done
 echo "| PSS / private memory of a shim, KiB | | | $(($(memory '^Pss:' "${shims[@]}") / n)) /" \
 	"$(($(memory '^Private_' "${shims[@]}") / n)) each |"
 total=0
 for r in "${roles[@]}"; do
-	more=$((us[with.$r] - us[without.$r]))
+	a=${us[without.$r]} b=${us[with.$r]}
+	more=$((b - a))
 	total=$((total + more))
-	awk -v r="$r" -v a="${us[without.$r]}" -v b="${us[with.$r]}" -v d="$more" -v s="$seconds" -v n="$n" \
+	awk -v r="$r" -v a="$a" -v b="$b" -v d="$more" -v s="$seconds" -v n="$n" \
 		'BEGIN { printf "| CPU of the %s, %% of a core | %.2f | %.2f | %.2f for 100 |\n", r, a / s / 1e4, b / s / 1e4, d / s / 1e4 * 100 / n }'
 done
 awk -v d="$total" -v s="$seconds" -v n="$n" \
