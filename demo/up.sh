@@ -128,6 +128,7 @@ ingress_domain: $1.localhost
 ingress_routes: 64
 ips: [127.0.1.${1#dc}]
 accept_old_runc: true
+accept_ram_disk: true
 log_keep_s: ${GAVEL_DEMO_LOG_KEEP:-86400}
 ${GAVEL_DEMO_SETTINGS:-}
 END

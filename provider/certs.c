@@ -8,8 +8,10 @@
  *	                 through HAProxy itself, and again 30 days before the end
  *
  * A host that one of the operator's covers is not asked for. One question at a
- * time, and one that failed waits twice as long as before: ACME servers count
- * failures. Until there is one, HAProxy answers with its self-signed default.
+ * time, the leases in turn, at most ROUTES_CERTS_MAX names of each: a tenant with
+ * many names must not use up the time or the account of all. One that failed waits
+ * twice as long as before: ACME servers count failures. Until there is one,
+ * HAProxy answers with its self-signed default.
  */
 #include "provider/proxy.h"
 
@@ -53,6 +55,7 @@ struct certs {
 	struct known *known;
 	struct attempt *attempts;
 	const char *acme_dir;
+	struct hash last; /* the lease asked for last */
 	bool busy;
 };
 
@@ -176,21 +179,48 @@ attempt_find(const struct certs *c, const char *host)
 	return at;
 }
 
-static bool
-is_due(const struct certs *c, struct arena *a, const char *host)
+struct needs {
+	const struct certs *certs;
+	struct arena *arena;
+};
+
+static enum cert_need
+need_of(void *arg, const char *host)
 {
+	const struct needs *n = arg;
+	const struct certs *c = n->certs;
 	const struct attempt *at = attempt_find(c, host);
-	const char *path = arena_printf(a, "%s/certificates/%s.pem", c->acme_dir, host);
+	const char *path = arena_printf(n->arena, "%s/certificates/%s.pem", c->acme_dir, host);
 	struct err ignored = ERR_NONE;
 	wall_t ends;
 	bool covers;
 
+	if (covered(n->arena, c->proxy->agent->settings->ingress_certs, host))
+		return CERT_NONE;
 	if (at != NULL && clock_mono() < at->again_at)
-		return false;
-	if (covered(a, c->proxy->agent->settings->ingress_certs, host))
-		return false;
+		return CERT_LATER;
 	return tls_cert_read(path, host, &ends, &covers, &ignored) < 0 || !covers ||
-	       ends - clock_wall() < RENEW_US;
+			       ends - clock_wall() < RENEW_US
+		       ? CERT_NOW
+		       : CERT_LATER;
+}
+
+/* Of hosts that are gone; not before their wait is over, or coming back would be
+ * the way around it. */
+static void
+attempts_drop(struct certs *c, const struct host_route *routes, size_t count)
+{
+	struct attempt **p = &c->attempts, *at;
+
+	while ((at = *p) != NULL) {
+		if (clock_mono() < at->again_at || routes_have_host(routes, count, at->host)) {
+			p = &at->next;
+			continue;
+		}
+		*p = at->next;
+		free(at->host);
+		free(at);
+	}
 }
 
 static void
@@ -300,6 +330,16 @@ committed(struct task *t)
 	return task_jump(t, next_file);
 }
 
+/* The lease after the one that was asked for last. */
+static size_t
+turn_of(const struct certs *c, const struct hash *leases, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		if (hash_equal(&leases[i], &c->last))
+			return i + 1;
+	return 0;
+}
+
 /* One host that is due, if there is one. */
 static enum next
 ask_host(struct task *t)
@@ -307,19 +347,22 @@ ask_host(struct task *t)
 	struct work_certs *w = t->state;
 	struct certs *c = t->owner;
 	struct host_route *routes;
+	struct needs needs = { c, &t->arena };
 	struct hash *leases;
-	size_t count, lease_count;
+	size_t count, lease_count, lease;
 
 	if (c->proxy->config.acme == 0 || c->proxy->pid == 0)
 		return TASK_DONE;
 	if (proxy_routes(c->proxy->agent, &t->arena, &routes, &count, &leases, &lease_count,
 			 &t->err) < 0)
 		return TASK_FAIL;
-	for (size_t i = 0; i < count && w->host == NULL; i++)
-		for (size_t h = 0; h < routes[i].host_count && w->host == NULL; h++)
-			if (is_due(c, &t->arena, routes[i].hosts[h]))
-				w->host = routes[i].hosts[h];
-	return w->host == NULL ? TASK_DONE : TASK_NEXT;
+	attempts_drop(c, routes, count);
+	w->host = routes_next_cert(routes, count, lease_count, turn_of(c, leases, lease_count),
+				   need_of, &needs, &lease);
+	if (w->host == NULL)
+		return TASK_DONE;
+	c->last = leases[lease];
+	return TASK_NEXT;
 }
 
 static enum next

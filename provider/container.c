@@ -464,7 +464,8 @@ tree_make(const struct jail *j, const struct container *l, const struct bundle *
 {
 	enum disk_kind kind;
 
-	if (disk_mount(l->dir, l->call->storage_bytes, b->host_id, &kind, e) < 0 ||
+	if (disk_mount(l->dir, l->call->storage_bytes, b->host_id, j->c->accept_ram_disk, &kind,
+		       e) < 0 ||
 	    names_write(j, l, b, t, e) < 0 ||
 	    lower_mount(l->dir, arena_printf(j->a, "%s/layers", j->c->state_dir),
 			j->c->image_uid_base, b->host_id, e) < 0 ||

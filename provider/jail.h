@@ -90,6 +90,7 @@ struct jail_config {
 	uint64_t log_bytes_max, log_bytes_per_s; /* per container; 0: shim.h */
 	uint64_t disk_bytes_per_s; /* per container, reading and writing each; 0: 256 MiB */
 	bool accept_old_runc;
+	bool accept_ram_disk; /* without a loop device, rather than refuse */
 	/* Where the persistent volumes of a class are, by its number; an entry
 	 * of NULL: state_dir/volumes. */
 	const char *const *volume_dirs;

@@ -28,6 +28,8 @@ extern int umount2(const char *target, int flags);
 #endif
 
 const struct code DISK_FULL = { "disk_full", LIMIT, "the provider's disk has no room left" };
+const struct code DISK_NONE = { "disk_unavailable", UNAVAIL,
+				"the provider has no loop device for the disk" };
 const struct code MOUNT_UNSAFE = { "image_unsafe", INVALID,
 				   "the image has something else where a directory must be" };
 
@@ -205,7 +207,8 @@ upper_make(const char *disk, uint32_t host_id, struct err *e)
 }
 
 int
-disk_mount(const char *dir, uint64_t bytes, uint32_t host_id, enum disk_kind *kind, struct err *e)
+disk_mount(const char *dir, uint64_t bytes, uint32_t host_id, bool ram_too, enum disk_kind *kind,
+	   struct err *e)
 {
 	char file[PATH_SIZE], disk[PATH_SIZE];
 	struct err why = ERR_NONE;
@@ -223,6 +226,8 @@ disk_mount(const char *dir, uint64_t bytes, uint32_t host_id, enum disk_kind *ki
 			*e = why;
 			return -1;
 		}
+		if (!ram_too)
+			return err_set(e, &DISK_NONE, "%s", why.text);
 		*kind = DISK_TMPFS;
 		if (tmpfs_mount(disk, bytes, 0, 0, e) < 0)
 			return err_wrap(e, "%s; instead", why.text);

@@ -7,8 +7,9 @@
  *	lower    the layers, read-only, their owners shifted from the images' id
  *	         range to the lease's (one idmapped mount: no copy, no chown)
  *	disk     an ext4 file system of fixed size in a preallocated file on a
- *	         loop device; where no loop device is to be had, a tmpfs of that
- *	         size, which counts against the workload's memory
+ *	         loop device; where none is to be had, and the settings accept
+ *	         that, a tmpfs of that size, which counts against the workload's
+ *	         memory
  *	merged   overlayfs of all, nosuid and nodev; its notes are user.overlay.*
  *	         attributes, which neither images nor workloads can write
  *
@@ -22,6 +23,7 @@
 #include "lib/arena.h"
 
 extern const struct code DISK_FULL;    /* the host has no room for the disk */
+extern const struct code DISK_NONE;    /* no loop device, and memory will not do */
 extern const struct code MOUNT_UNSAFE; /* a mount point is not a real directory */
 
 enum disk_kind { DISK_LOOP = 1, DISK_TMPFS = 2 };
@@ -29,9 +31,9 @@ enum disk_kind { DISK_LOOP = 1, DISK_TMPFS = 2 };
 #define DISK_BYTES_MIN (UINT64_C(1) << 20)
 
 /* Make dir/disk.img and mount it on dir/disk, with disk/upper (owned by host_id)
- * and disk/work. dir exists. */
-int disk_mount(const char *dir, uint64_t bytes, uint32_t host_id, enum disk_kind *kind,
-	       struct err *e) mustcheck;
+ * and disk/work. dir exists. ram_too: a tmpfs will do. */
+int disk_mount(const char *dir, uint64_t bytes, uint32_t host_id, bool ram_too,
+	       enum disk_kind *kind, struct err *e) mustcheck;
 /* Bytes in use on dir/disk; 0 when it is not mounted. */
 uint64_t disk_used(const char *dir);
 

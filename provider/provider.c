@@ -61,9 +61,9 @@ sign_run(void *ctx, const int *fds)
 
 /* Errors that keep their code on their way from the jail to the agent. */
 static const struct code *const jail_codes[] = {
-	&JAIL_UNKNOWN,	&JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,   &IMAGE_UNPACK,
-	&IMAGE_TOO_BIG, &IMAGE_DIGEST,	&DISK_FULL,    &MOUNT_UNSAFE, &RUNC_FAILED,
-	&ERR_NOT_FOUND, &ERR_TIMEOUT,	&VOLUME_OTHER, &VOLUME_LOST,  &CDI_BAD,
+	&JAIL_UNKNOWN, &JAIL_CONFLICT, &JAIL_REFUSED, &BUNDLE_BAD,  &IMAGE_UNPACK,  &IMAGE_TOO_BIG,
+	&IMAGE_DIGEST, &DISK_FULL,     &MOUNT_UNSAFE, &RUNC_FAILED, &ERR_NOT_FOUND, &ERR_TIMEOUT,
+	&VOLUME_OTHER, &VOLUME_LOST,   &DISK_NONE,    &CDI_BAD,
 };
 
 static void
@@ -105,6 +105,7 @@ jail_config_make(const struct provider_settings *s, struct jail_config *c)
 		.agent_gid = pw->pw_gid,
 		.image_bytes_max = s->image_max_bytes,
 		.accept_old_runc = s->accept_old_runc,
+		.accept_ram_disk = s->accept_ram_disk,
 		.volume_class_count = s->volumes.count,
 		.gpu_count = s->gpus.count,
 		.cdi_dir = s->cdi_dir,

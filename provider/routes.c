@@ -457,8 +457,8 @@ want_route(struct diff *d, const struct host_route *r, struct err *e)
 	return 0;
 }
 
-static bool
-host_wanted(const struct host_route *routes, size_t count, const char *host)
+bool
+routes_have_host(const struct host_route *routes, size_t count, const char *host)
 {
 	for (size_t i = 0; i < count; i++)
 		for (size_t h = 0; h < routes[i].host_count; h++)
@@ -488,7 +488,7 @@ routes_diff(struct arena *a, const struct routes_config *c, struct host_route *r
 	for (size_t i = 0; i < d.view.map_counts[HOSTS]; i++) {
 		struct entry *had = &d.view.maps[HOSTS][i];
 
-		had->going = !host_wanted(routes, count, had->key);
+		had->going = !routes_have_host(routes, count, had->key);
 	}
 	/* One too many must not keep the others out. */
 	for (size_t i = 0; i < count; i++) {
@@ -503,6 +503,40 @@ routes_diff(struct arena *a, const struct routes_config *c, struct host_route *r
 	append(lines, a, &d.servers);
 	append(lines, a, &d.maps);
 	return result;
+}
+
+/* ------------------------------------------------------------------ */
+/* Certificates.                                                       */
+
+static const char *
+next_of_owner(const struct host_route *routes, size_t count, size_t owner,
+	      enum cert_need (*need)(void *arg, const char *host), void *arg)
+{
+	unsigned seen = 0;
+
+	for (size_t i = 0; i < count; i++)
+		for (size_t h = 0; routes[i].owner == owner && h < routes[i].host_count; h++) {
+			enum cert_need n = need(arg, routes[i].hosts[h]);
+
+			if (n == CERT_NOW)
+				return routes[i].hosts[h];
+			if (n == CERT_LATER && ++seen == ROUTES_CERTS_MAX)
+				return NULL;
+		}
+	return NULL;
+}
+
+const char *
+routes_next_cert(const struct host_route *routes, size_t count, size_t owners, size_t first,
+		 enum cert_need (*need)(void *arg, const char *host), void *arg, size_t *owner)
+{
+	const char *host = NULL;
+
+	for (size_t i = 0; i < owners && host == NULL; i++) {
+		*owner = (first + i) % owners;
+		host = next_of_owner(routes, count, *owner, need, arg);
+	}
+	return host;
 }
 
 /* ------------------------------------------------------------------ */

@@ -78,6 +78,17 @@ int
 routes_diff(struct arena *a, const struct routes_config *c, struct host_route *routes, size_t count,
 	    const char *shown, struct json_strs *lines, bool *served, struct err *e) mustcheck;
 
+/* Whose certificate is to be asked for next: owners (0 to `owners` - 1) take turns,
+ * beginning with `first`, and each has ROUTES_CERTS_MAX names that need one, the
+ * first of its routes. NULL: nobody's; else *owner is whose it is. */
+enum cert_need { CERT_NONE, CERT_LATER, CERT_NOW }; /* not of ours; has or waits; due */
+#define ROUTES_CERTS_MAX 8u
+const char *routes_next_cert(const struct host_route *routes, size_t count, size_t owners,
+			     size_t first, enum cert_need (*need)(void *arg, const char *host),
+			     void *arg, size_t *owner) mustcheck;
+/* Whether a route has the name. */
+bool routes_have_host(const struct host_route *routes, size_t count, const char *host);
+
 /* The name of our own for a service: NAME-<end of the lease's id>.<domain>; `port`
  * is 0 for the first HTTP port of a service and tells further ones apart. */
 const char *routes_own_host(struct arena *a, const char *service, unsigned port,

@@ -62,6 +62,7 @@ static const struct json_field fields[] = {
 	JSON_U32(T, lease_out_mbit, NET_MBIT_MAX, OPT),
 	JSON_U32(T, lease_disk_mib, 1000000, OPT),
 	JSON_BOOLEAN(T, accept_old_runc, OPT),
+	JSON_BOOLEAN(T, accept_ram_disk, OPT),
 	JSON_U32(T, ingress_http, 65535, OPT),
 	JSON_U32(T, ingress_https, 65535, OPT),
 	JSON_STR(T, ingress_address, 64, OPT),

@@ -45,6 +45,7 @@ struct provider_settings {
 	uint32_t lease_in_mbit, lease_out_mbit; /* bandwidth of a container; 0: net.h */
 	uint32_t lease_disk_mib;		/* MiB a second to and from disk; 0: jail.h */
 	bool accept_old_runc;
+	bool accept_ram_disk;		      /* disks in memory where loop devices run out */
 	uint32_t ingress_http, ingress_https; /* ports of the HTTP proxy; 0: none */
 	const char *ingress_address;	      /* NULL: as listen */
 	const char *ingress_domain;	      /* *.domain leads here, or NULL */

@@ -159,6 +159,7 @@ bench_begin(struct bench *b)
 		.agent_uid = AGENT,
 		.agent_gid = AGENT,
 		.accept_old_runc = true,
+		.accept_ram_disk = true,
 	};
 	if (jail_prepare(&b->config, &e) < 0)
 		fatal("jail_prepare: %s", e.text);

@@ -47,6 +47,7 @@ static struct jail_config config = {
 	.log_bytes_max = 256 * 1024,
 	.log_bytes_per_s = 64 * 1024,
 	.accept_old_runc = true,
+	.accept_ram_disk = true,
 };
 
 static struct arena arena;

@@ -42,6 +42,7 @@ static struct jail_config config = {
 	.agent_uid = AGENT,
 	.agent_gid = AGENT,
 	.accept_old_runc = true,
+	.accept_ram_disk = true,
 	.volume_dirs = volume_dirs,
 	.volume_class_count = 2,
 	.gpus = gpus,

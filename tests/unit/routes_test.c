@@ -163,6 +163,46 @@ test_full(void)
 	   "and the rest goes");
 }
 
+/* A name says what it needs by its first letter. */
+static enum cert_need
+need(void *arg, const char *host)
+{
+	++*(unsigned *)arg;
+	return host[0] == 'n' ? CERT_NONE : host[0] == 'l' ? CERT_LATER : CERT_NOW;
+}
+
+static void
+test_certs(void)
+{
+	static const char *const many[] = { "l1", "n1", "l2", "l3", "l4",  "n2",
+					    "l5", "l6", "l7", "l8", "due9" };
+	static const char *const few[] = { "l1", "due2" }, *const ours[] = { "n1" };
+	struct host_route routes[] = { { .hosts = many, .host_count = 11, .owner = 0 },
+				       { .hosts = few, .host_count = 2, .owner = 1 },
+				       { .hosts = ours, .host_count = 1, .owner = 2 },
+				       { .hosts = few + 1, .host_count = 1, .owner = 2 } };
+	unsigned asked = 0;
+	const char *host;
+	size_t owner = 9;
+
+	host = routes_next_cert(routes, 4, 3, 0, need, &asked, &owner);
+	ok(host == few[1] && owner == 1,
+	   "a ninth name of one lease gets none, the next lease has its turn");
+	host = routes_next_cert(routes, 4, 3, 2, need, &asked, &owner);
+	ok(host == few[1] && owner == 2, "turns begin where they are told to");
+	host = routes_next_cert(routes, 4, 3, 3, need, &asked, &owner);
+	ok(host == few[1] && owner == 1, "and go round");
+	host = routes_next_cert(routes, 1, 1, 0, need, &asked, &owner);
+	ok(host == NULL, "alone it gets none either");
+	routes[0].host_count = 10;
+	routes[0].hosts = many + 1;
+	host = routes_next_cert(routes, 1, 1, 0, need, &asked, &owner);
+	ok(host == many[10] && owner == 0, "the eighth gets one; what others cover does not count");
+	ok(routes_next_cert(routes, 0, 0, 0, need, &asked, &owner) == NULL, "no leases");
+	ok(routes_have_host(routes, 4, "due2") && !routes_have_host(routes, 4, "x"),
+	   "which names there are");
+}
+
 static void
 test_classes(void)
 {
@@ -263,6 +303,7 @@ main(void)
 	test_diff();
 	test_twice();
 	test_full();
+	test_certs();
 	test_classes();
 	test_names();
 	test_config();

@@ -48,7 +48,7 @@ test_failures(void)
 	is_int(selfcheck(&config, &p, results), 0, "all is well: nothing fails");
 	is_int(selfcheck_verdict(results, &e), 0, "and nothing is refused");
 	for (size_t i = 0; i < SELFCHECK_COUNT; i++) {
-		int fatal = i != SELFCHECK_DISK;
+		int fatal = i != SELFCHECK_DISK || !config.accept_ram_disk;
 
 		ok(selfcheck_real.probe[i] != NULL, "%s is really tried", results[i].name);
 		ok(results[i].promise[0] != '\0' && results[i].cure[0] != '\0',
@@ -211,6 +211,8 @@ main(void)
 
 	if (mkdtemp(dir) == NULL)
 		fatal("a directory");
+	test_failures();
+	config.accept_ram_disk = true;
 	test_failures();
 	test_cgroups();
 	test_throttle();

@@ -43,6 +43,7 @@ static struct jail_config config = {
 	.image_bytes_max = 512 * MIB,
 	.image_entries_max = 20000,
 	.accept_old_runc = true,
+	.accept_ram_disk = true,
 };
 
 static struct arena arena;

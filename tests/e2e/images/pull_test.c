@@ -60,6 +60,7 @@ static struct jail_config config = {
 	.agent_uid = AGENT,
 	.agent_gid = AGENT,
 	.accept_old_runc = true,
+	.accept_ram_disk = true,
 };
 static struct agent g;
 static struct arena arena;

@@ -35,6 +35,7 @@ struct jail_config kit_config = {
 	.log_bytes_max = MIB,
 	.log_bytes_per_s = 256 * 1024,
 	.accept_old_runc = true,
+	.accept_ram_disk = true,
 };
 struct arena kit_arena;
 
