@@ -278,8 +278,8 @@ mounts_check(struct sdl_reader *r, const struct sdl_service *s)
 		for (size_t k = 0; k < i; k++)
 			if (m[i].mount.path != NULL && m[k].mount.path != NULL &&
 			    strcmp(m[i].mount.path, m[k].mount.path) == 0)
-				sdl_find(r, &m[i].at, NULL, "two volumes are mounted at %.80s",
-					 m[i].mount.path);
+				sdl_find(r, &m[i].at, "mount one of them elsewhere",
+					 "two volumes are mounted at %.80s", m[i].mount.path);
 }
 
 static void
@@ -506,7 +506,7 @@ sdl_services_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		s->service.name = v->name;
 		s->at = sdl_member(r, at, v);
 		if (fault != NULL)
-			sdl_find_name(r, &s->at, NULL, "%s", fault);
+			sdl_find_bad_name(r, &s->at, fault);
 		sdl_object(r, &s->at, sdl_service_keys, s);
 	}
 	if (r->services.count > 1)
