@@ -113,6 +113,8 @@ result $? 'formatting changes no hash'
 says 'there is no placement mars' 7 groups web.yaml --placement mars
 says 'findings?\)|1 finding' 2 manifest messy.yaml
 says '^[0-9a-f]{64}$' 0 hash --akash mend.yaml
+printf 'reclamation: {min_window: 2h}\n' | cat mend.yaml - >notice.yaml
+says '"reclaim_s":7200' 0 groups notice.yaml
 says '"name":"eu"' 0 groups --akash mend.yaml
 says 'Akash takes it \(hash [0-9a-f]{64}\)$' 0 check --akash mend.yaml
 

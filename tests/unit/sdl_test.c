@@ -360,6 +360,58 @@ test_rich(void)
 	ok(manifest_matches(&p->manifest, &p->group, &e) == 0, "they match: %s", e.text);
 }
 
+static const struct group *
+group_read(const char *from, const char *to)
+{
+	struct err e = ERR_NONE;
+	struct sdl *sdl = arena_alloc(&arena, sizeof(*sdl));
+
+	if (!ok(read_text(edited(from, to), sdl, &e) == 0, "%s: %s", to, e.text))
+		fatal("no group to look at");
+	return &sdl->placements[0].group;
+}
+
+/* What the auction and the provider go by, each from the file into the group. */
+static void
+test_group_members(void)
+{
+	static const struct {
+		const char *from, *to, *want;
+	} cases[] = {
+		{ "x-gavel:", "reclamation: {min_window: 90m}\nx-gavel:", "\"reclaim_s\":5400," },
+		{ "billing: metered",
+		  "auction: {allow: [0x00000000000000000000000000000000000000aa]}",
+		  "\"allow\":[\"0x00000000000000000000000000000000000000aa\"]," },
+		{ "billing: metered",
+		  "auction: {deny: [0x00000000000000000000000000000000000000bb]}",
+		  "\"deny\":[\"0x00000000000000000000000000000000000000bb\"]," },
+		{ "      pricing:",
+		  "      signedBy: {anyOf: [0x00000000000000000000000000000000000000cc]}\n"
+		  "      pricing:",
+		  "\"signed_any\":[\"0x00000000000000000000000000000000000000cc\"]" },
+		{ "      pricing:",
+		  "      signedBy: {allOf: [0x00000000000000000000000000000000000000dd]}\n"
+		  "      pricing:",
+		  "\"signed_by\":[\"0x00000000000000000000000000000000000000dd\"]" },
+		{ "readonly: true", "egress: 7Gi", "\"egress_gib\":7" },
+		{ "      - port: 5432\n        to: [{service: web}]\n",
+		  "      - port: 5432\n        to: [{global: true, ip: own}]\n"
+		  "endpoints: {own: {kind: ip}}\n",
+		  "\"ips\":1," },
+	};
+	const struct group *plain = group_read("a: b", "a: b");
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		const struct group *g = group_read(cases[i].from, cases[i].to);
+		const char *text = json_encode(&arena, group_fields, g);
+		struct hash with = group_hash(g), without = group_hash(plain);
+
+		if (!ok(strstr(text, cases[i].want) != NULL, "the group has %s", cases[i].want))
+			printf("#   %s\n", text);
+		ok(!hash_equal(&with, &without), "and its hash says so");
+	}
+}
+
 static void
 test_round_trip(void)
 {
@@ -726,6 +778,7 @@ main(void)
 	test_prices();
 	test_good();
 	test_rich();
+	test_group_members();
 	test_round_trip();
 	test_variants();
 	test_findings();
