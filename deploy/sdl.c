@@ -34,8 +34,8 @@ sdl_service_named(const struct sdl_reader *r, const char *name)
 const char *
 sdl_nearest_service(struct sdl_reader *r, const char *name)
 {
-	return sdl_nearest(r, name, r->services.count > 0 ? &services(r)->service.name : NULL,
-			   r->services.count, sizeof(struct sdl_service));
+	return sdl_one_of(r, name, r->services.count > 0 ? &services(r)->service.name : NULL,
+			  r->services.count, sizeof(struct sdl_service));
 }
 
 static const struct sdl_compute *
@@ -128,8 +128,8 @@ volumes_check(struct sdl_reader *r, const struct sdl_service *s, const struct sd
 
 		if (volume == NULL)
 			sdl_find_name(r, &m[i].at,
-				      sdl_nearest(r, m[i].mount.volume, v != NULL ? &v->name : NULL,
-						  c->volumes.count, sizeof(*v)),
+				      sdl_one_of(r, m[i].mount.volume, v != NULL ? &v->name : NULL,
+						 c->volumes.count, sizeof(*v)),
 				      "the profile %.60s has no volume %.60s", c->name,
 				      m[i].mount.volume);
 		else if (m[i].mount.path != NULL && strcmp(m[i].mount.path, SHM_PATH) == 0 &&
@@ -168,16 +168,16 @@ line_read(struct sdl_reader *r, const struct sdl_at *at, struct sdl_service *s)
 	sdl_object(r, at, line_keys, &t);
 	if (place == NULL)
 		sdl_find_name(r, at,
-			      sdl_nearest(r, at->node->name, r->places.items, r->places.count,
-					  sizeof(struct sdl_place)),
+			      sdl_one_of(r, at->node->name, r->places.items, r->places.count,
+					 sizeof(struct sdl_place)),
 			      "there is no placement %.60s", at->node->name);
 	if (t.profile == NULL)
 		return;
 	c = compute_named(r, t.profile);
 	if (c == NULL) {
 		sdl_find(r, &t.profile_at,
-			 sdl_nearest(r, t.profile, r->computes.items, r->computes.count,
-				     sizeof(struct sdl_compute)),
+			 sdl_one_of(r, t.profile, r->computes.items, r->computes.count,
+				    sizeof(struct sdl_compute)),
 			 "there is no compute profile %.60s", t.profile);
 		return;
 	}
@@ -264,7 +264,7 @@ hosts_check(struct sdl_reader *r, const struct sdl_service *s, const struct sdl_
 	for (size_t i = 0; i < port->hosts.count; i++) {
 		for (size_t k = 0; k < taken->count; k++)
 			if (strcmp(taken->items[k], port->hosts.items[i]) == 0)
-				sdl_find(r, &port->at, NULL, "the host %.80s stands twice",
+				sdl_find(r, &port->at, "keep one", "the host %.80s stands twice",
 					 port->hosts.items[i]);
 		taken->items =
 			arena_grow(r->arena, taken->items, taken->count, sizeof(*taken->items));
@@ -610,7 +610,8 @@ whole_check(struct sdl_reader *r, const struct json *root)
 				      GROUP_SERVICES_MAX);
 	}
 	if (r->places.count > PLACES_MAX)
-		sdl_find(r, &at, NULL, "%zu placements, at most %u", r->places.count, PLACES_MAX);
+		sdl_find(r, &at, "use a second file", "%zu placements, at most %u", r->places.count,
+			 PLACES_MAX);
 	if (lines == 0 && r->finding_count == 0)
 		sdl_find(r, &at, "write deployment: {SERVICE: {PLACEMENT: ...}}",
 			 "nothing is deployed");

@@ -38,7 +38,7 @@ sdl_endpoints_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		e->name = v->name;
 		e->at = sdl_member(r, at, v);
 		if (fault != NULL)
-			sdl_find_name(r, &e->at, NULL, "%s", fault);
+			sdl_find_bad_name(r, &e->at, fault);
 		sdl_object(r, &e->at, sdl_endpoint_keys, NULL);
 	}
 }
@@ -91,8 +91,9 @@ sdl_ip_check(struct sdl_reader *r, const struct sdl_service *s, const struct sdl
 		i++;
 	if (i == r->endpoints.count) {
 		sdl_find(r, &port->ip_at,
-			 sdl_nearest(r, port->ip, e != NULL ? &e->name : NULL, r->endpoints.count,
-				     sizeof(*e)),
+			 e != NULL
+				 ? sdl_one_of(r, port->ip, &e->name, r->endpoints.count, sizeof(*e))
+				 : "add endpoints: {NAME: {kind: ip}}",
 			 "there is no endpoint %.60s", port->ip);
 		return;
 	}

@@ -122,6 +122,43 @@ sdl_nearest(struct sdl_reader *r, const char *word, const void *names, size_t co
 	return best != NULL ? arena_printf(r->arena, "did you mean \"%s\"?", best) : NULL;
 }
 
+#define NAMES_MAX 12u /* in one line of advice */
+
+const char *
+sdl_one_of(struct sdl_reader *r, const char *word, const void *names, size_t count, size_t stride)
+{
+	const char *text = sdl_nearest(r, word, names, count, stride);
+
+	if (text != NULL || count == 0)
+		return text;
+	text = count == 1 ? "write" : "write one of";
+	for (size_t i = 0; i < MIN(count, NAMES_MAX); i++)
+		text = arena_printf(
+			r->arena, "%s%s %.60s", text, i > 0 ? "," : "",
+			*(const char *const *)(const void *)((const char *)names + i * stride));
+	return count > NAMES_MAX ? arena_printf(r->arena, "%s, ...", text) : text;
+}
+
+void
+sdl_find_bad_name(struct sdl_reader *r, const struct sdl_at *at, const char *fault)
+{
+	char name[48];
+	size_t len = 0;
+
+	for (const char *p = at->node->name; *p != '\0' && len < sizeof(name) - 1; p++) {
+		char c = *p >= 'A' && *p <= 'Z' ? (char)(*p | 0x20) : *p;
+		bool letter = c >= 'a' && c <= 'z', digit = c >= '0' && c <= '9';
+
+		if (letter || (len > 0 && (digit || name[len - 1] != '-')))
+			name[len++] = letter || digit ? c : '-';
+	}
+	while (len > 0 && name[len - 1] == '-')
+		len--;
+	name[len] = '\0';
+	sdl_find_name(r, at, arena_printf(r->arena, "write %s:", len > 0 ? name : "web"), "%s",
+		      fault);
+}
+
 /* ------------------------------------------------------------------ */
 /* Trees.                                                              */
 
@@ -140,6 +177,40 @@ sdl_item(struct sdl_reader *r, const struct sdl_at *at, const struct json *item,
 	return (struct sdl_at){ item, arena_printf(r->arena, "%.200s.%zu", at->path, index) };
 }
 
+/* Whether `path` is the value at `at`, or an entry of the list there. */
+static bool
+is_value_of(const char *path, const struct sdl_at *at)
+{
+	size_t len = strlen(at->path);
+
+	return strncmp(path, at->path, len) == 0 &&
+	       (path[len] == '\0' ||
+		(path[len] == '.' && strspn(path + len, ".0123456789") == strlen(path + len)));
+}
+
+/* What nobody had better advice for: how the key is written. */
+static void
+examples_add(struct sdl_reader *r, const struct sdl_at *at, const struct sdl_key *k)
+{
+	if (k->example == NULL)
+		return;
+	for (size_t i = 0; i < r->finding_count; i++)
+		if (r->findings[i].cure == NULL && is_value_of(r->findings[i].path, at))
+			r->findings[i].cure = arena_printf(r->arena, "for example %s", k->example);
+}
+
+static const char *
+unknown_cure(struct sdl_reader *r, const char *name, const struct sdl_key *keys)
+{
+	static const char *const useless[] = { "depends_on", "depends-on" };
+
+	for (size_t i = 0; i < NELEMS(useless); i++)
+		if (strcmp(name, useless[i]) == 0)
+			return "remove it, for services start together: "
+			       "gavel sdl lint --fix FILE does it";
+	return sdl_nearest(r, name, &keys->name, sdl_key_count(keys), sizeof(*keys));
+}
+
 static void
 key_read(struct sdl_reader *r, const struct sdl_at *at, const struct sdl_key *keys, void *out)
 {
@@ -147,9 +218,8 @@ key_read(struct sdl_reader *r, const struct sdl_at *at, const struct sdl_key *ke
 	const struct sdl_key *k = sdl_key_named(keys, name);
 
 	if (k == NULL)
-		sdl_find_name(r, at,
-			      sdl_nearest(r, name, &keys->name, sdl_key_count(keys), sizeof(*keys)),
-			      "there is no key \"%.60s\" here", name);
+		sdl_find_name(r, at, unknown_cure(r, name, keys), "there is no key \"%.60s\" here",
+			      name);
 	else if ((k->flags & SDL_NOT_YET) != 0 && at->node->type != JSON_NULL)
 		sdl_find_name(r, at, k->cure, "%s cannot be leased here yet", name);
 	else if (at->node->type == JSON_NULL)
@@ -158,6 +228,8 @@ key_read(struct sdl_reader *r, const struct sdl_at *at, const struct sdl_key *ke
 		k->read(r, at, out);
 	else if (k->kind == SDL_MAP)
 		sdl_object(r, at, k->keys, out);
+	if (k != NULL)
+		examples_add(r, at, k);
 }
 
 void

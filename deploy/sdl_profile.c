@@ -25,7 +25,8 @@ cpu_units_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		sdl_find(r, at, *hint.text != '\0' ? arena_strdup(r->arena, hint.text) : NULL,
 			 "%s, got %.20s", fault, text);
 	else if (c->resources.cpu_milli < CPU_MILLI_MIN || c->resources.cpu_milli > CPU_MILLI_MAX)
-		sdl_find(r, at, NULL, "cpu units must be 10m to 384, got %.20s", text);
+		sdl_find(r, at, c->resources.cpu_milli < CPU_MILLI_MIN ? "write 10m" : "write 384",
+			 "cpu units must be 10m to 384, got %.20s", text);
 }
 
 static void
@@ -674,7 +675,7 @@ price_check(struct sdl_reader *r, struct sdl_price *p)
 	if (r->denom == NULL)
 		r->denom = p->denom;
 	else if (strcmp(r->denom, p->denom) != 0)
-		sdl_find_name(r, &p->at, NULL,
+		sdl_find_name(r, &p->at, "write the same denom at each price",
 			      "all prices must have one denomination: %.70s, "
 			      "then %.70s",
 			      r->denom, p->denom);
@@ -735,7 +736,7 @@ places_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		p->name = v->name;
 		p->at = sdl_member(r, at, v);
 		if (fault != NULL)
-			sdl_find_name(r, &p->at, NULL, "%s", fault);
+			sdl_find_bad_name(r, &p->at, fault);
 		sdl_object(r, &p->at, place_keys, p);
 	}
 	if (r->places.count > 1)

@@ -135,6 +135,12 @@ void sdl_find_name(struct sdl_reader *r, const struct sdl_at *at, const char *cu
 const char *sdl_nearest(struct sdl_reader *r, const char *word, const void *names, size_t count,
 			size_t stride) mustcheck;
 
+/* The same, or else all of them: "write one of web, db"; NULL when there is none. */
+const char *sdl_one_of(struct sdl_reader *r, const char *word, const void *names, size_t count,
+		       size_t stride) mustcheck;
+/* At a name that breaks its rule: the same name as it may be written. */
+void sdl_find_bad_name(struct sdl_reader *r, const struct sdl_at *at, const char *fault);
+
 /* --- trees --- */
 
 struct sdl_at sdl_member(struct sdl_reader *r, const struct sdl_at *at, const struct json *member);

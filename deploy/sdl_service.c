@@ -131,12 +131,15 @@ static const struct sdl_key http_options_keys[] = {
 	  .max = HTTP_TIMEOUT_MS_MAX, .help = "milliseconds until the service answers",
 	  .fallback = "60000", .example = "read_timeout: 30000" },
 	{ "send_timeout", 0, send_timeout_read, NULL, .kind = SDL_NUMBER,
-	  .max = HTTP_TIMEOUT_MS_MAX, .help = "milliseconds until the service takes the request",
-	  .fallback = "60000", .example = "send_timeout: 30000" },
+	  .max = HTTP_TIMEOUT_MS_MAX,
+	  .help = "has no effect: the proxy counts both ways as read_timeout",
+	  .akash = "milliseconds until the service takes the request", .fallback = "60000",
+	  .example = "send_timeout: 30000" },
 	{ "next_tries", 0, next_tries_read, NULL, .kind = SDL_NUMBER, .max = UINT32_MAX,
 	  .help = "copies that are tried", .fallback = "3", .example = "next_tries: 3" },
 	{ "next_timeout", 0, next_timeout_read, NULL, .kind = SDL_NUMBER, .max = UINT32_MAX,
-	  .help = "milliseconds for all tries; 0: no limit", .fallback = "0",
+	  .help = "has no effect: tries end by their number",
+	  .akash = "milliseconds for all tries; 0: no limit", .fallback = "0",
 	  .example = "next_timeout: 0" },
 	{ "next_cases", 0, next_cases_read, NULL, .kind = SDL_TEXTS, .max = 10,
 	  .words = "error timeout 403 404 429 500 502 503 504 off",
@@ -278,8 +281,8 @@ mounts_check(struct sdl_reader *r, const struct sdl_service *s)
 		for (size_t k = 0; k < i; k++)
 			if (m[i].mount.path != NULL && m[k].mount.path != NULL &&
 			    strcmp(m[i].mount.path, m[k].mount.path) == 0)
-				sdl_find(r, &m[i].at, NULL, "two volumes are mounted at %.80s",
-					 m[i].mount.path);
+				sdl_find(r, &m[i].at, "mount one of them elsewhere",
+					 "two volumes are mounted at %.80s", m[i].mount.path);
 }
 
 static void
@@ -506,7 +509,7 @@ sdl_services_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		s->service.name = v->name;
 		s->at = sdl_member(r, at, v);
 		if (fault != NULL)
-			sdl_find_name(r, &s->at, NULL, "%s", fault);
+			sdl_find_bad_name(r, &s->at, fault);
 		sdl_object(r, &s->at, sdl_service_keys, s);
 	}
 	if (r->services.count > 1)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sdl_units.h"
 
+#include "deploy/rules.h"
+
 #define BLOCK_S	      6u
 #define TOKEN_UNITS   1000000u /* base units in a token */
 #define AMOUNT_PLACES 18u      /* decimals of a price, as Akash allows */
@@ -61,7 +63,7 @@ sdl_cpu_read(const char *text, uint32_t *milli, struct sdl_hint *hint)
 		v = d.digits * 1000 / power_of_ten(d.places);
 		if (v * power_of_ten(d.places) != d.digits * 1000) {
 			snprintf(hint->text, sizeof(hint->text), "write %llum",
-				 (unsigned long long)v + 1);
+				 (unsigned long long)MAX(v + 1, CPU_MILLI_MIN));
 			return "cpu units are no finer than a thousandth";
 		}
 	} else {

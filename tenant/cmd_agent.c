@@ -141,7 +141,7 @@ cmd_agent(struct context *c, int argc, char **argv, struct err *e)
 		switch (opt) {
 		case 'o': once = true; break;
 		case 'e': pause.tv_sec = MAX(strtol(optarg, NULL, 10), 1L); break;
-		default: return err_set(e, &TENANT_USAGE, "agent");
+		default: return option_fault(argv, "agent", e);
 		}
 	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0)
 		return -1;

@@ -224,7 +224,9 @@ cmd_cp(struct context *c, int argc, char **argv, struct err *e)
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
-		if (opt != 'c' || copy_read(optarg, &copy.number, e) < 0)
+		if (opt != 'c')
+			return option_fault(argv, "cp", e);
+		else if (copy_read(optarg, &copy.number, e) < 0)
 			return err_set(e, &TENANT_USAGE, "cp");
 	if (argc - optind != 2)
 		return err_set(e, &TENANT_USAGE, "from where to where?");

@@ -49,7 +49,7 @@ flags_read(int argc, char **argv, struct exec_flags *f, struct err *e)
 		case 'i': f->interactive = true; break;
 		case 't': f->terminal = true; break;
 		case 'T': f->no_terminal = true; break;
-		default: return err_set(e, &TENANT_USAGE, "%s", argv[0]);
+		default: return option_fault(argv, argv[0], e);
 		}
 	if (optind + 1 < argc)
 		return err_set(e, &TENANT_USAGE, "one name, and the command stands behind --");

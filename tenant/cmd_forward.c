@@ -245,7 +245,7 @@ cmd_port_forward(struct context *c, int argc, char **argv, struct err *e)
 			if (copy_read(optarg, &copy, e) < 0)
 				return -1;
 			break;
-		default: return err_set(e, &TENANT_USAGE, "port-forward");
+		default: return option_fault(argv, "port-forward", e);
 		}
 	if (argc - optind < 1 || argc - optind > 2)
 		return err_set(e, &TENANT_USAGE, "which port?");

@@ -318,7 +318,7 @@ cmd_close(struct context *c, int argc, char **argv, struct err *e)
 		switch (opt) {
 		case 'k': volumes = "keep"; break;
 		case 'd': volumes = "delete"; break;
-		default: return err_set(e, &TENANT_USAGE, "close");
+		default: return option_fault(argv, "close", e);
 		}
 	return parts_each(c, optind < argc ? argv[optind] : NULL, close_one, volumes, e);
 }

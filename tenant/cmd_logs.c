@@ -134,7 +134,7 @@ flag_read(struct logs_flags *f, struct logs *g, int opt, struct err *e)
 		return strcmp(optarg, "stdout") == 0 || strcmp(optarg, "stderr") == 0
 			       ? 0
 			       : err_set(e, &TENANT_USAGE, "--stream is stdout or stderr");
-	default: return err_set(e, &TENANT_USAGE, "logs");
+	default: return err_set(e, &TENANT_USAGE, "logs"); /* the caller knows the word */
 	}
 }
 
@@ -152,7 +152,9 @@ flags_read(int argc, char **argv, struct logs_flags *f, struct logs *g, struct e
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "fn:s:", options, NULL)) != -1)
-		if (flag_read(f, g, opt, e) < 0)
+		if (opt == '?')
+			return option_fault(argv, "logs", e);
+		else if (flag_read(f, g, opt, e) < 0)
 			return -1;
 	f->name = optind < argc ? argv[optind] : NULL;
 	return 0;

@@ -20,7 +20,7 @@ struct sdl_args {
 };
 
 static int
-arguments(struct sdl_args *x, int argc, char **argv, struct err *e)
+arguments(struct context *c, struct sdl_args *x, int argc, char **argv, struct err *e)
 {
 	static const struct option options[] = { { "akash", no_argument, NULL, 'a' },
 						 { "placement", required_argument, NULL, 'p' },
@@ -31,7 +31,7 @@ arguments(struct sdl_args *x, int argc, char **argv, struct err *e)
 		switch (opt) {
 		case 'a': x->akash = true; break;
 		case 'p': x->placement = optarg; break;
-		default: return err_set(e, &TENANT_USAGE, "sdl %s", argv[0]);
+		default: return option_fault(argv, arena_printf(&c->arena, "sdl %s", argv[0]), e);
 		}
 	x->files = argv + optind;
 	x->file_count = argc - optind;
@@ -279,8 +279,8 @@ check_file(struct context *c, const struct sdl_args *x, const char *file, struct
 	struct err e = ERR_NONE;
 	struct sdl sdl = { 0 };
 	struct akash akash = { 0 };
-	char *text;
-	size_t len;
+	char *text = NULL;
+	size_t len = 0;
 	int rc = file_read(c, file, &text, &len, &e);
 
 	if (rc == 0)
@@ -312,7 +312,7 @@ sdl_check(struct context *c, int argc, char **argv, struct err *e)
 	struct jsonw *w = NULL;
 	bool good = true;
 
-	if (arguments(&x, argc, argv, e) < 0)
+	if (arguments(c, &x, argc, argv, e) < 0)
 		return -1;
 	if (c->json) {
 		w = jsonw_new(true);
@@ -430,7 +430,7 @@ sdl_derive(struct context *c, int argc, char **argv, struct err *e)
 	struct sdl sdl;
 	bool any = false;
 
-	if (arguments(&x, argc, argv, e) < 0)
+	if (arguments(c, &x, argc, argv, e) < 0)
 		return -1;
 	if (x.akash)
 		return derive_akash(c, &x, argv[0], e);
@@ -529,6 +529,7 @@ int
 cmd_sdl(struct context *c, int argc, char **argv, struct err *e)
 {
 	const struct command *k = commands;
+	const char *near;
 	int rc;
 
 	if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
@@ -538,6 +539,10 @@ cmd_sdl(struct context *c, int argc, char **argv, struct err *e)
 	while (argc > 1 && k < commands + NELEMS(commands) && strcmp(k->name, argv[1]) != 0)
 		k++;
 	if (argc < 2 || k == commands + NELEMS(commands)) {
+		near = argc < 2 ? NULL : command_nearest(commands, NELEMS(commands), argv[1]);
+		if (near != NULL)
+			return err_field(e, &TENANT_USAGE, "command",
+					 "sdl: no command %s; did you mean \"%s\"?", argv[1], near);
 		usage(stderr);
 		return err_set(e, &TENANT_USAGE,
 			       argc < 2 ? "sdl: which command?" : "sdl: no command %s",
@@ -549,7 +554,7 @@ cmd_sdl(struct context *c, int argc, char **argv, struct err *e)
 	}
 	optind = 0;
 	rc = k->run(c, argc - 1, argv + 1, e);
-	if (rc < 0 && e->code == &TENANT_USAGE)
+	if (rc < 0 && e->code == &TENANT_USAGE && e->field[0] == '\0')
 		fprintf(stderr, "usage: gavel sdl %s %s\n", k->name, k->args);
 	return rc;
 }

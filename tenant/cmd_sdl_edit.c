@@ -48,7 +48,7 @@ cmd_sdl_fmt(struct context *c, int argc, char **argv, struct err *e)
 		case 'w': mode = FMT_WRITE; break;
 		case 'd': mode = FMT_DIFF; break;
 		case 'c': mode = FMT_CHECK; break;
-		default: return err_set(e, &TENANT_USAGE, "sdl fmt");
+		default: return option_fault(argv, "sdl fmt", e);
 		}
 	if (optind == argc)
 		return err_set(e, &TENANT_USAGE, "sdl fmt: which file?");
@@ -157,7 +157,7 @@ cmd_sdl_lint(struct context *c, int argc, char **argv, struct err *e)
 		switch (opt) {
 		case 'f': x.fix = true; break;
 		case 'c': x.check = true; break;
-		default: return err_set(e, &TENANT_USAGE, "sdl lint");
+		default: return option_fault(argv, "sdl lint", e);
 		}
 	if (optind == argc || (x.check && !x.fix))
 		return err_set(e, &TENANT_USAGE,
@@ -192,7 +192,7 @@ cmd_sdl_convert(struct context *c, int argc, char **argv, struct err *e)
 		switch (opt) {
 		case 'o': output = optarg; break;
 		case 'p': partial = true; break;
-		default: return err_set(e, &TENANT_USAGE, "sdl convert");
+		default: return option_fault(argv, "sdl convert", e);
 		}
 	if (optind != argc - 1)
 		return err_set(e, &TENANT_USAGE, "sdl convert takes one file");

@@ -38,7 +38,7 @@ read_arguments(struct update *u, int argc, char **argv, struct err *e)
 	optind = 0;
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
 		if (opt != 'N')
-			return err_set(e, &TENANT_USAGE, "update NAME FILE");
+			return option_fault(argv, "update", e);
 		else
 			u->no_wait = true;
 	if (optind != argc - 2)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Files that the user names: read whole, replaced whole, compared. */
+#include <errno.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,8 +11,14 @@ int
 file_read(struct context *c, const char *path, char **text, size_t *len, struct err *e)
 {
 	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	char here[PATH_MAX];
 	bool failed;
 
+	if (f == NULL && errno == ENOENT && path[0] != '/' && getcwd(here, sizeof(here)) != NULL)
+		return err_set(e, &ERR_NOT_FOUND,
+			       "there is no file %.200s in %.200s: give its path, or - for "
+			       "standard input",
+			       path, here);
 	if (f == NULL)
 		return err_errno(e, "open %s", path);
 	*text = arena_alloc(&c->arena, JSON_BYTES_MAX + 2);

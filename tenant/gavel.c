@@ -110,40 +110,23 @@ usage(FILE *out)
 	      out);
 }
 
-/* Edit distance of at most 2, for "did you mean". */
-static unsigned
-distance(const char *a, const char *b)
-{
-	size_t la = strlen(a), lb = strlen(b);
-	unsigned row[64], previous, current;
-
-	if (la >= NELEMS(row) || lb >= NELEMS(row))
-		return 99;
-	for (unsigned j = 0; j <= lb; j++)
-		row[j] = j;
-	for (size_t i = 1; i <= la; i++) {
-		previous = row[0];
-		row[0] = (unsigned)i;
-		for (size_t j = 1; j <= lb; j++) {
-			current = row[j];
-			row[j] = MIN(MIN(row[j] + 1, row[j - 1] + 1),
-				     previous + (a[i - 1] != b[j - 1]));
-			previous = current;
-		}
-	}
-	return row[lb];
-}
-
 static const struct command *
 command_find(const char *name)
 {
+	static const char *const programs[][2] = { { "provider", "gavel-provider check FILE" },
+						   { "market", "gavel-market --help" } };
+	const char *near;
+
 	for (size_t i = 0; i < NELEMS(commands); i++)
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];
+	near = command_nearest(commands, NELEMS(commands), name);
 	fprintf(stderr, "error: no command \"%s\"\n", name);
-	for (size_t i = 0; i < NELEMS(commands); i++)
-		if (distance(commands[i].name, name) <= 2)
-			fprintf(stderr, "help: did you mean \"%s\"?\n", commands[i].name);
+	for (size_t i = 0; i < NELEMS(programs); i++)
+		if (strcmp(programs[i][0], name) == 0)
+			fprintf(stderr, "help: that is another program: %s\n", programs[i][1]);
+	if (near != NULL)
+		fprintf(stderr, "help: did you mean \"%s\"?\n", near);
 	return NULL;
 }
 
@@ -184,6 +167,7 @@ main(int argc, char **argv)
 	int opt;
 
 	log_init("gavel", LOG_WARN);
+	opterr = 0; /* option_fault() says it once, and where to read on */
 	while ((opt = getopt_long(argc, argv, "+C:qVh", options, NULL)) != -1)
 		switch (opt) {
 		case 'C': c.path = optarg; break;
@@ -191,7 +175,10 @@ main(int argc, char **argv)
 		case 'q': c.quiet = true; break;
 		case 'V': printf("gavel %s\n", GAVEL_VERSION); return 0;
 		case 'h': usage(stdout); return 0;
-		default: usage(stderr); return 2;
+		default:
+			option_fault(argv, "", &e);
+			print_error(&c, &e);
+			return 2;
 		}
 	if (optind == argc || strcmp(argv[optind], "help") == 0) {
 		usage(optind == argc ? stderr : stdout);
@@ -219,7 +206,7 @@ main(int argc, char **argv)
 		return 0;
 	if (e.code == &TENANT_SAID)
 		return kind_exit_status(e.code->kind);
-	if (e.code == &TENANT_USAGE && command->help != NULL)
+	if (e.code == &TENANT_USAGE && command->help != NULL && e.field[0] == '\0')
 		fprintf(stderr, "usage: gavel %s %s\n", command->name, command->args);
 	print_error(&c, &e);
 	return kind_exit_status(e.code->kind);

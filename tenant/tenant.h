@@ -146,6 +146,14 @@ void diff_print(struct context *c, const char *name, const char *before, const c
 int countersign(struct context *c, const struct lease_ref *l, const struct json *reading,
 		struct sig *payer_sig, struct usage_terms *usage, struct err *e) mustcheck;
 
+/* The nearest name of a command, for "did you mean", or NULL. */
+const char *
+command_nearest(const struct command *commands, size_t count, const char *name) mustcheck;
+/* After getopt_long() gave '?', with opterr 0: which option, and where to read
+ * on; `command` as it is typed, "sdl check". TENANT_USAGE with a field: the
+ * message is enough, no line of usage need be printed. Returns -1. */
+int option_fault(char **argv, const char *command, struct err *e);
+
 /* The value of --copy. */
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
 

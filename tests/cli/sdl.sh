@@ -71,7 +71,28 @@ result $? 'check - reads standard input'
 says 'line.*:' 2 check --json messy.yaml
 says 'good' 2 check web.yaml messy.yaml
 says 'which file' 2 check
-says 'no command chekc' 2 chekc
+says 'no command chekc; did you mean "check"' 2 chekc
+says 'no command frobnicate' 2 frobnicate
+# once NAME PATTERN FILE: there is one line, and it says so
+once() {
+	[ "$(wc -l <"$3")" = 1 ] && grep -qE -- "$2" "$3"
+	result $? "$1: one line, /$2/"
+}
+for command in check fmt convert lint manifest; do
+	says "there is no option --foo: gavel sdl $command --help" 2 $command --foo
+	once "sdl $command --foo" 'no option --foo' both
+done
+says 'the option --placement takes a value' 2 groups --placement
+says 'there is no option -x' 2 fmt -x web.yaml
+says "there is no file nope.yaml in $tmp: give its path" 2 check nope.yaml
+for command in 'deploy' 'close' 'logs' 'update' 'port-forward' 'cp' 'agent' ''; do
+	# shellcheck disable=SC2086
+	"$gavel" $command --foo >both 2>&1 </dev/null
+	once "gavel $command --foo" "no option --foo: gavel ?$command --help" both
+done
+"$gavel" provider check x.yaml >both 2>&1
+[ $? = 2 ] && grep -q 'another program: gavel-provider check FILE' both
+result $? 'gavel provider names the program'
 
 # fmt
 says '^messy.yaml$' 2 fmt --check messy.yaml web.yaml
@@ -113,6 +134,8 @@ result $? 'formatting changes no hash'
 says 'there is no placement mars' 7 groups web.yaml --placement mars
 says 'findings?\)|1 finding' 2 manifest messy.yaml
 says '^[0-9a-f]{64}$' 0 hash --akash mend.yaml
+printf 'reclamation: {min_window: 2h}\n' | cat mend.yaml - >notice.yaml
+says '"reclaim_s":7200' 0 groups notice.yaml
 says '"name":"eu"' 0 groups --akash mend.yaml
 says 'Akash takes it \(hash [0-9a-f]{64}\)$' 0 check --akash mend.yaml
 

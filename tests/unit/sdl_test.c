@@ -360,6 +360,58 @@ test_rich(void)
 	ok(manifest_matches(&p->manifest, &p->group, &e) == 0, "they match: %s", e.text);
 }
 
+static const struct group *
+group_read(const char *from, const char *to)
+{
+	struct err e = ERR_NONE;
+	struct sdl *sdl = arena_alloc(&arena, sizeof(*sdl));
+
+	if (!ok(read_text(edited(from, to), sdl, &e) == 0, "%s: %s", to, e.text))
+		fatal("no group to look at");
+	return &sdl->placements[0].group;
+}
+
+/* What the auction and the provider go by, each from the file into the group. */
+static void
+test_group_members(void)
+{
+	static const struct {
+		const char *from, *to, *want;
+	} cases[] = {
+		{ "x-gavel:", "reclamation: {min_window: 90m}\nx-gavel:", "\"reclaim_s\":5400," },
+		{ "billing: metered",
+		  "auction: {allow: [0x00000000000000000000000000000000000000aa]}",
+		  "\"allow\":[\"0x00000000000000000000000000000000000000aa\"]," },
+		{ "billing: metered",
+		  "auction: {deny: [0x00000000000000000000000000000000000000bb]}",
+		  "\"deny\":[\"0x00000000000000000000000000000000000000bb\"]," },
+		{ "      pricing:",
+		  "      signedBy: {anyOf: [0x00000000000000000000000000000000000000cc]}\n"
+		  "      pricing:",
+		  "\"signed_any\":[\"0x00000000000000000000000000000000000000cc\"]" },
+		{ "      pricing:",
+		  "      signedBy: {allOf: [0x00000000000000000000000000000000000000dd]}\n"
+		  "      pricing:",
+		  "\"signed_by\":[\"0x00000000000000000000000000000000000000dd\"]" },
+		{ "readonly: true", "egress: 7Gi", "\"egress_gib\":7" },
+		{ "      - port: 5432\n        to: [{service: web}]\n",
+		  "      - port: 5432\n        to: [{global: true, ip: own}]\n"
+		  "endpoints: {own: {kind: ip}}\n",
+		  "\"ips\":1," },
+	};
+	const struct group *plain = group_read("a: b", "a: b");
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		const struct group *g = group_read(cases[i].from, cases[i].to);
+		const char *text = json_encode(&arena, group_fields, g);
+		struct hash with = group_hash(g), without = group_hash(plain);
+
+		if (!ok(strstr(text, cases[i].want) != NULL, "the group has %s", cases[i].want))
+			printf("#   %s\n", text);
+		ok(!hash_equal(&with, &without), "and its hash says so");
+	}
+}
+
 static void
 test_round_trip(void)
 {
@@ -446,35 +498,36 @@ test_findings(void)
 		{ "    args:", "    arg:", 5, 5, "services.web.arg", "there is no key",
 		  "did you mean \"args\"?" },
 		{ "    args:", "    depends_on:", 5, 5, "services.web.depends_on",
-		  "there is no key", NULL },
+		  "there is no key", "remove it, for services start" },
 		{ "nginx:1.27", "nginx", 4, 12, "services.web.image", "the image has no tag",
 		  "pin a tag" },
 		{ "nginx:1.27", "nginx:latest", 4, 12, "services.web.image", "the tag latest",
 		  "pin a tag" },
-		{ "  web:\n", "  Web:\n", 3, 3, "services.Web", "a name is", NULL },
+		{ "  web:\n", "  Web:\n", 3, 3, "services.Web", "a name is", "write web:" },
 		{ "- A=1", "- A: 1", 7, 9, "services.web.env.0", "a variable is NAME=value",
 		  "write NAME=value" },
 		{ "- B\n", "- A\n", 8, 9, "services.web.env.1", "the variable A stands twice",
 		  "keep one" },
-		{ "- B\n", "- 1B=2\n", 8, 9, "services.web.env.1", "a variable's name", NULL },
+		{ "- B\n", "- 1B=2\n", 8, 9, "services.web.env.1", "a variable's name",
+		  "for example env: [GREETING=hel" },
 		{ "port: 8080", "port: 99999", 10, 15, "services.web.expose.0.port",
-		  "port must be 1 to 65535, got 99999", NULL },
+		  "port must be 1 to 65535, got 99999", "for example port: 8080" },
 		{ "port: 8080", "port: \"8080\"", 10, 15, "services.web.expose.0.port",
 		  "port is a number", "leave out the quotes" },
 		{ "port: 8080", "port: 80.5", 10, 15, "services.web.expose.0.port", "port must be",
-		  NULL },
+		  "for example port: 8080" },
 		{ "- port: 8080\n        as", "- as", 10, 9, "services.web.expose.0",
 		  "the key port is missing", "write port: 80" },
 		{ "as: 80", "as: 81", 10, 9, "services.web.expose.0", "accept goes with HTTP",
 		  "add as: 80" },
 		{ "a.example.org", "A.example.org", 12, 18, "services.web.expose.0.accept.0",
-		  "a host name is", NULL },
+		  "a host name is", "for example accept: [www.examp" },
 		{ "global: true", "global: maybe", 14, 21, "services.web.expose.0.to.0.global",
-		  "global must be true or false", NULL },
+		  "global must be true or false", "for example global: true" },
 		{ "global: true", "global: \"true\"", 14, 21, "services.web.expose.0.to.0.global",
-		  "global must be true or false", NULL },
+		  "global must be true or false", "for example global: true" },
 		{ "global: true", "ip: myip", 14, 17, "services.web.expose.0.to.0.ip",
-		  "there is no endpoint myip", NULL },
+		  "there is no endpoint myip", "add endpoints" },
 		{ "/data,", "data,", 17, 23, "services.web.params.storage.data.mount",
 		  "a mount path starts with /", "write a place of its own" },
 		{ "/data,", "/dev/shm,", 17, 9, "services.web.params.storage.data",
@@ -487,19 +540,31 @@ test_findings(void)
 		  "there is no service wed", "did you mean \"web\"?" },
 		{ "units: 250m", "units: 0.0001", 27, 22,
 		  "profiles.compute.small.resources.cpu.units", "cpu units are no finer",
-		  "write 1m" },
+		  "write 10m" },
+		{ "service: web", "service: nope", 22, 24, "services.db.expose.0.to.0.service",
+		  "there is no service nope", "write one of db, web" },
+		{ "amount: 100", "amount: -5", 42, 38, "profiles.placement.eu.pricing.small.amount",
+		  "a price is a decimal number", "for example amount: 100" },
+		{ "as: 80\n", "as: 80\n        http_options: {read_timeout: 99999999}\n", 12, 38,
+		  "services.web.expose.0.http_options.read_timeout", "read_timeout must be",
+		  "for example read_timeout" },
+		{ "units: 250m", "units: 0.0005", 27, 22,
+		  "profiles.compute.small.resources.cpu.units", "cpu units are no finer",
+		  "write 10m" },
+		{ "units: 250m", "units: 385", 27, 22, "profiles.compute.small.resources.cpu.units",
+		  "cpu units must be 10m to 384", "write 384" },
 		{ "units: 250m", "units: 1m", 27, 22, "profiles.compute.small.resources.cpu.units",
-		  "cpu units must be 10m to 384", NULL },
+		  "cpu units must be 10m to 384", "write 10m" },
 		{ "size: 64Mi}", "size: 64MB}", 28, 24,
 		  "profiles.compute.small.resources.memory.size", "a size is", "write 64M" },
 		{ "size: 64Mi}", "size: 1Mi}", 28, 24,
 		  "profiles.compute.small.resources.memory.size", "the size must be 8Mi to 2Ti",
-		  NULL },
+		  "for example size: 256Mi" },
 		{ "name: data, ", "", 31, 13, "profiles.compute.small.resources.storage.1",
 		  "the volume default stands twice", "give each volume" },
 		{ "size: 1Gi}\n    big", "size: 1Gi, attributes: {persistent: maybe}}\n    big", 31,
 		  62, "profiles.compute.small.resources.storage.1.attributes.persistent",
-		  "persistent must be true or false", NULL },
+		  "persistent must be true or false", "for example persistent: true" },
 		{ "{size: 1Gi}", "{size: 1Gi, attributes: {persistent: true}}", 18, 3,
 		  "services.db", "the volume default of the profile big is mounted nowhere",
 		  "add params" },
@@ -525,10 +590,10 @@ test_findings(void)
 		  "profiles.placement.eu.signedBy.anyOf.0", "an auditor is an address",
 		  "name an auditor" },
 		{ "amount: 100", "amount: 0", 42, 38, "profiles.placement.eu.pricing.small.amount",
-		  "a price is more than zero", NULL },
+		  "a price is more than zero", "for example amount: 100" },
 		{ "amount: 100", "amount: 1e3", 42, 38,
 		  "profiles.placement.eu.pricing.small.amount", "a price is a decimal number",
-		  NULL },
+		  "for example amount: 100" },
 		{ ", amount: 100", "", 42, 9, "profiles.placement.eu.pricing.small",
 		  "the price is missing", "write per_hour" },
 		{ "amount: 100", "amount: 100, per_hour: 1", 42, 43,
@@ -539,7 +604,7 @@ test_findings(void)
 		  "write denom" },
 		{ "uakt, amount: \"0.5\"", "uact, amount: \"0.5\"", 43, 9,
 		  "profiles.placement.eu.pricing.big", "all prices must have one denomination",
-		  NULL },
+		  "write the same denom at each p" },
 		{ "denom: uakt, amount: 100", "denom: AKT, amount: 100", 42, 24,
 		  "profiles.placement.eu.pricing.small.denom", "denom is a micro", "write denom" },
 		{ "        big: {denom: uakt, amount: \"0.5\"}\n", "", 39, 5,
@@ -548,13 +613,13 @@ test_findings(void)
 		{ "profile: small", "profile: smal", 46, 19, "deployment.web.eu.profile",
 		  "there is no compute profile smal", "did you mean \"small\"?" },
 		{ "count: 2", "count: 0", 46, 33, "deployment.web.eu.count",
-		  "count must be 1 to 100", NULL },
+		  "count must be 1 to 100", "for example count: 2" },
 		{ "    eu: {profile: small", "    us: {profile: small", 46, 5, "deployment.web.us",
-		  "there is no placement us", NULL },
+		  "there is no placement us", "write eu" },
 		{ "  db:\n    eu: {profile: big, count: 1}\n", "", 18, 3, "services.db",
 		  "the service db is not deployed", "add it to deployment" },
 		{ "billing: metered", "billing: free", 50, 12, "x-gavel.billing", "billing must be",
-		  NULL },
+		  "for example billing: metered" },
 		{ "{web: {readonly", "{wep: {readonly", 51, 14, "x-gavel.services.wep",
 		  "there is no service wep", "did you mean \"web\"?" },
 		{ "readonly: true", "health: {tcp: 1, http: /}", 51, 20,
@@ -564,9 +629,9 @@ test_findings(void)
 		{ "readonly: true", "ready: {tcp: 80, every: 10}", 51, 44,
 		  "x-gavel.services.web.ready.every", "a duration is like 90s", "write 10s" },
 		{ "readonly: true", "restart: sometimes", 51, 29, "x-gavel.services.web.restart",
-		  "restart must be always", NULL },
+		  "restart must be always", "for example restart: on-failur" },
 		{ "readonly: true", "stop: 1h", 51, 26, "x-gavel.services.web.stop",
-		  "stop must be 1s to 600s", NULL },
+		  "stop must be 1s to 600s", "for example stop: 30s" },
 		{ "readonly: true", "egress: 100G", 51, 28, "x-gavel.services.web.egress",
 		  "egress is whole Gi", "write egress: 100Gi" },
 		{ "billing: metered", "auction: {deny: [me]}", 50, 20, "x-gavel.auction.deny.0",
@@ -635,7 +700,8 @@ test_all_at_once(void)
 	       "d.yaml:6:15: error: port must be 1 to 65535, got 99999\n"
 	       "          - port: 99999\n"
 	       "                  ^~~~~\n"
-	       "  at services.web.expose.0.port\n",
+	       "  at services.web.expose.0.port\n"
+	       "  help: for example port: 8080\n",
 	       "as text");
 	is_str(sdl_finding_text(&arena, "d.yaml", text, &sdl.findings[1]),
 	       "d.yaml:4:12: error: the image has no tag, so nobody can say what will run\n"
@@ -712,6 +778,7 @@ main(void)
 	test_prices();
 	test_good();
 	test_rich();
+	test_group_members();
 	test_round_trip();
 	test_variants();
 	test_findings();
