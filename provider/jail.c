@@ -18,6 +18,7 @@
 #include "provider/limits.h"
 #include "provider/mounts.h"
 #include "provider/selfcheck.h"
+#include "provider/trash.h"
 #include "provider/volumes.h"
 
 const struct code JAIL_UNKNOWN = { "container_unknown", NOT_FOUND, "there is no such container" };
@@ -648,6 +649,8 @@ jail_prepare(const struct jail_config *c, struct err *e)
 			 ? -1
 			 : 0;
 	if (result == 0) {
+		trash_empty(&a, arena_printf(&a, "%s/trash", c->state_dir));
+		volumes_clean(&j);
 		container_each(&j, rebuild_add, &r);
 		result = net_start(&c->net, r.leases, r.count, e);
 	}

@@ -40,6 +40,8 @@
  *	blobs/sha256/<hex>   parts of images, written by the agent 0711 agent
  *	layers/<name>/       a layer's tree, shared by all; the    0711 root
  *	                     name is of its diff id (layers.h)
+ *	trash/               layers on their way out (trash.h);    0700 root
+ *	                     .trash/ in a class's directory, too
  *	unpack/              scratch, locks, complaints and sizes  0711 root
  *	leases/<id>/         record, config.json, lower, disk,     0711 root
  *	                     merged, netns, pid, shim, started, runc.log,

@@ -19,6 +19,7 @@
 #include "lib/log.h"
 #include "provider/container.h"
 #include "provider/mounts.h"
+#include "provider/trash.h"
 #include "provider/unpack.h"
 
 #define IMAGE_BYTES_MAX	  (UINT64_C(20) << 30)
@@ -176,7 +177,7 @@ jail_forget(void *ctx, const void *in, size_t len, void *out, size_t *out_len, s
 {
 	struct jail_forget call = *(const struct jail_forget *)in;
 	const struct jail *j = ctx;
-	const char *tree, *work;
+	const char *tree, *work, *trash;
 	int lock, result = 0;
 
 	(void)len;
@@ -193,12 +194,9 @@ jail_forget(void *ctx, const void *in, size_t len, void *out, size_t *out_len, s
 	}
 	tree = layer_dir(j->a, j->c->state_dir, &call.diff);
 	work = note_path(j, &call.diff, "work");
-	if (tree_remove(work, e) < 0)
+	trash = arena_printf(j->a, "%s/trash", j->c->state_dir);
+	if (trash_put(j->a, trash, work, e) < 0 || trash_put(j->a, trash, tree, e) < 0)
 		result = -1;
-	else if (rename(tree, work) != 0 && errno != ENOENT)
-		result = err_errno(e, "forget %s", tree);
-	else
-		result = tree_remove(work, e);
 	unlink(note_path(j, &call.diff, "size"));
 	unlink(note_path(j, &call.diff, "failed"));
 	unlink(note_path(j, &call.diff, "lock"));
@@ -211,6 +209,7 @@ int
 jail_layers_clean(const struct jail *j, struct err *e)
 {
 	const char *dir = arena_printf(j->a, "%s/unpack", j->c->state_dir);
+	const char *trash = arena_printf(j->a, "%s/trash", j->c->state_dir);
 	DIR *d = opendir(dir);
 	struct dirent *entry;
 	int result = 0;
@@ -225,7 +224,8 @@ jail_layers_clean(const struct jail *j, struct err *e)
 					 entry->d_name),
 			    O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 		if (lock >= 0 && flock(lock, LOCK_EX | LOCK_NB) == 0)
-			result = tree_remove(arena_printf(j->a, "%s/%s", dir, entry->d_name), e);
+			result = trash_put(j->a, trash,
+					   arena_printf(j->a, "%s/%s", dir, entry->d_name), e);
 		if (lock >= 0)
 			close(lock);
 	}

@@ -8,6 +8,7 @@
 #include "deploy/rules.h"
 #include "provider/mounts.h"
 #include "provider/quota.h"
+#include "provider/trash.h"
 
 const struct code VOLUME_OTHER = { "volume_other", CONFLICT,
 				   "the volume exists and has another size" };
@@ -308,15 +309,36 @@ volumes_settle(const struct jail *j, const struct container *l, struct err *e)
 	return 0;
 }
 
+/* Of the same file system. */
+static const char *
+trash_of(const struct jail *j, uint8_t class)
+{
+	const char *own = j->c->volume_dirs[class];
+
+	return own != NULL ? arena_printf(j->a, "%s/.trash", own)
+			   : arena_printf(j->a, "%s/trash", j->c->state_dir);
+}
+
+void
+volumes_clean(const struct jail *j)
+{
+	for (size_t i = 0; i < j->c->volume_class_count; i++)
+		trash_empty(j->a, trash_of(j, (uint8_t)i));
+}
+
 int
 volume_drop(const struct jail *j, const struct jail_volume *v, struct err *e)
 {
 	const char *dir = volume_dir(j, v), *gone = arena_printf(j->a, "%s.gone", dir);
+	bool is_image = access(arena_printf(j->a, "%s/disk.img", dir), F_OK) == 0;
 
 	if (tree_remove(gone, e) < 0 || tree_remove(arena_printf(j->a, "%s.new", dir), e) < 0)
 		return -1;
-	/* Out of the way first, so that a half removed one is never mounted. */
-	if (rename(dir, gone) != 0 && errno != ENOENT)
+	/* One file: its room is wanted back at once. Else out of the way first, so
+	 * that a half removed one is never mounted. */
+	if (!is_image && trash_put(j->a, trash_of(j, v->class), dir, e) < 0)
+		return -1;
+	if (is_image && rename(dir, gone) != 0)
 		return err_errno(e, "rename %s", dir);
 	if (unlink(mark_path(j, v)) != 0 && errno != ENOENT)
 		return err_errno(e, "forget %s", dir);

@@ -43,6 +43,8 @@ int volumes_mount(const struct jail *j, const struct container *l, const struct 
 int volumes_settle(const struct jail *j, const struct container *l, struct err *e) mustcheck;
 /* Whether the container mounts it. */
 bool volume_is_of(const struct container *l, const struct jail_volume *v);
+/* What was being removed when the jail ended. */
+void volumes_clean(const struct jail *j);
 /* Remove it and all in it; it must not be in use. Missing is fine. */
 int volume_drop(const struct jail *j, const struct jail_volume *v, struct err *e) mustcheck;
 
