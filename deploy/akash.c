@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * akash.c - a whole deployment file in Akash's stages: YAML, version, sections,
- * groups, checks. A stage begins only when the one before found nothing, for
- * its findings would be about what was never read.
+ * groups, checks. The later stages look at what could be read even when some of
+ * it could not; findings that may only follow from that are dropped.
  */
 #include "deploy/akash_read.h"
 
@@ -163,23 +163,70 @@ version_read(struct ak_file *f, const struct yaml_tree *root, struct akash *out)
 /* ------------------------------------------------------------------ */
 /* All of it.                                                          */
 
+static bool
+is_below(const struct sdl_finding *f, const char *top)
+{
+	return strncmp(f->path, top, strlen(top)) == 0;
+}
+
+/* Whether the later finding may be only about what the early one kept from being
+ * read: the same value, a reference into it, or something that is nowhere. */
+static bool
+follows(const struct sdl_finding *late, const struct sdl_finding *early)
+{
+	if (late->line == 0 || (late->line == early->line && late->column == early->column))
+		return true;
+	if (is_below(early, "services."))
+		return is_below(late, "endpoints.");
+	if (is_below(early, "deployment."))
+		return is_below(late, "deployment.") || is_below(late, "endpoints.");
+	if (is_below(early, "profiles."))
+		/* params name volumes and GPUs of the profile. */
+		return !is_below(late, "services.") || strstr(late->path, ".params") != NULL;
+	return true;
+}
+
+/* All that is wrong is told at once; what is wrong only because of another fault
+ * is not. */
+static void
+follow_ups_drop(struct ak_reader *r, size_t early)
+{
+	size_t kept = early;
+
+	for (size_t i = early; i < r->finding_count && early > 0; i++) {
+		bool follow = false;
+
+		for (size_t k = 0; k < early && !follow; k++)
+			follow = follows(&r->findings[i], &r->findings[k]);
+		if (!follow)
+			r->findings[kept++] = r->findings[i];
+	}
+	r->finding_count = early > 0 ? kept : r->finding_count;
+}
+
 static void
 stages(struct ak_file *f, const struct yaml_tree *root, struct akash *out)
 {
+	size_t early;
+
 	if (root == NULL) {
 		ak_find(f->r, NULL, "", NULL, "there is nothing in it");
 		return;
 	}
 	version_read(f, root, out);
-	if (f->r->finding_count == 0)
-		ak_sections(f, root);
 	if (f->r->finding_count > 0)
+		return;
+	ak_sections(f, root);
+	early = f->r->finding_count;
+	f->partial = early > 0;
+	if (f->r->stop)
 		return;
 	ak_build(f, out);
 	if (f->r->stop)
 		return;
 	ak_check_file(f, out);
 	ak_check_groups(f, out);
+	follow_ups_drop(f->r, early);
 }
 
 int

@@ -303,18 +303,21 @@ line_check(struct checker *c, const struct ak_entry *service, const struct ak_en
 	const char *path =
 		arena_printf(c->r->arena, "deployment.%.60s.%.60s", service->key, place->key);
 	const struct ak_expose *e = s != NULL ? s->expose.items : NULL;
+	const struct akash_at at = { place->key_node, path };
 
 	if (*place->key == '\0')
 		ak_find(c->r, place->key_node, path, NULL, "a placement needs a name");
 	if (compute == NULL)
-		ak_find(c->r, place->key_node, path, NULL, "there is no compute profile \"%.60s\"",
-			profile);
+		ak_find_in(c->r, line->at.node != NULL ? &line->at : &at, "profile",
+			   "name one of profiles.compute", "there is no compute profile \"%.60s\"",
+			   profile);
 	else
 		resources_check(c, compute, profile);
+	c->f->partial = c->f->partial || compute == NULL || p == NULL;
 	if (p == NULL)
 		ak_find(c->r, place->key_node, path, NULL,
 			"there is no placement profile \"%.60s\"", place->key);
-	else
+	else if (compute != NULL)
 		price_check(c, place, p, profile);
 	if (s == NULL) {
 		ak_find(c->r, service->key_node, path, NULL, "there is no service \"%.60s\"",
@@ -371,12 +374,35 @@ ak_check_file(struct ak_file *f, struct akash *out)
 /* ------------------------------------------------------------------ */
 /* Groups: totals and denominations.                                   */
 
-static void
-totals_check(struct ak_reader *r, const struct akash_group *g)
+/* Nothing at all, for every count is 0: said where the counts are. */
+static bool
+counts_check(struct ak_file *f, const struct akash_group *g)
 {
+	const struct akash_service *s = g->services.items;
+
+	for (size_t i = 0; i < g->services.count; i++)
+		if (s[i].count > 0)
+			return true;
+	for (size_t i = 0; i < g->services.count; i++) {
+		const struct akash_list *places = ak_get(&f->deployment, s[i].name);
+		const struct ak_line *line = places != NULL ? ak_get(places, g->name) : NULL;
+
+		ak_find_in(f->r, line != NULL && line->at.node != NULL ? &line->at : &g->at,
+			   "count", "write count: 1", "the placement %.60s has no copy of anything",
+			   g->name);
+	}
+	return false;
+}
+
+static void
+totals_check(struct ak_file *f, const struct akash_group *g)
+{
+	struct ak_reader *r = f->r;
 	const struct akash_unit *u = g->units.items;
 	u128 cpu = 0, gpu = 0, memory = 0;
 
+	if (!counts_check(f, g) || f->partial)
+		return;
 	for (size_t i = 0; i < g->units.count; i++) {
 		cpu += (u128)u[i].resources.cpu_milli * u[i].count;
 		gpu += (u128)u[i].resources.gpus * u[i].count;
@@ -558,7 +584,7 @@ ak_check_groups(struct ak_file *f, const struct akash *out)
 		const struct akash_group *g = &out->groups[i];
 		const struct akash_service *s = g->services.items;
 
-		totals_check(f->r, g);
+		totals_check(f, g);
 		for (size_t k = 0; k < g->services.count; k++) {
 			global += service_check(f->r, &s[k]);
 			hosts_collect(f->r, &s[k], &hosts);

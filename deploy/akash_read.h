@@ -278,6 +278,7 @@ struct ak_file {
 	struct ak_profiles profiles;
 	struct akash_list deployment; /* map of maps of ak_line */
 	struct akash_list endpoints;  /* map of ak_endpoint */
+	bool partial; /* something is missing that has its finding: sums mean nothing */
 	bool reclaims;
 	struct ak_reclamation reclamation;
 };

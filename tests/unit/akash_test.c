@@ -532,7 +532,7 @@ test_deployment(void)
 		{ "profile: small", "profile: big", "no compute profile" },
 		{ "    west: {profile", "    east: {profile", "no placement profile" },
 		{ "  web:\n    west: {", "  api:\n    west: {", "there is no service" },
-		{ "count: 1", "count: 0", "more than 0" },
+		{ "count: 1", "count: 0", "has no copy of anything" },
 		{ "count: 1", "count: 38400", NULL },
 		{ "count: 1", "count: 38401", "at most 19200 CPUs" },
 		{ "  web:\n    west: {profile: small, count: 1}\n", "  web: ~\n",
@@ -632,6 +632,55 @@ test_bounds(void)
 	   "a file that is too large is not looked at");
 }
 
+/* All that is wrong at once, and nothing that only follows from it. */
+static void
+test_many_findings(void)
+{
+	static const struct {
+		struct change changes[3]; /* rule: in the finding */
+		size_t count;
+	} cases[] = {
+		{ { { "port: 80", "port: 99999", "port must be 1 to 65535" },
+		    { "profile: small", "profile: smal", "there is no compute profile" },
+		    { "count: 1", "count: 0", "has no copy of anything" } },
+		  3 },
+		{ { { "port: 80", "port: -5", "\"-5\" is not a number" },
+		    { "profile: small", "profile: smal", "there is no compute profile" },
+		    { "count: 1", "count: 0", "has no copy of anything" } },
+		  3 },
+		{ { { "units: 500m", "units: x", "" },
+		    { "port: 80", "port: 99999", "port must be 1 to 65535" },
+		    { "env: [A=1]", "env: [1A=1]", "is not a variable's name" } },
+		  3 },
+		{ { { "count: 1", "count: -1", "\"-1\" is not a number" },
+		    { "port: 80", "port: 99999", "port must be 1 to 65535" } },
+		  2 },
+		{ { { "profile: small", "profile: smal", "there is no compute profile" } }, 1 },
+		{ { { "count: 1", "count: 0", "has no copy of anything" } }, 1 },
+		{ { { "size: 128Mi", "size: x", "" } }, 1 },
+		{ { { "amount: 100", "amount: x", "" } }, 1 },
+	};
+
+	for (size_t i = 0; i < NELEMS(cases); i++) {
+		const char *text = base;
+		struct akash in;
+		struct err e;
+
+		for (size_t k = 0; k < cases[i].count; k++)
+			text = change(text, cases[i].changes[k].from, cases[i].changes[k].to);
+		ok(read_text(text, &in, &e) < 0 && e.code == &AKASH_INVALID, "refused");
+		is_int((long long)in.finding_count, (long long)cases[i].count, e.text);
+		for (size_t k = 0; k < cases[i].count; k++) {
+			bool said = false;
+
+			for (size_t f = 0; f < in.finding_count; f++)
+				said = said || strstr(in.findings[f].rule,
+						      cases[i].changes[k].rule) != NULL;
+			ok(said, "%s: %s", cases[i].changes[k].to, cases[i].changes[k].rule);
+		}
+	}
+}
+
 int
 main(void)
 {
@@ -651,6 +700,7 @@ main(void)
 	test_syntax();
 	test_findings();
 	test_bounds();
+	test_many_findings();
 	arena_release(&arena);
 	return tap_done();
 }

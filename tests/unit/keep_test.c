@@ -103,6 +103,15 @@ test_plan(void)
 		   call->mounts[1].volume.class == 0 && call->mounts[1].volume.ref.copy == 1 &&
 		   strcmp(call->text, "/cache") == 0 && strcmp(call->text + 7, "/data") == 0,
 	   "a directory and its own volume, read-only");
+	ok(call->shm_bytes == 0, "/dev/shm of the usual size");
+	memset(call, 0, sizeof(*call));
+	mounts[0] =
+		(struct mount){ .volume = "shm", .path = "/dev/shm", .class = "ram", .bytes = GIB };
+	is_int(volumes_pack(&agent, &arena, &w, &m, 1, call, &len, &e), 0, "memory at /dev/shm");
+	ok(call->shm_bytes == GIB && call->mount_count == 1 &&
+		   strcmp(call->mounts[0].volume.name, "data") == 0,
+	   "is its size and no mount of its own");
+	mounts[0] = (struct mount){ .volume = "cache", .path = "/cache" };
 }
 
 static void
