@@ -80,7 +80,7 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 		case 'a': d->akash = true; break;
 		case 'N': d->no_wait = true; break;
 		case 'v': d->volumes_from = optarg; break;
-		default: return option_fault(argv, "deploy", e);
+		default: option_fault(argv, "deploy", e); return -1;
 		}
 	if (optind != argc - 1)
 		return err_set(e, &TENANT_USAGE, "deploy takes one file");
