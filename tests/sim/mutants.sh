@@ -42,7 +42,7 @@ weight_rounds_down|lease/auction.c|s/+ UNIT - 1) \/ UNIT/) \/ UNIT/
 deposit_exceeded|lease/price.c|s/most = MIN(rate_due(l->rate, elapsed).units, l->deposit.units)/most = rate_due(l->rate, elapsed).units/
 rate_exceeded|lease/price.c|s/most = MIN(rate_due(l->rate, elapsed).units, l->deposit.units)/most = l->deposit.units/;s/MIN(m->seconds, elapsed)/m->seconds + 9/;s/: elapsed, parts/: elapsed + 9, parts/
 base_forgotten|lease/price.c|s/rate_due(l->base, elapsed).units/(u128)0/
-receipt_short|lease/price.c|s/parts\[5\].amount.units = due - given/parts[5].amount.units = 0/
+receipt_short|lease/price.c|s/parts\[PART_BASE\].amount.units = due - given/parts[PART_BASE].amount.units = 0/
 TABLE
 }
 
