@@ -23,9 +23,9 @@ ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. -I$(GEN) -I/usr/include/postgresql \
            $(WARN) $(MODE) -MMD -MP $(CFLAGS)
 ALL_LDFLAGS := $(if $(SAN),$(SANITIZE),$(HARDEN_LD)) $(LDFLAGS)
 
-LIBS_lib   := -lyajl -lfyaml -lyaml -lcrypto -lssl -levent -levent_openssl -lcurl -lpq -lwslay
+LIBS_lib   := -lyajl -lfyaml -lyaml -lcrypto -lssl -levent -levent_openssl -lcurl -lpq -lwslay -larchive
 LIBS_lease := -lsecp256k1 -lsodium
-LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3 -larchive -lresolv
+LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3 -lresolv
 
 # --- what there is: a folder is an archive, a client an archive of its own ---
 clients  := market/client.c provider/client.c

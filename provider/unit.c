@@ -79,7 +79,11 @@ int
 unit_manifest(struct arena *a, const struct work *w, uint32_t unit, struct manifest *m,
 	      struct err *e)
 {
-	const char *text = w->units[unit].version == w->version ? w->manifest : w->next_manifest;
+	/* One that is on its way out after an update is of a version that is gone: its
+	 * service is the same, by name and place. */
+	const char *text = w->units[unit].version == w->version || w->next_manifest == NULL
+				   ? w->manifest
+				   : w->next_manifest;
 
 	if (text == NULL)
 		return err_set(e, &WORK_UNKNOWN, "the manifest is not here");

@@ -124,7 +124,7 @@ ok 'never: it is not started again' within 5 '^unit +never\.0 +finished +v1, las
 ok 'a job that has ended well is finished' within 1 '^unit +job\.0 +finished +v1, last exit 0'
 ok 'out of memory is told' within 5 '^unit +oom\.0 +finished +v1, last exit 137 \(out of memory\)'
 ok 'on-failure: started again after a failure' within 5 '^unit +onfail\.0 .*v1, [1-9][0-9]* restarts?, last exit 4'
-ok 'always: again and again' within 5 '^unit +always\.0 .*v1, [3-9] restarts, last exit 3'
+ok 'always: again and again' within 10 '^unit +always\.0 .*v1, [4-9] restarts, last exit 3'
 # The pause between an end and the next beginning: none, 1 s, 2 s.
 pauses=$(t logs life --service always --timestamps | grep -E ' (begun|- exited 3)$' | head -8 | python3 -c '
 import sys, datetime
@@ -134,7 +134,8 @@ for line in sys.stdin:
     if line.rstrip().endswith("begun"):
         if at: print("%.2f" % (when - at).total_seconds(), end=" ")
     else: at = when')
-like "its pauses: $pauses" "$pauses" '^0\.[0-9]+ 1\.[0-9]+ 2\.[0-9]+ '
+# The shim notes an end a moment after it has told of it.
+like "its pauses: $pauses" "$pauses" '^0\.[0-9]+ (0\.9|1\.)[0-9]+ (1\.9|2\.)[0-9]+ '
 
 # Updates that are not taken.
 refused() { # WHAT FILE CODE
@@ -183,6 +184,7 @@ restart
 ok 'killed in the middle of an update: it is finished all the same' within 40 '^version +2$'
 ok '  both copies of web have it' test "$(t status life | grep -cE '^unit +web\.[01] +ready +v2')" = 2
 like '  and answer' "$(page)" '.'
+for _ in $(seq 100); do t status life | grep -q stopping || break; sleep 0.1; done
 jobs=$(t logs life --service job | grep -c '^done$')
 pids=$(pgrep -f '^httpd -f -p 80 ' | sort | tr '\n' ' ')
 kill -9 "$(role jail)"
