@@ -48,6 +48,7 @@ echo "| --- | --- |"
 echo "| leases of one image, providers that hold it | $leases, $stores |"
 echo "| stored in layers, all providers, MiB | $(mib $bytes) |"
 echo "| what a copy for each lease would take, MiB | $(mib $mounted) |"
+echo "| ratio, and of a copy for each provider | $(awk "BEGIN { printf \"%.3f, %.3f\", $bytes / $mounted, $stores / $leases }") |"
 echo "| award signed -> workload healthy, image fetched first, ms | $(spread cold) |"
 echo "| award signed -> workload healthy, image on disk, ms | $(spread warm) |"
 bench_load after
