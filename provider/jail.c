@@ -79,6 +79,25 @@ share_found(const struct jail *j, struct container *l, const struct jail_ref *re
 	return 0;
 }
 
+/* In a scratch arena: the shim of the new container inherits what the jail has at
+ * hand then, for as long as it lives, and this is all the others' records. */
+static int
+others_look(const struct jail *j,
+	    int (*fn)(const struct jail *j, struct container *l, const struct jail_ref *ref,
+		      void *arg),
+	    void *arg)
+{
+	struct jail look = *j;
+	struct arena scratch;
+	int result;
+
+	arena_init(&scratch, 0);
+	look.a = &scratch;
+	result = container_each(&look, fn, arg);
+	arena_release(&scratch);
+	return result;
+}
+
 /* 1: this very container exists already. Remains of another try are removed. */
 static int
 create_find(const struct jail *j, const struct jail_create *call, size_t len, struct container *l,
@@ -90,9 +109,9 @@ create_find(const struct jail *j, const struct jail_create *call, size_t len, st
 	struct shim_exit x;
 	int shared;
 
-	if (container_each(j, slot_taken, &search) != 0)
+	if (others_look(j, slot_taken, &search) != 0)
 		return err_set(e, &JAIL_CONFLICT, "slot %u is in use", call->slot);
-	shared = container_each(j, share_found, &sharing);
+	shared = others_look(j, share_found, &sharing);
 	if (shared != 0)
 		return err_set(e, &JAIL_CONFLICT, "a %s is in use by another container",
 			       shared == 1 ? "volume" : "device");

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -433,6 +434,8 @@ shim_main(const struct shim *s, int ready_fd)
 	close(ready_fd);
 	if (pid == 0)
 		_exit(1);
+	/* The jail's free memory came along with the fork; nobody needs it here. */
+	malloc_trim(0);
 	(void)!runc_state_read(s->runc_root, s->id, &state, &ignored);
 	status = container_watch(&l, &out, &err, pid);
 	cgroup_read(&state.cgroup, &usage);

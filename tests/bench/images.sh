@@ -48,6 +48,8 @@ echo "| --- | --- |"
 echo "| leases of one image, providers that hold it | $leases, $stores |"
 echo "| stored in layers, all providers, MiB | $(mib $bytes) |"
 echo "| what a copy for each lease would take, MiB | $(mib $mounted) |"
+# The copies are arithmetic; that a provider holds little more than one base is not.
+echo "| stored at each provider / the base layer | $(awk "BEGIN { printf \"%.2f\", $bytes / $stores / 67108864 }") |"
 echo "| award signed -> workload healthy, image fetched first, ms | $(spread cold) |"
 echo "| award signed -> workload healthy, image on disk, ms | $(spread warm) |"
 bench_load after
