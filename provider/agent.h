@@ -145,7 +145,6 @@ int volumes_pack(struct agent *g, struct arena *a, const struct work *w, const s
 int volumes_end(struct agent *g, const struct work *w, struct err *e) mustcheck;
 /* Remove those whose time is over. */
 void volumes_look(void *agent);
-bool work_has_volumes(const struct work *w);
 
 /* Calls to the jail: start in a step, read in the next. */
 enum next jail_start(struct task *t, struct agent *g, struct chan_call *call, enum jail_verb verb,

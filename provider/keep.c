@@ -70,12 +70,6 @@ agent_room(struct agent *g, struct arena *a, const struct address *tenant,
 	return 0;
 }
 
-bool
-work_has_volumes(const struct work *w)
-{
-	return group_total(&w->award.group).persistent_bytes > 0;
-}
-
 /* ------------------------------------------------------------------ */
 /* Units of a manifest.                                                 */
 

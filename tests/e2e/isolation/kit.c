@@ -299,14 +299,6 @@ lease_said(uint16_t slot, const char *mark)
 	return text;
 }
 
-void
-lease_kill(uint16_t slot)
-{
-	struct jail_ref ref = ref_of(slot);
-
-	(void)call(JAIL_KILL, &ref, sizeof(ref), NULL, 0);
-}
-
 bool
 lease_destroy(uint16_t slot)
 {

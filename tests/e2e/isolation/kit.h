@@ -42,7 +42,6 @@ bool lease_run(uint16_t slot, const char *const *args, const struct lease_want *
 struct jail_stat lease_stat(uint16_t slot);
 /* Its log, once it holds `mark` (10 s at most). */
 const char *lease_said(uint16_t slot, const char *mark);
-void lease_kill(uint16_t slot);
 bool lease_destroy(uint16_t slot);
 /* Milliseconds until the lease that serves has answered; -1: it has not. */
 int lease_answers(uint16_t slot);
