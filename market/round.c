@@ -346,7 +346,7 @@ write_transcript(struct task *t)
 	const char *copy;
 
 	jsonw_open(w, '{');
-	jsonw_member(w, "rules", "runner-up 1");
+	jsonw_member(w, "rules", "%s", RULES_VERSION);
 	jsonw_member(w, "order", "%s", hash_text(&r->order.hash, text));
 	jsonw_name(w, "round");
 	jsonw_int(w, r->order.facts.round);
