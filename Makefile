@@ -110,6 +110,12 @@ $(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 REFERENCE := $(B)/tests/reference/cases
 $(REFERENCE): $(B)/tests/reference/cases.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
+# The auction's rules on simulated markets; floating point lives here only.
+AUCTION_BENCH := $(B)/tests/bench/auction
+$(AUCTION_BENCH): $(call objs,$(wildcard tests/bench/auction*.c)) $(LEASE) $(DEPLOY) $(LIB)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lm
+$(call objs,$(wildcard tests/bench/auction*.c)): WARN += -Wno-conversion
+
 CORPUS := $(B)/tests/corpus/corpus
 $(CORPUS): $(call objs,$(wildcard tests/corpus/*.c)) $(DEPLOY) $(LIB); $(link_test)
 
@@ -241,3 +247,7 @@ help:
 bench: $(PROGRAMS)
 	$(Q)tests/bench/order_to_running.sh
 	$(Q)tests/bench/images.sh
+# What the auction is worth, beside its goals; no root, a minute.
+.PHONY: bench-auction
+bench-auction: $(AUCTION_BENCH)
+	$(Q)$(AUCTION_BENCH)

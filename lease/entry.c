@@ -186,10 +186,16 @@ entry_before(const struct tick_order *o, struct entry *a, struct entry *b)
 	return ids != 0 ? ids < 0 : a->model < b->model;
 }
 
+/* What is sorted: entries are large. */
+struct place {
+	u128 key;
+	struct entry *entry;
+};
+
 static int
 compare_keys(const void *left, const void *right)
 {
-	const struct entry *a = left, *b = right;
+	const struct place *a = left, *b = right;
 
 	return a->key < b->key ? -1 : a->key > b->key;
 }
@@ -197,7 +203,8 @@ compare_keys(const void *left, const void *right)
 static int
 compare_lots(const void *left, const void *right)
 {
-	const struct entry *a = left, *b = right;
+	const struct entry *a = ((const struct place *)left)->entry,
+			   *b = ((const struct place *)right)->entry;
 	int ids;
 
 	if (a->lot != b->lot)
@@ -207,17 +214,31 @@ compare_lots(const void *left, const void *right)
 }
 
 /* Lots are drawn only where they decide: a hash costs more than all the rest. */
-void
-entry_rank(const struct tick_order *o, struct entry *entries, size_t count)
+static void
+draw_lots(const struct tick_order *o, struct place *places, size_t count)
 {
-	qsort(entries, count, sizeof(*entries), compare_keys);
 	for (size_t i = 0, end; i < count; i = end) {
-		for (end = i + 1; end < count && entries[end].key == entries[i].key; end++)
+		for (end = i + 1; end < count && places[end].key == places[i].key; end++)
 			;
 		if (end - i < 2)
 			continue;
 		for (size_t k = i; k < end; k++)
-			entry_lot(o, &entries[k]);
-		qsort(entries + i, end - i, sizeof(*entries), compare_lots);
+			entry_lot(o, places[k].entry);
+		qsort(places + i, end - i, sizeof(*places), compare_lots);
 	}
+}
+
+struct entry *
+entry_rank(struct arena *a, const struct tick_order *o, struct entry *entries, size_t count)
+{
+	struct place *places = arena_alloc(a, (count + 1) * sizeof(*places));
+	struct entry *ranked = arena_alloc(a, (count + 1) * sizeof(*ranked));
+
+	for (size_t i = 0; i < count; i++)
+		places[i] = (struct place){ entries[i].key, &entries[i] };
+	qsort(places, count, sizeof(*places), compare_keys);
+	draw_lots(o, places, count);
+	for (size_t i = 0; i < count; i++)
+		ranked[i] = *places[i].entry;
+	return ranked;
 }

@@ -49,8 +49,9 @@ entry_offers(struct arena *a, const struct tick_order *o, const struct demand *d
 bool entry_bid(const struct tick_order *o, size_t index, struct entry *out, enum tick_reason *why);
 uint64_t entry_lot(const struct tick_order *o, struct entry *e);
 bool entry_before(const struct tick_order *o, struct entry *a, struct entry *b);
-/* Sorts in place, best first. */
-void entry_rank(const struct tick_order *o, struct entry *entries, size_t count);
+/* A copy, best first. */
+struct entry *
+entry_rank(struct arena *a, const struct tick_order *o, struct entry *entries, size_t count);
 const char *entry_model(const struct tick_offer *offers, const struct entry *e); /* or NULL */
 u128 entry_weigh(struct rate rate, uint32_t weight);
 

@@ -87,6 +87,8 @@ price_curve(struct rate rate, uint32_t curve_bp, uint32_t utilisation_bp)
 	u128 u = MIN(utilisation_bp, 10000u);
 	u128 extra = MIN(curve_bp, 20000u) * u * u, nano = capped(rate.nano);
 
+	if (extra == 0)
+		return (struct rate){ nano };
 	/* In two steps, for rate * extra may need more than 128 bits. */
 	nano += nano / unit * extra + (nano % unit * extra + unit - 1) / unit;
 	return (struct rate){ capped(nano) };

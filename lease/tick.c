@@ -183,8 +183,7 @@ begin_together(struct tick *t, struct auction *a)
 	a->matched = standing > 0 || n > fitting;
 	join_bids(entries, fitting, n);
 	a->count = keep_undropped(a, entries, n);
-	a->entries = entries;
-	entry_rank(a->o, a->entries, a->count);
+	a->entries = entry_rank(t->a, a->o, entries, a->count);
 	write_ranking(t, a);
 }
 
