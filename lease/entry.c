@@ -42,33 +42,35 @@ price(struct entry *e, const struct tick_order *o, const struct demand *d,
 		u = t->gpu_used_bp != NULL ? t->gpu_used_bp[e->model] : 0;
 	offer_price(t->offer, d, e->model, u, &e->floor, &e->list);
 	e->weight = tick_weight(t->launches, t->failures, o->care_hours);
-	e->eff = e->peff = entry_weigh(e->floor, e->weight);
-	e->list_eff = entry_weigh(e->list, e->weight);
 	e->sets_prices = t->sets_prices;
-	e->key = e->sets_prices ? e->eff : e->list_eff;
-	if (t->past != NULL) {
+	e->key = e->peff = entry_weigh(e->sets_prices ? e->floor : e->list, e->weight);
+	if (t->past != NULL && e->sets_prices) {
 		struct offer was = { .floor = *t->past,
 				     .list = *t->past,
 				     .curve_bp = t->offer->curve_bp };
 		struct rate floor, list;
 
 		offer_price(&was, d, e->model, u, &floor, &list);
-		e->peff = MAX(e->eff, entry_weigh(floor, e->weight));
+		e->peff = MAX(e->key, entry_weigh(floor, e->weight));
 	}
 }
 
-struct entry *
-entry_offers(struct arena *a, const struct tick_order *o, const struct demand *d,
-	     const struct tick_offer *offers, size_t count, const uint8_t *why, size_t *found)
+size_t
+entry_most(const struct tick_offer *offers, size_t count)
 {
-	struct entry *list;
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (why[i] == OFFER_MATCHES)
-			n += d->gpus == 0 ? 1 : offers[i].offer->floor.gpus.count;
-	list = arena_alloc(a, (n + o->bid_count + 1) * sizeof(*list));
-	n = 0;
+		n += MAX(offers[i].offer->floor.gpus.count, (size_t)1);
+	return n;
+}
+
+size_t
+entry_offers(const struct tick_order *o, const struct demand *d, const struct tick_offer *offers,
+	     size_t count, const uint8_t *why, struct entry *list)
+{
+	size_t n = 0;
+
 	for (size_t i = 0; i < count; i++) {
 		const struct offer *f = offers[i].offer;
 		const struct gpu_rate *gpu = f->floor.gpus.items;
@@ -93,8 +95,7 @@ entry_offers(struct arena *a, const struct tick_order *o, const struct demand *d
 				break;
 		}
 	}
-	*found = n;
-	return list;
+	return n;
 }
 
 static bool
@@ -133,9 +134,7 @@ entry_bid(const struct tick_order *o, size_t index, struct entry *out, enum tick
 			       .list = b->list,
 			       .weight = tick_weight(b->launches, b->failures, o->care_hours),
 			       .fits = true };
-	out->eff = out->peff = entry_weigh(b->floor, out->weight);
-	out->list_eff = entry_weigh(b->list, out->weight);
-	out->key = out->sets_prices ? out->eff : out->list_eff;
+	out->key = out->peff = entry_weigh(out->sets_prices ? b->floor : b->list, out->weight);
 	return true;
 }
 

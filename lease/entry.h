@@ -28,8 +28,8 @@ struct entry {
 	bool sets_prices;
 	struct rate floor, list;
 	uint32_t weight;
-	u128 eff, peff, list_eff;
-	u128 key; /* what it competes with */
+	u128 key;  /* what it competes with: eff, or of a newcomer its list's */
+	u128 peff; /* of one that sets prices */
 	uint64_t lot;
 	bool has_lot;
 	bool dropped; /* its owner has a better one, sealed or standing */
@@ -38,13 +38,15 @@ struct entry {
 	unsigned seen; /* version of its nodes when `fits` was found */
 };
 
-/* All entries of offers that match, for this demand, unranked. why: one per offer,
- * filled by entry_match(). */
+/* Why each offer does not match this demand, or OFFER_MATCHES: one per offer. */
 void entry_match(const struct tick_order *o, const struct demand *d,
 		 const struct tick_offer *offers, size_t count, uint8_t *why);
-struct entry *
-entry_offers(struct arena *a, const struct tick_order *o, const struct demand *d,
-	     const struct tick_offer *offers, size_t count, const uint8_t *why, size_t *found);
+/* How many entries all offers give at most. */
+size_t entry_most(const struct tick_offer *offers, size_t count);
+/* Entries of the offers that match, unranked, into `list`; returns how many. */
+size_t
+entry_offers(const struct tick_order *o, const struct demand *d, const struct tick_offer *offers,
+	     size_t count, const uint8_t *why, struct entry *list);
 /* A sealed bid as an entry; false with the reason when it takes no part. */
 bool entry_bid(const struct tick_order *o, size_t index, struct entry *out, enum tick_reason *why);
 uint64_t entry_lot(const struct tick_order *o, struct entry *e);

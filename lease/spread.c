@@ -56,7 +56,7 @@ cell_cost(const struct matrix *m, size_t row, size_t column)
 
 	if (e == NULL)
 		return (struct cost){ MISSING, 0 };
-	return (struct cost){ (i128)e->eff, (i128)entry_lot(m->order, e) };
+	return (struct cost){ (i128)e->key, (i128)entry_lot(m->order, e) };
 }
 
 /* ------------------------------------------------------------------ */
@@ -280,7 +280,7 @@ price_of(struct matrix *m, const struct entry *w, u128 cost)
 
 	fill_cells(m, w->owner);
 	if (solve(m, 0, columns, &other)) {
-		u128 bound = ((u128)other.eff - (cost - w->eff)) * 10000 / w->weight;
+		u128 bound = ((u128)other.eff - (cost - w->key)) * 10000 / w->weight;
 
 		p.nano = MIN(p.nano, bound);
 	}

@@ -18,7 +18,9 @@ struct auction {
 	struct demand demand;
 	struct entry *entries;
 	size_t count;
-	struct entry *w, *x, *q; /* best, the next of another owner, best newcomer: as of now */
+	/* best, the next of another owner, best newcomer, as of now; NULL: none any more */
+	struct entry *w, *x, *q;
+	struct entry *x_of; /* the w that x is after */
 	/* spread */
 	struct demand row_demand[TICK_ROWS_MAX];
 	struct spread_row rows[TICK_ROWS_MAX];
@@ -36,6 +38,7 @@ struct tick {
 	unsigned versions; /* of all */
 	struct auction *auctions;
 	struct auction **waiting; /* by id */
+	struct entry *scratch;	  /* room for the entries of one order */
 	size_t waiting_count;
 };
 
@@ -162,15 +165,13 @@ static void
 begin_together(struct tick *t, struct auction *a)
 {
 	size_t standing = 0, fitting = 0, n;
-	struct entry *entries = NULL;
+	struct entry *entries = t->scratch;
 
 	if (a->o->group != NULL) {
 		demand_group(t->a, a->o->group, &a->demand);
 		entry_match(a->o, &a->demand, t->offers, t->offer_count, a->out->offer_reasons);
-		entries = entry_offers(t->a, a->o, &a->demand, t->offers, t->offer_count,
-				       a->out->offer_reasons, &standing);
-	} else {
-		entries = arena_alloc(t->a, (a->o->bid_count + 1) * sizeof(*entries));
+		standing = entry_offers(a->o, &a->demand, t->offers, t->offer_count,
+					a->out->offer_reasons, entries);
 	}
 	for (size_t i = 0; i < standing; i++) {
 		entries[i].fits = true;
@@ -184,6 +185,7 @@ begin_together(struct tick *t, struct auction *a)
 	join_bids(entries, fitting, n);
 	a->count = keep_undropped(a, entries, n);
 	a->entries = entry_rank(t->a, a->o, entries, a->count);
+	a->w = a->q = a->entries;
 	write_ranking(t, a);
 }
 
@@ -204,7 +206,8 @@ begin_row(struct tick *t, struct auction *a, const struct group_service *s)
 
 	demand_copy(t->a, s, d);
 	entry_match(a->o, d, t->offers, t->offer_count, why);
-	row->entries = entry_offers(t->a, a->o, d, t->offers, t->offer_count, why, &row->count);
+	row->count = entry_offers(a->o, d, t->offers, t->offer_count, why, t->scratch);
+	row->entries = arena_copy(t->a, t->scratch, (row->count + 1) * sizeof(struct entry));
 	for (size_t i = 0; i < row->count; i++) {
 		row->entries[i].fits = true;
 		if (row->entries[i].sets_prices)
@@ -278,16 +281,22 @@ next_fitting(const struct tick *t, struct auction *a, struct entry *from, bool s
 static bool
 look_together(struct tick *t, struct auction *a, u128 *regret)
 {
-	/* The places only move on: w of the last look, or somebody after it. */
-	a->w = next_fitting(t, a, a->w != NULL ? a->w : a->entries, true, NULL);
-	a->q = next_fitting(t, a, a->q != NULL ? a->q : a->entries, false, NULL);
+	/* The places only move on: who does not fit now never will in this tick. */
+	if (a->w != NULL)
+		a->w = next_fitting(t, a, a->w, true, NULL);
+	if (a->q != NULL)
+		a->q = next_fitting(t, a, a->q, false, NULL);
 	if (a->w == NULL && a->q == NULL)
 		return false;
 	*regret = 0;
-	if (a->w != NULL) {
+	if (a->w == NULL)
+		return true;
+	if (a->x_of != a->w)
 		a->x = next_fitting(t, a, a->w + 1, true, a->w->owner);
-		*regret = a->x != NULL ? a->x->eff - a->w->eff : a->w->eff / 2;
-	}
+	else if (a->x != NULL)
+		a->x = next_fitting(t, a, a->x, true, a->w->owner);
+	a->x_of = a->w;
+	*regret = a->x != NULL ? a->x->key - a->w->key : a->w->key / 2;
 	return true;
 }
 
@@ -376,8 +385,7 @@ decide_together(struct tick *t, struct auction *a)
 
 	if (a->w != NULL)
 		out->price = runner_up_price(a);
-	if (a->q != NULL &&
-	    (a->w == NULL || a->q->list_eff < entry_weigh(out->price, a->w->weight))) {
+	if (a->q != NULL && (a->w == NULL || a->q->key < entry_weigh(out->price, a->w->weight))) {
 		winner = a->q;
 		out->price = a->q->list;
 		out->setter = (struct tick_pick){ .kind = TICK_NOBODY };
@@ -481,8 +489,12 @@ tick_clear(struct arena *a, const struct tick_order *orders, size_t order_count,
 	   const struct tick_offer *offers, size_t offer_count, struct tick_outcome *out)
 {
 	struct tick t = { .a = a, .offers = offers, .offer_count = offer_count };
-	size_t turn;
+	size_t turn, bids = 0;
 
+	for (size_t i = 0; i < order_count; i++)
+		bids = MAX(bids, orders[i].bid_count);
+	t.scratch =
+		arena_alloc(a, (entry_most(offers, offer_count) + bids + 1) * sizeof(*t.scratch));
 	t.version = arena_alloc(a, (offer_count + 1) * sizeof(*t.version));
 	t.auctions = arena_alloc(a, (order_count + 1) * sizeof(*t.auctions));
 	t.waiting = arena_alloc(a, (order_count + 1) * sizeof(*t.waiting));

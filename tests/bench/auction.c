@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The dashboard "auction quality": what the rules promise, what they do, side by
- * side. auction [SEED]: same seed, same figures, but for the times. Latencies of
+ * side. auction [SEED [PART]]: same seed, same figures, but for the times. Latencies of
  * a whole market (order to award, sealed rounds) are measured where a market runs.
  */
 #include "tests/bench/auction.h"
@@ -534,19 +534,22 @@ show_index(void)
 	    worst <= 0.02, "%.2f %% at worst", 100 * worst);
 }
 
+static const struct {
+	const char *name;
+	void (*show)(void);
+} parts[] = { { "optimum", show_optimum }, { "truth", show_truth_of_one },
+	      { "tick", show_tick_gain },  { "hours", show_market_gain },
+	      { "markets", show_markets }, { "times", show_times },
+	      { "audit", show_audit },	   { "index", show_index } };
+
 int
 main(int argc, char **argv)
 {
 	if (argc > 1)
 		first_seed = strtoull(argv[1], NULL, 10);
 	printf("%-62s %-34s %-40s\n", "auction quality", "goal", "measured");
-	show_optimum();
-	show_truth_of_one();
-	show_tick_gain();
-	show_market_gain();
-	show_markets();
-	show_times();
-	show_audit();
-	show_index();
+	for (size_t i = 0; i < NELEMS(parts); i++)
+		if (argc < 3 || strcmp(argv[2], parts[i].name) == 0)
+			parts[i].show();
 	return 0;
 }

@@ -58,6 +58,7 @@ struct market_run {
 	enum market_rule rule;
 	double load, maximum_times; /* stated maximum / value; 1: the truth */
 	size_t orders;
+	bool cpu_only;
 };
 struct market_result {
 	double efficiency;	     /* welfare / welfare with infinite capacity */

@@ -227,7 +227,9 @@ market_run(struct world *w, const struct market_run *run, uint64_t seed, struct 
 	for (size_t j = 0; j < run->orders; j++) {
 		struct wish *s = &h.wishes[j];
 
-		wish_make(w, s);
+		do
+			wish_make(w, s);
+		while (run->cpu_only && s->gpu);
 		at += -log(uniform(w) + 1e-12);
 		s->arrives = at;
 		s->lasts = -log(uniform(w) + 1e-12) * mean;

@@ -35,7 +35,7 @@ dearest_wins|lease/entry.c|s/return a->key < b->key ? -1 : a->key > b->key;/retu
 maximum_ignored|lease/tick.c|s/rate_cmp(out->price, a->o->max\[0\]) > 0/0/
 list_ignored|lease/tick.c|s/if (bound < p.nano)/if (1)/
 pay_as_bid|lease/tick.c|s/u128 bound = r->peff \* UNIT \/ a->w->weight;/u128 bound = a->w->floor.nano;/
-newcomer_by_floor|lease/entry.c|s/out->list_eff = entry_weigh(b->list, out->weight)/out->list_eff = out->eff/
+newcomer_by_floor|lease/entry.c|s/out->sets_prices ? b->floor : b->list/b->floor/
 own_order_bid|lease/entry.c|s/else if (address_equal(&b->owner, &o->owner))/else if (0)/
 own_key_prices|lease/tick.c|s/e->sets_prices \&\& !address_equal(e->owner, a->w->owner)/e->sets_prices/
 weight_rounds_down|lease/entry.c|s/\* weight + UNIT - 1;/* weight;/
