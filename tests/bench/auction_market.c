@@ -3,7 +3,7 @@
  * Hours of a market: orders arrive, run and end. Runner-up ticks, an open first price
  * among price scripts, and the same with what losing bids hold meanwhile (20 bids
  * an order, held 32 s until the tenant has chosen, 60 s when it takes none).
- * An order that nobody takes asks again after 30 and 60 s.
+ * An order that nobody takes asks again every 5 s for 60 s, but there.
  */
 #include <math.h>
 
@@ -127,6 +127,27 @@ ask_runner_up(struct hours *h, struct wish *s)
 	return taken;
 }
 
+/* What those who bid and did not win keep for the tenant meanwhile. */
+static void
+hold(struct hours *h, const struct demand *d, const size_t *bidders, size_t count, size_t winner)
+{
+	for (size_t k = 0; k < count; k++) {
+		size_t i = bidders[k];
+		uint32_t node;
+
+		if (i == winner ||
+		    !demand_place(d, h->w->free[i], h->w->docs[i].nodes.count,
+				  d->gpus > 0 ? h->w->nodes[i][0].model : NULL, &node))
+			continue;
+		h->held_cpu += d->copies[0].need.cpu_milli;
+		push(h, (struct event){ .at = h->now + (winner < PROVIDERS ? 32 : 60),
+					.provider = i,
+					.node = node,
+					.held = true,
+					.shape = d->copies[0].need });
+	}
+}
+
 /* Lowest price of the scripts; in the chain's market the first twenty bid, and hold. */
 static bool
 ask_first_price(struct hours *h, struct wish *s)
@@ -135,6 +156,7 @@ ask_first_price(struct hours *h, struct wish *s)
 	struct demand d;
 	struct arena a;
 	uint32_t node = 0;
+	size_t bidders[BIDS_AKASH];
 	double price = 0;
 	struct offer_asker asker = {
 		.group = &s->group, .demand = &d, .owner = s->order.owner, .tenant = s->order.tenant
@@ -152,15 +174,8 @@ ask_first_price(struct hours *h, struct wish *s)
 			continue;
 		if (h->run->rule == RULE_AKASH && ++bids > BIDS_AKASH)
 			break;
-		if (h->run->rule == RULE_AKASH &&
-		    demand_place(&d, h->w->free[i], n, model, &node)) {
-			h->held_cpu += d.copies[0].need.cpu_milli;
-			push(h, (struct event){ .at = h->now + 32 + (uniform(h->w) < 0.3 ? 300 : 0),
-						.provider = i,
-						.node = node,
-						.held = true,
-						.shape = d.copies[0].need });
-		}
+		if (h->run->rule == RULE_AKASH)
+			bidders[bids - 1] = i;
 		if (best == PROVIDERS || ask < price) {
 			best = i;
 			price = ask;
@@ -172,6 +187,7 @@ ask_first_price(struct hours *h, struct wish *s)
 		lease(h, s, best, node, price);
 	else
 		best = PROVIDERS;
+	hold(h, &d, bidders, MIN(bids, (size_t)BIDS_AKASH), best);
 	arena_release(&a);
 	return best < PROVIDERS;
 }
@@ -203,10 +219,10 @@ ask(struct hours *h, struct event e)
 	struct wish *s = &h->wishes[e.wish];
 	bool taken = h->run->rule == RULE_RUNNER_UP ? ask_runner_up(h, s) : ask_first_price(h, s);
 
-	if (taken || e.tries >= 2 || h->run->rule == RULE_AKASH)
+	if (taken || e.tries >= 12 || h->run->rule == RULE_AKASH)
 		return;
 	e.tries++;
-	e.at = h->now + 30;
+	e.at = h->now + 5;
 	push(h, e);
 }
 
