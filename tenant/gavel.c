@@ -74,6 +74,10 @@ static const struct command commands[] = {
 	{ "receipt", "[NAME]", "each step with its time, what was metered, what was paid", "",
 	  cmd_receipt },
 	{ "bids", "[NAME]", "who bid, who declined and why", "", cmd_bids },
+	{ "audit", "auction [NAME|FILE]", "compute an auction again, and name the first lie",
+	  "      --save FILE  keep the evidence: whoever has it needs no market\n"
+	  "\nexample: gavel audit auction web\n",
+	  cmd_audit },
 	{ "providers", "", "providers of this market", "", cmd_providers },
 	{ "agent", "[--once]", "countersign usage while it runs",
 	  "      --once     look once at each lease and return\n"

@@ -177,6 +177,7 @@ int cmd_deposit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_withdraw(struct context *c, int argc, char **argv, struct err *e);
 int cmd_balance(struct context *c, int argc, char **argv, struct err *e);
 int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
 int cmd_providers(struct context *c, int argc, char **argv, struct err *e);
 int cmd_api(struct context *c, int argc, char **argv, struct err *e);
