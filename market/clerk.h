@@ -14,6 +14,7 @@
 #define GAVEL_MARKET_CLERK_H
 
 #include "lease/documents.h"
+#include "lease/evm.h"
 #include "lease/life.h"
 #include "lib/chan.h"
 #include "lib/db.h"
@@ -24,6 +25,7 @@ struct clerk {
 	struct db *db;
 	struct chan *signer;
 	const struct market_settings *settings;
+	struct evm evm;
 	struct domain domain;
 	struct address market;
 	int pokes[8]; /* to and from the web roles; -1 ends the list */

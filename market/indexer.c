@@ -20,7 +20,7 @@
 
 struct index {
 	struct batch *b;
-	struct fetch f;
+	struct evm_call rpc;
 	bool has_tip;
 	uint64_t tip, before; /* the last checkpoint and the one before */
 	struct hash tip_hash;
@@ -37,13 +37,7 @@ ask(struct task *t, const char *body)
 	struct index *x = t->state;
 	struct clerk *c = t->owner;
 
-	x->f = (struct fetch){ .method = "POST",
-			       .url = c->settings->rpc_url,
-			       .body = body,
-			       .body_len = strlen(body),
-			       .timeout_us = 10 * SECOND_US,
-			       .reply_max = JSON_BYTES_MAX };
-	return fetch_start(t, &x->f);
+	return evm_call_start(t, &c->evm, body, &x->rpc);
 }
 
 static int
@@ -51,11 +45,7 @@ answer(struct task *t, struct json **result)
 {
 	struct index *x = t->state;
 
-	if (x->f.err.code != NULL) {
-		t->err = x->f.err;
-		return -1;
-	}
-	return rpc_result(&t->arena, x->f.reply, x->f.reply_len, result, &t->err);
+	return evm_call_result(&t->arena, &x->rpc, result, &t->err);
 }
 
 /* ------------------------------------------------------------------ */

@@ -13,7 +13,8 @@ static const struct json_field fields[] = { JSON_STR(T, listen, 64, JSON_OPTIONA
 					    JSON_STR(T, password_file, 500, 0),
 					    JSON_STR(T, tls_cert, 500, JSON_OPTIONAL),
 					    JSON_STR(T, tls_key, 500, JSON_OPTIONAL),
-					    JSON_STR(T, rpc_url, 500, 0),
+					    JSON_STR(T, rpc_url, 500, JSON_OPTIONAL),
+					    JSON_STRS(T, rpc_urls, EVM_NODES_MAX, JSON_OPTIONAL),
 					    JSON_U64(T, chain_id, 0),
 					    JSON_ADDRESS(T, escrow, 0),
 					    JSON_ADDRESS(T, token, 0),
@@ -55,5 +56,9 @@ market_settings_read(struct arena *a, const char *path, struct market_settings *
 		.chain_poll_ms = 1000,
 		.confirmations = 2,
 	};
-	return conf_read(a, path, fields, s, e);
+	if (conf_read(a, path, fields, s, e) < 0 ||
+	    evm_urls(a, &s->evm, s->rpc_url, &s->rpc_urls, e) < 0)
+		return -1;
+	s->evm.chain_id = s->chain_id;
+	return 0;
 }

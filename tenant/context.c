@@ -19,13 +19,15 @@ const struct code NO_LEASE = { "no_lease", NOT_FOUND, "the deployment has no lea
 
 #define TOKEN_LIVES_S 600
 
-static const struct json_field fields[] = { JSON_STR(struct context, market_url, 300, 0),
-					    JSON_STR(struct context, market_ca, 500, JSON_OPTIONAL),
-					    JSON_STR(struct context, rpc_url, 300, 0),
-					    JSON_STR(struct context, key_file, 500, 0),
-					    JSON_STR(struct context, password_file, 500,
-						     JSON_OPTIONAL),
-					    JSON_END };
+static const struct json_field fields[] = {
+	JSON_STR(struct context, market_url, 300, 0),
+	JSON_STR(struct context, market_ca, 500, JSON_OPTIONAL),
+	JSON_STR(struct context, rpc_url, 300, JSON_OPTIONAL),
+	JSON_STRS(struct context, rpc_urls, EVM_NODES_MAX, JSON_OPTIONAL),
+	JSON_STR(struct context, key_file, 500, 0),
+	JSON_STR(struct context, password_file, 500, JSON_OPTIONAL),
+	JSON_END
+};
 
 static const char *
 home_path(struct context *c, const char *variable, const char *fallback, const char *rest)
@@ -47,9 +49,7 @@ context_read(struct context *c, struct err *e)
 	if (conf_read(&c->arena, c->path, fields, c, e) < 0)
 		return err_wrap(e, "context");
 	c->market = (struct market_client){ c->market_url, c->market_ca };
-	c->evm.urls.items = arena_copy(&c->arena, &c->rpc_url, sizeof(c->rpc_url));
-	c->evm.urls.count = 1;
-	return 0;
+	return evm_urls(&c->arena, &c->evm, c->rpc_url, &c->rpc_urls, e);
 }
 
 int

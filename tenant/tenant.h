@@ -19,6 +19,7 @@
 struct context {
 	/* settings */
 	const char *market_url, *market_ca, *rpc_url, *key_file, *password_file;
+	struct json_strs rpc_urls; /* instead of rpc_url */
 	/* global flags */
 	const char *path; /* of the settings */
 	bool json, quiet;
