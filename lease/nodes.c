@@ -327,8 +327,11 @@ evm_now(struct arena *a, struct evm *evm, const char *body, struct json **result
 			break;
 		asked |= 1u << i;
 		if (evm->nodes[i].trust == EVM_UNKNOWN && evm->chain_id != 0) {
-			if (ask_now(a, evm, i, rpc_chain_id(a), ASK_US, &id, &last) < 0)
+			if (ask_now(a, evm, i, rpc_chain_id(a), ASK_US, &id, &last) < 0) {
+				if (!passes_over(&last))
+					break;
 				continue;
+			}
 			chain_told(evm, i, id);
 			if (evm->nodes[i].trust != EVM_OURS)
 				continue;
