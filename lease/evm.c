@@ -100,6 +100,20 @@ rpc_call(struct arena *a, const struct address *from, const struct address *to,
 }
 
 const char *
+rpc_try(struct arena *a, const struct address *from, const struct address *to, struct calldata data)
+{
+	return rpc(a, "eth_call",
+		   arena_printf(a, "%s,\"pending\"", call_object(a, from, to, data)));
+}
+
+const char *
+rpc_call_at(struct arena *a, const struct address *to, struct calldata data, uint64_t block)
+{
+	return rpc(a, "eth_call",
+		   arena_printf(a, "%s,\"0x%" PRIx64 "\"", call_object(a, NULL, to, data), block));
+}
+
+const char *
 rpc_send(struct arena *a, const uint8_t *raw, size_t len)
 {
 	return rpc(a, "eth_sendRawTransaction", arena_printf(a, "\"%s\"", hex_arg(a, raw, len)));
@@ -532,11 +546,17 @@ tx_prepare(struct arena *a, struct evm *evm, const struct address *from, const s
 	   struct calldata data, struct tx *tx, struct err *e)
 {
 	struct evm_fees fees;
+	struct err refused = ERR_NONE;
 	struct json *result;
 	u128 gas, nonce;
 
-	if (evm_now(a, evm, rpc_call(a, from, to, data), &result, e) < 0 ||
-	    uint_now(a, evm, rpc_gas(a, from, to, data), &gas, e) < 0 ||
+	/* A node without a block to come says so; the estimate will do. */
+	if (evm_now(a, evm, rpc_try(a, from, to, data), &result, &refused) < 0 &&
+	    refused.code == &EVM_REFUSED) {
+		*e = refused;
+		return -1;
+	}
+	if (uint_now(a, evm, rpc_gas(a, from, to, data), &gas, e) < 0 ||
 	    uint_now(a, evm, rpc_nonce(a, from), &nonce, e) < 0 || fees_now(a, evm, &fees, e) < 0)
 		return -1;
 	if (gas > EVM_GAS_MAX)

@@ -65,6 +65,12 @@ const char *rpc_gas(struct arena *a, const struct address *from, const struct ad
 		    struct calldata data);
 const char *rpc_call(struct arena *a, const struct address *from, const struct address *to,
 		     struct calldata data);
+/* The same against the block that comes next, where the node knows one. */
+const char *rpc_try(struct arena *a, const struct address *from, const struct address *to,
+		    struct calldata data);
+/* The same without a sender, at a block of the past. */
+const char *
+rpc_call_at(struct arena *a, const struct address *to, struct calldata data, uint64_t block);
 const char *rpc_send(struct arena *a, const uint8_t *raw, size_t len);
 const char *rpc_receipt(struct arena *a, const struct hash *tx);
 const char *rpc_logs(struct arena *a, const struct address *contract, uint64_t from, uint64_t to);

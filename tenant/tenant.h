@@ -13,6 +13,7 @@
 #include "lease/documents.h"
 #include "lease/evm.h"
 #include "lease/key.h"
+#include "lease/standing.h"
 #include "market/client.h"
 #include "provider/client.h"
 
@@ -23,6 +24,7 @@ struct context {
 	/* global flags */
 	const char *path; /* of the settings */
 	bool json, quiet;
+	bool alone; /* the market does not answer: what it said before stands */
 	/* learned from the market, once */
 	struct market_client market;
 	struct evm evm;
@@ -46,6 +48,8 @@ struct command {
 int context_read(struct context *c, struct err *e) mustcheck;
 /* Ask the market who it is; refuse a chain other than the node's. */
 int context_connect(struct context *c, struct err *e) mustcheck;
+/* The same; but when the market does not answer, by what it said the last time. */
+int context_connect_alone(struct context *c, struct err *e) mustcheck;
 /* Open the key store. */
 int context_unlock(struct context *c, struct err *e) mustcheck;
 /* A short-lived token for `audience`. */
@@ -102,6 +106,9 @@ struct lease_ref {
 };
 int lease_find(struct context *c, const struct deployment *d, struct lease_ref *l,
 	       struct err *e) mustcheck;
+/* The same from our own copy and the chain, without the market; l->order is NULL. */
+int lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l,
+		 struct err *e) mustcheck;
 /* Name, connection, key, lease: what commands about a deployment begin with. */
 int lease_begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l,
 		struct err *e) mustcheck;
@@ -147,6 +154,16 @@ void diff_print(struct context *c, const char *name, const char *before, const c
 int countersign(struct context *c, const struct lease_ref *l, const struct json *reading,
 		struct sig *payer_sig, struct usage_terms *usage, struct err *e) mustcheck;
 
+/* Send, and say what it took. */
+int chain_send(struct context *c, const struct address *to, struct calldata data, const char *what,
+	       struct evm_receipt *receipt, struct err *e) mustcheck;
+/* close --on-chain: cmd_alone.c. */
+int close_on_chain(struct context *c, const char *name, bool ask_provider, bool wait,
+		   struct err *e) mustcheck;
+/* "under 7 days", "1 day", "1 hour" for a deposit that ends so soon, or NULL; level:
+ * how near, from 1. */
+const char *deposit_warning(uint32_t lasts_s, unsigned *level);
+
 /* The value of --copy. */
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
 
@@ -162,6 +179,9 @@ int cmd_update(struct context *c, int argc, char **argv, struct err *e);
 int cmd_shell(struct context *c, int argc, char **argv, struct err *e);
 int cmd_cp(struct context *c, int argc, char **argv, struct err *e);
 int cmd_port_forward(struct context *c, int argc, char **argv, struct err *e);
+int cmd_cost(struct context *c, int argc, char **argv, struct err *e);
+int cmd_topup(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_close(struct context *c, int argc, char **argv, struct err *e);
 int cmd_receipt(struct context *c, int argc, char **argv, struct err *e);
 int cmd_agent(struct context *c, int argc, char **argv, struct err *e);
