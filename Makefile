@@ -107,6 +107,15 @@ $(SIM): $(call objs,$(wildcard tests/sim/*.c)) $(LEASE) $(DEPLOY) $(LIB); $(link
 REPLAY := $(B)/tests/replay/replay
 $(REPLAY): $(B)/tests/replay/replay.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 
+REFERENCE := $(B)/tests/reference/cases
+$(REFERENCE): $(B)/tests/reference/cases.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
+
+# The auction's rules on simulated markets; floating point lives here only.
+AUCTION_BENCH := $(B)/tests/bench/auction
+$(AUCTION_BENCH): $(call objs,$(wildcard tests/bench/auction*.c)) $(LEASE) $(DEPLOY) $(LIB)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS) -lm
+$(call objs,$(wildcard tests/bench/auction*.c)): WARN += -Wno-conversion
+
 CORPUS := $(B)/tests/corpus/corpus
 $(CORPUS): $(call objs,$(wildcard tests/corpus/*.c)) $(DEPLOY) $(LIB); $(link_test)
 
@@ -148,10 +157,10 @@ contracts:
 # Sets the machine up first, like demo: either may be the first command.
 check: setup
 	$(Q)$(MAKE) --no-print-directory check-here
-check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
+check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS) $(REFERENCE)
 	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
 	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh tests/tidy.sh \
-		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh
+		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh tests/reference/run.sh
 
 # The same without the programs and the house rules: for SAN=1.
 check-unit: $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
@@ -160,6 +169,11 @@ check-unit: $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
 # Deployment files of others, and mutants of them; see tests/corpus.sh.
 check-corpus: $(CORPUS)
 	$(Q)BUILD=$(B) tests/run.sh tests/corpus.sh
+
+# The auction's rules in C against their second reading in Python.
+.PHONY: check-reference
+check-reference: $(REFERENCE)
+	$(Q)BUILD=$(B) REFERENCE_AUCTIONS=$(or $(AUCTIONS),1000000) tests/run.sh tests/reference/run.sh
 
 check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
@@ -247,3 +261,7 @@ bench: $(PROGRAMS) $(BENCHES)
 	$(Q)tests/bench/sdl.sh
 	$(Q)tests/bench/order_to_running.sh
 	$(Q)tests/bench/images.sh
+# What the auction is worth, beside its goals; no root, a minute.
+.PHONY: bench-auction
+bench-auction: $(AUCTION_BENCH)
+	$(Q)$(AUCTION_BENCH)

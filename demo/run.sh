@@ -32,6 +32,9 @@ curl -sf --retry 3 "$endpoint" || die "the workload does not answer"
 say ""
 say "\$ gavel bids web"
 tenant bids web
+
+say "\$ gavel audit auction web"
+tenant audit auction --save "${GAVEL_DEMO_EVIDENCE:-$dir/evidence.json}" web
 say ""
 say "\$ gavel exec web -- id"
 tenant exec web -- id </dev/null

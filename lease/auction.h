@@ -1,23 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * auction.h - Runner-Up Pricing for one sealed round. Pure: anyone with the
- * transcript computes the same outcome, on any platform, from the bids in any
- * order.
- *
- * The lowest floor wins and is paid min(the next owner's floor, its own list
- * price), never below its floor. The tenant's maximum never sets a price; it
- * only says whether the price is taken. A bid that may not set prices (a
- * newcomer's) wins only by its list price below that price, and is paid it.
- *
- * Effective floors weigh reliability: eff = ceil(floor * weight / 10000), with
- *	f = 10000 * (failures + 1) / (launches + 20)
- *	weight = clamp(10000 + care_hours * f, 8000, 20000)
- * Ties go to the smaller SHA-256("gavel tie" || order hash || round || provider).
+ * auction.h - one sealed round by the rules of tick.h: one order, sealed bids, no
+ * standing offers. Pure: anyone with the transcript computes the same outcome, on
+ * any platform, from the bids in any order.
  */
 #ifndef GAVEL_AUCTION_H
 #define GAVEL_AUCTION_H
 
-#include "lease/terms.h"
+#include "lease/tick.h"
 
 #define AUCTION_BIDS_MAX 1024
 
@@ -67,6 +57,8 @@ struct auction_outcome {
 
 void auction_clear(const struct auction_order *order, const struct auction_bid *bids, size_t count,
 		   struct auction_outcome *out);
+/* H("round", order, round): draws the lots of ties. */
+struct hash auction_record(const struct hash *order, uint64_t round);
 uint32_t auction_weight(uint32_t launches, uint32_t failures, uint32_t care_hours);
 const char *auction_reason_name(enum auction_reason reason);
 const char *auction_end_name(enum auction_end end);

@@ -100,6 +100,20 @@ rpc_call(struct arena *a, const struct address *from, const struct address *to,
 }
 
 const char *
+rpc_try(struct arena *a, const struct address *from, const struct address *to, struct calldata data)
+{
+	return rpc(a, "eth_call",
+		   arena_printf(a, "%s,\"pending\"", call_object(a, from, to, data)));
+}
+
+const char *
+rpc_call_at(struct arena *a, const struct address *to, struct calldata data, uint64_t block)
+{
+	return rpc(a, "eth_call",
+		   arena_printf(a, "%s,\"0x%" PRIx64 "\"", call_object(a, NULL, to, data), block));
+}
+
+const char *
 rpc_send(struct arena *a, const uint8_t *raw, size_t len)
 {
 	return rpc(a, "eth_sendRawTransaction", arena_printf(a, "\"%s\"", hex_arg(a, raw, len)));
@@ -438,83 +452,7 @@ evm_gas_limit(u128 estimate)
 }
 
 /* ------------------------------------------------------------------ */
-/* One question to one endpoint.                                       */
-
-static struct fetch
-evm_fetch(const char *url, const char *body)
-{
-	return (struct fetch){ .method = "POST",
-			       .url = url,
-			       .body = body,
-			       .body_len = strlen(body),
-			       .timeout_us = 10 * SECOND_US,
-			       .reply_max = JSON_BYTES_MAX };
-}
-
-/* Some nodes answer errors with a status of 4xx: what is JSON is read. */
-static int
-evm_fetch_result(struct arena *a, const struct fetch *f, struct json **result, struct err *e)
-{
-	if (f->status == 429 || f->status >= 500)
-		return err_set(e, &EVM_NODE, "%s answered %d", f->url, f->status);
-	if (rpc_result(a, f->reply, f->reply_len, result, e) == 0)
-		return 0;
-	return e->code == &EVM_BAD_REPLY && f->status != 200
-		       ? err_set(e, &EVM_BAD_REPLY, "%s answered %d", f->url, f->status)
-		       : -1;
-}
-
-/* Another endpoint may know better. */
-static bool
-evm_passes_over(const struct err *e)
-{
-	return e->code->kind == UNAVAIL || e->code->kind == TIMEOUT;
-}
-
-enum next
-evm_call_start(struct task *t, struct evm *evm, const char *body, struct evm_call *call)
-{
-	assert(evm->urls.count != 0);
-	call->evm = evm;
-	call->fetch = evm_fetch(evm->urls.items[evm->first % evm->urls.count], body);
-	return fetch_start(t, &call->fetch);
-}
-
-int
-evm_call_result(struct arena *a, struct evm_call *call, struct json **result, struct err *e)
-{
-	if (call->fetch.err.code != NULL)
-		*e = call->fetch.err;
-	else if (evm_fetch_result(a, &call->fetch, result, e) == 0)
-		return 0;
-	if (evm_passes_over(e))
-		call->evm->first = (call->evm->first + 1) % call->evm->urls.count;
-	return err_wrap(e, "chain");
-}
-
-/* ------------------------------------------------------------------ */
 /* Blocking.                                                           */
-
-int
-evm_now(struct arena *a, const struct evm *evm, const char *body, struct json **result,
-	struct err *e)
-{
-	struct err last = ERR_NONE;
-
-	if (evm->urls.count == 0)
-		return err_set(e, &ERR_CONFIG, "no node is configured");
-	for (size_t i = 0; i < evm->urls.count; i++) {
-		struct fetch f =
-			evm_fetch(evm->urls.items[(evm->first + i) % evm->urls.count], body);
-
-		if (fetch_now(a, &f, &last) == 0 && evm_fetch_result(a, &f, result, &last) == 0)
-			return 0;
-		if (!evm_passes_over(&last))
-			break;
-	}
-	*e = last;
-	return err_wrap(e, "chain");
-}
 
 int
 evm_check_chain(struct arena *a, struct evm *evm, struct err *e)
@@ -522,6 +460,9 @@ evm_check_chain(struct arena *a, struct evm *evm, struct err *e)
 	struct json *result;
 	u128 id;
 
+	/* With several, those that are behind or elsewhere are left at once. */
+	if (evm->urls.count > 1)
+		evm_look_now(a, evm);
 	if (evm_now(a, evm, rpc_chain_id(a), &result, e) < 0 || rpc_uint_read(result, &id, e) < 0)
 		return -1;
 	if (id == 0 || id > UINT64_MAX)
@@ -532,11 +473,12 @@ evm_check_chain(struct arena *a, struct evm *evm, struct err *e)
 		return err_set(e, &EVM_WRONG_CHAIN,
 			       "the node serves chain %llu, the settings say %llu",
 			       (unsigned long long)id, (unsigned long long)evm->chain_id);
+	evm->nodes[evm->first].trust = EVM_OURS;
 	return 0;
 }
 
 static int
-uint_now(struct arena *a, const struct evm *evm, const char *body, u128 *out, struct err *e)
+uint_now(struct arena *a, struct evm *evm, const char *body, u128 *out, struct err *e)
 {
 	struct json *result;
 
@@ -546,7 +488,7 @@ uint_now(struct arena *a, const struct evm *evm, const char *body, u128 *out, st
 }
 
 int
-evm_call_now(struct arena *a, const struct evm *evm, const struct address *to, struct calldata data,
+evm_call_now(struct arena *a, struct evm *evm, const struct address *to, struct calldata data,
 	     const uint8_t **out, size_t *len, struct err *e)
 {
 	struct json *result;
@@ -559,8 +501,8 @@ evm_call_now(struct arena *a, const struct evm *evm, const struct address *to, s
 /* A node that does not answer now may answer in a moment: only the end of our
  * patience is a failure, for the transaction is out. */
 static int
-wait_receipt(struct arena *a, const struct evm *evm, const struct hash *hash,
-	     struct evm_receipt *receipt, struct err *e)
+wait_receipt(struct arena *a, struct evm *evm, const struct hash *hash, struct evm_receipt *receipt,
+	     struct err *e)
 {
 	struct timespec pause = { 0, POLL_FIRST_NS };
 	const char *body = rpc_receipt(a, hash);
@@ -580,7 +522,7 @@ wait_receipt(struct arena *a, const struct evm *evm, const struct hash *hash,
 }
 
 static int
-fees_now(struct arena *a, const struct evm *evm, struct evm_fees *fees, struct err *e)
+fees_now(struct arena *a, struct evm *evm, struct evm_fees *fees, struct err *e)
 {
 	u128 most = evm->fee_max != 0 ? evm->fee_max : FEE_MAX_WEI;
 	char have[AMOUNT_TEXT_SIZE], want[AMOUNT_TEXT_SIZE];
@@ -600,15 +542,21 @@ fees_now(struct arena *a, const struct evm *evm, struct evm_fees *fees, struct e
 /* Nonce, gas and fees. The call is tried first: it tells why it would revert,
  * which estimates of some nodes do not. */
 static int
-tx_prepare(struct arena *a, const struct evm *evm, const struct address *from,
-	   const struct address *to, struct calldata data, struct tx *tx, struct err *e)
+tx_prepare(struct arena *a, struct evm *evm, const struct address *from, const struct address *to,
+	   struct calldata data, struct tx *tx, struct err *e)
 {
 	struct evm_fees fees;
+	struct err refused = ERR_NONE;
 	struct json *result;
 	u128 gas, nonce;
 
-	if (evm_now(a, evm, rpc_call(a, from, to, data), &result, e) < 0 ||
-	    uint_now(a, evm, rpc_gas(a, from, to, data), &gas, e) < 0 ||
+	/* A node without a block to come says so; the estimate will do. */
+	if (evm_now(a, evm, rpc_try(a, from, to, data), &result, &refused) < 0 &&
+	    refused.code == &EVM_REFUSED) {
+		*e = refused;
+		return -1;
+	}
+	if (uint_now(a, evm, rpc_gas(a, from, to, data), &gas, e) < 0 ||
 	    uint_now(a, evm, rpc_nonce(a, from), &nonce, e) < 0 || fees_now(a, evm, &fees, e) < 0)
 		return -1;
 	if (gas > EVM_GAS_MAX)
@@ -629,7 +577,7 @@ tx_prepare(struct arena *a, const struct evm *evm, const struct address *from,
 }
 
 static int
-send_now(struct arena *a, const struct evm *evm, const struct key *key, const struct tx *tx,
+send_now(struct arena *a, struct evm *evm, const struct key *key, const struct tx *tx,
 	 struct evm_receipt *receipt, struct err *e)
 {
 	struct err refused = ERR_NONE;
@@ -655,9 +603,8 @@ send_now(struct arena *a, const struct evm *evm, const struct key *key, const st
 }
 
 int
-evm_send_now(struct arena *a, const struct evm *evm, const struct key *key,
-	     const struct address *to, struct calldata data, struct evm_receipt *receipt,
-	     struct err *e)
+evm_send_now(struct arena *a, struct evm *evm, const struct key *key, const struct address *to,
+	     struct calldata data, struct evm_receipt *receipt, struct err *e)
 {
 	struct tx tx;
 
@@ -668,7 +615,7 @@ evm_send_now(struct arena *a, const struct evm *evm, const struct key *key,
 }
 
 int
-evm_deploy_now(struct arena *a, const struct evm *evm, const struct key *key, struct calldata code,
+evm_deploy_now(struct arena *a, struct evm *evm, const struct key *key, struct calldata code,
 	       struct evm_receipt *receipt, struct err *e)
 {
 	struct address created;

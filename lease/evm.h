@@ -3,15 +3,16 @@
  * evm.h - an Ethereum node's JSON-RPC (execution-apis), the door to the chain.
  *
  * Requests and replies are pure pairs (rpc_*, rpc_*_read), so the same code
- * serves a task (fetch_start between them) and the command line (evm_now).
+ * serves a task (evm_call_start) and the command line (evm_now); nodes.h knows
+ * which node is asked.
  * Replies are hostile input: sizes and forms are checked.
  */
 #ifndef GAVEL_EVM_H
 #define GAVEL_EVM_H
 
 #include "lease/escrow.h"
+#include "lease/nodes.h"
 #include "lease/tx.h"
-#include "lib/fetch.h"
 
 extern const struct code EVM_REFUSED;  /* the contract said no; the text has its reason */
 extern const struct code EVM_UNFUNDED; /* the sender cannot pay for gas */
@@ -64,6 +65,12 @@ const char *rpc_gas(struct arena *a, const struct address *from, const struct ad
 		    struct calldata data);
 const char *rpc_call(struct arena *a, const struct address *from, const struct address *to,
 		     struct calldata data);
+/* The same against the block that comes next, where the node knows one. */
+const char *rpc_try(struct arena *a, const struct address *from, const struct address *to,
+		    struct calldata data);
+/* The same without a sender, at a block of the past. */
+const char *
+rpc_call_at(struct arena *a, const struct address *to, struct calldata data, uint64_t block);
 const char *rpc_send(struct arena *a, const uint8_t *raw, size_t len);
 const char *rpc_receipt(struct arena *a, const struct hash *tx);
 const char *rpc_logs(struct arena *a, const struct address *contract, uint64_t from, uint64_t to);
@@ -97,37 +104,16 @@ struct evm_fees evm_fees_bump(struct evm_fees fees);
 #define EVM_GAS_MAX 16777216u
 uint64_t evm_gas_limit(u128 estimate);
 
-struct evm {
-	struct json_strs urls; /* borrowed */
-	uint64_t chain_id;
-	u128 fee_max; /* wei per gas that evm_send_now() pays at most; 0: 1000 gwei */
-	size_t first; /* the endpoint to ask first */
-};
-
-/* In a task: evm_call_start() in a step and evm_call_result() in the next. An
- * endpoint that did not answer is passed over the next time. */
-struct evm_call {
-	struct fetch fetch;
-	struct evm *evm; /* borrowed */
-};
-enum next evm_call_start(struct task *t, struct evm *evm, const char *body, struct evm_call *call);
-int evm_call_result(struct arena *a, struct evm_call *call, struct json **result,
-		    struct err *e) mustcheck;
-
-/* For the command line, blocking: each endpoint in turn until one answers. */
-int evm_now(struct arena *a, const struct evm *evm, const char *body, struct json **result,
-	    struct err *e) mustcheck;
 /* The node's chain id must be evm->chain_id (0: it is filled in). */
 int evm_check_chain(struct arena *a, struct evm *evm, struct err *e) mustcheck;
 /* Try, sign, send and wait for the receipt (two minutes at most); `to` NULL
  * makes a contract. What the contract refuses is not sent: EVM_REFUSED. */
-int evm_send_now(struct arena *a, const struct evm *evm, const struct key *key,
-		 const struct address *to, struct calldata data, struct evm_receipt *receipt,
-		 struct err *e) mustcheck;
+int evm_send_now(struct arena *a, struct evm *evm, const struct key *key, const struct address *to,
+		 struct calldata data, struct evm_receipt *receipt, struct err *e) mustcheck;
 /* A contract, and its address checked against the sender's nonce. */
-int evm_deploy_now(struct arena *a, const struct evm *evm, const struct key *key,
-		   struct calldata code, struct evm_receipt *receipt, struct err *e) mustcheck;
-int evm_call_now(struct arena *a, const struct evm *evm, const struct address *to,
-		 struct calldata data, const uint8_t **out, size_t *len, struct err *e) mustcheck;
+int evm_deploy_now(struct arena *a, struct evm *evm, const struct key *key, struct calldata code,
+		   struct evm_receipt *receipt, struct err *e) mustcheck;
+int evm_call_now(struct arena *a, struct evm *evm, const struct address *to, struct calldata data,
+		 const uint8_t **out, size_t *len, struct err *e) mustcheck;
 
 #endif

@@ -83,13 +83,15 @@ price_group(const struct rate_card *card, const struct group *g)
 struct rate
 price_curve(struct rate rate, uint32_t curve_bp, uint32_t utilisation_bp)
 {
-	const u128 unit = (u128)1000000000000u;
+	const uint64_t unit = 1000000000000u;
 	u128 u = MIN(utilisation_bp, 10000u);
-	u128 factor = unit + MIN(curve_bp, 20000u) * u * u;
+	u128 extra = MIN(curve_bp, 20000u) * u * u, nano = capped(rate.nano);
 
-	if (rate.nano > ((~(u128)0) - unit) / factor)
-		return (struct rate){ RATE_MAX };
-	return (struct rate){ capped((rate.nano * factor + unit - 1) / unit) };
+	if (extra == 0)
+		return (struct rate){ nano };
+	/* In two steps, for rate * extra may need more than 128 bits. */
+	nano += nano / unit * extra + (nano % unit * extra + unit - 1) / unit;
+	return (struct rate){ capped(nano) };
 }
 
 struct rate

@@ -23,6 +23,15 @@ seal_keys_from_seed(const uint8_t seed[static 32], uint8_t public_key[static 32]
 	crypto_box_seed_keypair(public_key, secret_key, seed);
 }
 
+bool
+seal_keys_match(const uint8_t public_key[static 32], const uint8_t secret_key[static 32])
+{
+	uint8_t own[32];
+
+	start();
+	return crypto_scalarmult_base(own, secret_key) == 0 && memcmp(own, public_key, 32) == 0;
+}
+
 uint8_t *
 seal_box(struct arena *a, const uint8_t public_key[static 32], const void *text, size_t len,
 	 size_t *box_len)

@@ -16,6 +16,8 @@ extern const struct code SEAL_BROKEN;
 
 void seal_keys_from_seed(const uint8_t seed[static 32], uint8_t public_key[static 32],
 			 uint8_t secret_key[static 32]);
+/* Whether the public key is this secret key's. */
+bool seal_keys_match(const uint8_t public_key[static 32], const uint8_t secret_key[static 32]);
 uint8_t *seal_box(struct arena *a, const uint8_t public_key[static 32], const void *text,
 		  size_t len, size_t *box_len) mustcheck;
 /* The text, NUL-ended, in the arena; NULL with SEAL_BROKEN. */

@@ -1,74 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The EIP-712 types and their struct hashes: keccak256(typeHash || words), each
- * field one 32-byte word, a string as its own hash.
- */
+/* The EIP-712 types and their struct hashes. */
 #include "lease/terms.h"
 
-/* ------------------------------------------------------------------ */
-/* Words.                                                              */
-
-struct words {
-	uint8_t b[32 * 16];
-	size_t len;
-};
-
-static uint8_t *
-word_next(struct words *w)
-{
-	uint8_t *word = w->b + w->len;
-
-	w->len += 32;
-	return word; /* zeroed by its owner's initialiser */
-}
-
-static void
-word_hash(struct words *w, const struct hash *h)
-{
-	memcpy(word_next(w), h->b, 32);
-}
-
-static void
-word_address(struct words *w, const struct address *a)
-{
-	memcpy(word_next(w) + 12, a->b, 20);
-}
-
-static void
-word_uint(struct words *w, u128 v)
-{
-	uint8_t *word = word_next(w);
-
-	for (unsigned i = 0; i < 16; i++)
-		word[31 - i] = (uint8_t)(v >> (8 * i));
-}
-
-static void
-word_string(struct words *w, const char *s)
-{
-	struct hash h;
-
-	keccak256(s, strlen(s), &h);
-	word_hash(w, &h);
-}
-
-static struct words
-words_begin(const char *type)
-{
-	struct words w = { .len = 0 };
-
-	word_string(&w, type);
-	return w;
-}
-
-static struct hash
-words_end(const struct words *w)
-{
-	struct hash h;
-
-	keccak256(w->b, w->len, &h);
-	return h;
-}
+#include "lease/typed.h"
 
 /* ------------------------------------------------------------------ */
 /* The domain.                                                         */

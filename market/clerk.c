@@ -561,6 +561,7 @@ clerk_run(void *start, const int *fds)
 
 	c.settings = s;
 	c.market = begin_with->market;
+	c.evm = s->evm;
 	domain_init(&c.domain, s->chain_id, &s->escrow);
 	if (loop_init(&c.loop, &e) < 0)
 		fatal("%s", e.text);
@@ -578,6 +579,7 @@ clerk_run(void *start, const int *fds)
 	if (c.db == NULL)
 		fatal("%s", e.text);
 	log_info("clerk.working", "webs=%zu", n);
+	evm_watch(&c.loop, &c.evm, NODES_EVERY_US);
 	c.desk_timer = timer_every(&c.loop, 0, DESK_EVERY_US, desk_start, &c);
 	c.index_timer =
 		timer_every(&c.loop, 0, (int64_t)s->chain_poll_ms * MILLI_US, indexer_poll, &c);

@@ -14,6 +14,7 @@
 #define GAVEL_MARKET_CLERK_H
 
 #include "lease/documents.h"
+#include "lease/evm.h"
 #include "lease/life.h"
 #include "lib/chan.h"
 #include "lib/db.h"
@@ -24,11 +25,16 @@ struct clerk {
 	struct db *db;
 	struct chan *signer;
 	const struct market_settings *settings;
+	struct evm evm;
 	struct domain domain;
 	struct address market;
 	int pokes[8]; /* to and from the web roles; -1 ends the list */
 	struct timer *desk_timer, *index_timer, *settle_timer;
 	bool desk_busy, desk_again, index_busy, settle_busy, settle_again;
+	uint64_t stretch;	 /* blocks that the node gives logs of at once */
+	unsigned tip_missed;	 /* polls in which the node had not our checkpoint */
+	bool facts_checked;	 /* states were compared with canonical events */
+	mono_t final_at;	 /* when to ask for the final block again */
 	mono_t settled_at;	 /* when vouchers were last gathered */
 	struct at_work *at_work; /* orders that a task is busy with */
 };

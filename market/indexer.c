@@ -15,15 +15,20 @@
 #include "market/clerk.h"
 #include "query.h"
 
-#define STRETCH 2000 /* blocks asked for at once */
-#define KEEP	4096 /* blocks whose checkpoints are kept */
+#define STRETCH	       2000 /* blocks asked for at once */
+#define KEEP	       4096 /* blocks whose checkpoints are kept, final or not */
+#define MISSED	       20   /* polls without the last checkpoint before it is undone */
+#define FINAL_EVERY_US (3 * SECOND_US)
+#define NO_FINAL_US    (600 * SECOND_US) /* a node without the tag */
 
 struct index {
 	struct batch *b;
-	struct fetch f;
-	bool has_tip;
+	struct evm_call rpc;
+	bool has_tip, has_final;
 	uint64_t tip, before; /* the last checkpoint and the one before */
 	struct hash tip_hash;
+	uint64_t final; /* no reorganisation reaches it */
+	size_t node;	/* that told of the head: the rest is asked of it too */
 	uint64_t head, from, to;
 	struct evm_log *logs;
 	size_t log_count;
@@ -37,13 +42,7 @@ ask(struct task *t, const char *body)
 	struct index *x = t->state;
 	struct clerk *c = t->owner;
 
-	x->f = (struct fetch){ .method = "POST",
-			       .url = c->settings->rpc_url,
-			       .body = body,
-			       .body_len = strlen(body),
-			       .timeout_us = 10 * SECOND_US,
-			       .reply_max = JSON_BYTES_MAX };
-	return fetch_start(t, &x->f);
+	return evm_call_start(t, &c->evm, body, &x->rpc);
 }
 
 static int
@@ -51,11 +50,7 @@ answer(struct task *t, struct json **result)
 {
 	struct index *x = t->state;
 
-	if (x->f.err.code != NULL) {
-		t->err = x->f.err;
-		return -1;
-	}
-	return rpc_result(&t->arena, x->f.reply, x->f.reply_len, result, &t->err);
+	return evm_call_result(&t->arena, &x->rpc, result, &t->err);
 }
 
 /* ------------------------------------------------------------------ */
@@ -73,6 +68,7 @@ tip_read(struct task *t)
 }
 
 static enum next head_ask(struct task *t);
+static enum next facts_repair(struct task *t);
 
 static enum next
 tip_ask(struct task *t)
@@ -91,8 +87,21 @@ tip_ask(struct task *t)
 	row_bytes(x->b, 0, 0, "hash", x->tip_hash.b, sizeof(x->tip_hash.b));
 	if (rows_count(x->b, 0) > 1)
 		x->before = (uint64_t)row_int(x->b, 0, 1, "number");
+	x->has_final = !row_null(x->b, 0, 0, "final");
+	x->final = (uint64_t)row_int(x->b, 0, 0, "final");
 	x->from = x->tip + 1;
 	return ask(t, rpc_block(&t->arena, NULL, x->tip));
+}
+
+/* A node that does not have the block yet is behind; only when that stays so, or
+ * when there is another block in its place, has the chain been reorganised. */
+static enum next
+tip_missing(struct task *t)
+{
+	struct clerk *c = t->owner;
+
+	err_set(&t->err, &EVM_NODE, "the node is behind the last checkpoint");
+	return ++c->tip_missed > MISSED ? TASK_NEXT : TASK_FAIL;
 }
 
 static enum next
@@ -105,14 +114,28 @@ tip_check(struct task *t)
 
 	if (answer(t, &result) < 0)
 		return TASK_FAIL;
-	if (result->type == JSON_OBJECT && rpc_block_read(result, &block, &t->err) == 0 &&
-	    hash_equal(&block.hash, &x->tip_hash))
-		return task_jump(t, head_ask);
+	if (result->type == JSON_NULL && tip_missing(t) == TASK_FAIL)
+		return TASK_FAIL;
+	if (result->type != JSON_NULL) {
+		if (rpc_block_read(result, &block, &t->err) < 0)
+			return TASK_FAIL;
+		c->tip_missed = 0;
+		if (hash_equal(&block.hash, &x->tip_hash))
+			return task_jump(t, c->facts_checked ? head_ask : facts_repair);
+	}
+	if (x->has_final && x->tip <= x->final) {
+		evm_distrust(&c->evm, x->rpc.node, "it contradicts a final block");
+		err_set(&t->err, &EVM_BAD_REPLY, "block %llu was final, and is another now",
+			(unsigned long long)x->tip);
+		return TASK_FAIL;
+	}
+	c->tip_missed = 0;
 	log_warn("chain.reorganised", "block=%llu back_to=%llu", (unsigned long long)x->tip,
 		 (unsigned long long)x->before);
 	t->err = (struct err)ERR_NONE;
 	x->b = batch_new(t);
 	q_chain_rewind(x->b, (int64_t)x->before);
+	q_chain_recount(x->b, NULL, (int64_t)x->before);
 	q_chain_rewind_states(x->b, 0);
 	return db_run(t, c->db, x->b);
 }
@@ -125,17 +148,47 @@ rewound(struct task *t)
 	return batch_failed(x->b, &t->err) ? TASK_FAIL : task_jump(t, tip_read);
 }
 
+/* Once, whatever happened to the database while nobody watched. */
+static enum next
+facts_repair(struct task *t)
+{
+	struct index *x = t->state;
+	struct clerk *c = t->owner;
+
+	x->b = batch_new(t);
+	q_chain_rewind_states(x->b, 0);
+	c->facts_checked = true;
+	return db_run(t, c->db, x->b);
+}
+
+static enum next
+repaired(struct task *t)
+{
+	struct index *x = t->state;
+	struct clerk *c = t->owner;
+
+	if (batch_failed(x->b, &t->err)) {
+		c->facts_checked = false;
+		return TASK_FAIL;
+	}
+	return TASK_NEXT;
+}
+
 /* ------------------------------------------------------------------ */
 /* The next stretch.                                                   */
 
 static enum next
 head_ask(struct task *t)
 {
-	return ask(t, rpc_block(&t->arena, "latest", 0));
+	struct clerk *c = t->owner;
+
+	return ask(t, rpc_block(&t->arena, c->settings->chain_tag, 0));
 }
 
+static enum next final_ask(struct task *t);
+
 static enum next
-logs_ask(struct task *t)
+range(struct task *t)
 {
 	struct index *x = t->state;
 	struct clerk *c = t->owner;
@@ -144,10 +197,22 @@ logs_ask(struct task *t)
 
 	if (answer(t, &result) < 0 || rpc_block_read(result, &head, &t->err) < 0)
 		return TASK_FAIL;
+	x->node = x->rpc.node;
+	if (c->stretch == 0)
+		c->stretch = STRETCH;
 	if (head.number < x->from + c->settings->confirmations)
-		return TASK_DONE;
+		return task_jump(t, final_ask);
 	x->head = head.number - c->settings->confirmations;
-	x->to = MIN(x->head, x->from + STRETCH - 1);
+	x->to = MIN(x->head, x->from + c->stretch - 1);
+	return TASK_NEXT;
+}
+
+static enum next
+logs_ask(struct task *t)
+{
+	struct index *x = t->state;
+	struct clerk *c = t->owner;
+
 	return ask(t, rpc_logs(&t->arena, &c->settings->escrow, x->from, x->to));
 }
 
@@ -155,11 +220,22 @@ static enum next
 block_ask(struct task *t)
 {
 	struct index *x = t->state;
+	struct clerk *c = t->owner;
 	struct json *result;
 
-	if (answer(t, &result) < 0 ||
-	    rpc_logs_read(&t->arena, result, &x->logs, &x->log_count, &t->err) < 0)
+	if (answer(t, &result) < 0) {
+		/* Nodes differ in how much they give at once. */
+		if (!evm_logs_too_many(&t->err) || x->to == x->from)
+			return TASK_FAIL;
+		t->err = (struct err)ERR_NONE;
+		c->stretch = MAX((x->to - x->from + 1) / 2, (uint64_t)1);
+		x->to = x->from + c->stretch - 1;
+		log_info("chain.stretch", "blocks=%llu", (unsigned long long)c->stretch);
+		return task_jump(t, logs_ask);
+	}
+	if (rpc_logs_read(&t->arena, result, &x->logs, &x->log_count, &t->err) < 0)
 		return TASK_FAIL;
+	c->stretch = MIN(c->stretch + c->stretch / 8 + 1, (uint64_t)STRETCH);
 	/* One block with events at a time: its header gives their time. */
 	for (size_t i = 0; i < x->log_count; i++)
 		x->to = MIN(x->to, x->logs[i].block);
@@ -251,12 +327,41 @@ store_log(struct task *t, struct batch *b, const struct evm_log *log)
 										     : &ev.tenant,
 			  (int64_t)x->block.time, jsonw_text(en.w, NULL));
 	jsonw_free(en.w);
-	if (ev.kind == ESCROW_SETTLED)
-		q_chain_lease_money(b, &ev.lease, ev.amount, (struct amount){ 0 });
-	if (ev.kind == ESCROW_CLOSED)
-		q_chain_lease_money(b, &ev.lease, ev.paid, ev.refund);
+	if (ev.kind != ESCROW_DEPOSITED && ev.kind != ESCROW_WITHDRAWN)
+		q_chain_recount(b, &ev.lease, 0);
 	log_info("chain.event", "kind=%s block=%llu", escrow_event_name(ev.kind),
 		 (unsigned long long)log->block);
+}
+
+static enum next store(struct task *t);
+
+/* The stretch counts only if it stands on the checkpoint: asked again now, so that
+ * a reorganisation between the questions cannot hide. */
+static enum next
+stands_ask(struct task *t)
+{
+	struct index *x = t->state;
+	struct json *result;
+
+	if (answer(t, &result) < 0 || rpc_block_read(result, &x->block, &t->err) < 0)
+		return TASK_FAIL;
+	return x->has_tip ? ask(t, rpc_block(&t->arena, NULL, x->tip)) : task_jump(t, store);
+}
+
+static enum next
+stands(struct task *t)
+{
+	struct index *x = t->state;
+	struct evm_block tip;
+	struct json *result;
+
+	if (answer(t, &result) < 0 || rpc_block_read(result, &tip, &t->err) < 0)
+		return TASK_FAIL;
+	if (!hash_equal(&tip.hash, &x->tip_hash) || x->rpc.node != x->node) {
+		err_set(&t->err, &EVM_BAD_REPLY, "the chain moved while it was read");
+		return TASK_FAIL;
+	}
+	return TASK_NEXT;
 }
 
 static enum next
@@ -264,14 +369,12 @@ store(struct task *t)
 {
 	struct index *x = t->state;
 	struct clerk *c = t->owner;
-	struct json *result;
+	uint64_t keep = x->to > KEEP ? x->to - KEEP : 0;
 
-	if (answer(t, &result) < 0 || rpc_block_read(result, &x->block, &t->err) < 0)
-		return TASK_FAIL;
 	x->b = batch_new(t);
 	q_chain_block_put(x->b, (int64_t)x->to, &x->block.hash, &x->block.parent,
 			  (int64_t)x->block.time);
-	q_chain_forget(x->b, (int64_t)(x->to > KEEP ? x->to - KEEP : 0));
+	q_chain_forget(x->b, (int64_t)(x->has_final ? MIN(keep, x->final) : keep));
 	for (size_t i = 0; i < x->log_count; i++) {
 		const struct evm_log *log = &x->logs[i];
 
@@ -297,15 +400,58 @@ stored(struct task *t)
 	if (x->log_count > 0)
 		clerk_look(c);
 	if (!x->more || t->arena.used > TASK_ARENA_MAX / 2)
-		return TASK_DONE;
+		return TASK_NEXT;
 	return task_jump(t, tip_read);
 }
 
-static const struct step steps[] = { { "tip", tip_read },	 { "tip_ask", tip_ask },
-				     { "tip_check", tip_check }, { "rewound", rewound },
-				     { "head", head_ask },	 { "logs", logs_ask },
-				     { "block", block_ask },	 { "store", store },
-				     { "stored", stored },	 STEP_END };
+/* ------------------------------------------------------------------ */
+/* How far the chain is final.                                          */
+
+static enum next
+final_ask(struct task *t)
+{
+	struct clerk *c = t->owner;
+
+	if (clock_mono() < c->final_at)
+		return TASK_DONE;
+	c->final_at = clock_mono() + FINAL_EVERY_US;
+	return ask(t, rpc_block(&t->arena, "finalized", 0));
+}
+
+static enum next
+final_read(struct task *t)
+{
+	struct index *x = t->state;
+	struct clerk *c = t->owner;
+	struct evm_block final;
+	struct json *result;
+
+	if (answer(t, &result) < 0 || rpc_block_read(result, &final, &t->err) < 0) {
+		c->final_at = clock_mono() + NO_FINAL_US;
+		t->err = (struct err)ERR_NONE;
+		return TASK_DONE;
+	}
+	x->b = batch_new(t);
+	q_chain_final_put(x->b, (int64_t) final.number, &final.hash);
+	return db_run(t, c->db, x->b);
+}
+
+static enum next
+final_kept(struct task *t)
+{
+	struct index *x = t->state;
+
+	return batch_failed(x->b, &t->err) ? TASK_FAIL : TASK_DONE;
+}
+
+static const struct step steps[] = {
+	{ "tip", tip_read },	      { "tip_ask", tip_ask },	    { "tip_check", tip_check },
+	{ "rewound", rewound },	      { "repair", facts_repair },   { "repaired", repaired },
+	{ "head", head_ask },	      { "range", range },	    { "logs", logs_ask },
+	{ "block", block_ask },	      { "stands_ask", stands_ask }, { "stands", stands },
+	{ "store", store },	      { "stored", stored },	    { "final", final_ask },
+	{ "final_read", final_read }, { "final_kept", final_kept }, STEP_END
+};
 
 static void
 done(struct task *t)

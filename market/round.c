@@ -7,14 +7,13 @@
  *	close      root = SHA-256 over all envelopes in order of receipt; the key
  *	           holder signs it and only then gives out the secret key; both are
  *	           stored before anything is opened, and the root closes the round
- *	clear      open, check, auction_clear(); the transcript holds all of it
+ *	clear      open, check, decide: lease/transcript.c; the transcript holds all of it
  *	award      sign (order, provider, rate, hash of the transcript)
  */
 #include <inttypes.h>
 
-#include "lease/auction.h"
-#include "lease/seal.h"
 #include "lease/signer.h"
+#include "lease/transcript.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "market/clerk.h"
@@ -24,21 +23,6 @@
 #define RETRY_US     (250 * MILLI_US)
 #define RETRY_MAX_US (10 * SECOND_US)
 
-/* One announced bid or decline on its way through the round. */
-struct entry {
-	struct id id;
-	int64_t seq;
-	struct address provider;
-	const uint8_t *envelope;
-	size_t envelope_len;
-	const char *decline;
-	wall_t received_at;
-	uint32_t launches, failures;
-	struct bid_doc doc;
-	const char *invalid; /* why it does not take part, or NULL */
-	size_t bid;	     /* index into bids when valid */
-};
-
 struct round {
 	struct desk_order order; /* first: clerk_order() */
 	struct batch *b;
@@ -46,12 +30,8 @@ struct round {
 	struct signer_round ask;
 	struct hash public_key;
 	struct signer_round_closed closed;
-	struct entry *entries;
-	size_t count;
-	struct auction_bid *bids;
-	size_t bid_count;
-	struct auction_outcome *outcome;
-	const char *transcript;
+	struct transcript t;
+	const char *transcript; /* as JSON */
 	struct award_terms award;
 	struct sig award_sig;
 	struct id lease_id;
@@ -160,25 +140,30 @@ close_read(struct task *t)
 	return db_run(t, clerk_of(t)->db, r->b);
 }
 
-/* SHA-256 over "gavel root", then per envelope its provider and its SHA-256. */
-static struct hash
-root_of(struct arena *a, const struct entry *entries, size_t count)
+static void
+read_entries(struct task *t)
 {
-	size_t len = 10, n = 10;
-	uint8_t *text = arena_alloc(a, len + count * 52);
-	struct hash h;
+	struct round *r = t->state;
+	size_t n = MIN(rows_count(r->b, 0), (size_t)AUCTION_BIDS_MAX);
 
-	memcpy(text, "gavel root", 10);
-	for (size_t i = 0; i < count; i++) {
-		if (entries[i].decline != NULL)
+	r->t.entries.items = arena_alloc(&t->arena, (n + 1) * sizeof(struct transcript_entry));
+	r->t.entries.count = n;
+	for (size_t i = 0; i < n; i++) {
+		struct transcript_entry *en = transcript_entry(&r->t, i);
+
+		row_bytes(r->b, 0, i, "id", en->id.b, sizeof(en->id.b));
+		row_bytes(r->b, 0, i, "provider", en->provider.b, sizeof(en->provider.b));
+		en->index = row_int(r->b, 0, i, "seq");
+		en->received_at = row_time(r->b, 0, i, "received_at");
+		if (!row_null(r->b, 0, i, "decline")) {
+			en->declined = row_text(r->b, 0, i, "decline");
 			continue;
-		memcpy(text + n, entries[i].provider.b, 20);
-		sha256(entries[i].envelope, entries[i].envelope_len, &h);
-		memcpy(text + n + 20, h.b, 32);
-		n += 52;
+		}
+		en->envelope.b =
+			(uint8_t *)(uintptr_t)row_blob(r->b, 0, i, "envelope", &en->envelope.len);
+		en->launches = (uint32_t)row_int(r->b, 0, i, "launches");
+		en->failures = (uint32_t)row_int(r->b, 0, i, "failures");
 	}
-	sha256(text, n, &h);
-	return h;
 }
 
 static enum next
@@ -188,24 +173,10 @@ close_sign(struct task *t)
 
 	if (batch_failed(r->b, &t->err))
 		return TASK_FAIL;
-	r->count = MIN(rows_count(r->b, 0), (size_t)AUCTION_BIDS_MAX);
-	r->entries = arena_alloc(&t->arena, (r->count + 1) * sizeof(*r->entries));
-	for (size_t i = 0; i < r->count; i++) {
-		struct entry *en = &r->entries[i];
-
-		row_bytes(r->b, 0, i, "id", en->id.b, sizeof(en->id.b));
-		row_bytes(r->b, 0, i, "provider", en->provider.b, sizeof(en->provider.b));
-		en->seq = row_int(r->b, 0, i, "seq");
-		en->envelope = row_blob(r->b, 0, i, "envelope", &en->envelope_len);
-		en->decline =
-			row_null(r->b, 0, i, "decline") ? NULL : row_text(r->b, 0, i, "decline");
-		en->received_at = row_time(r->b, 0, i, "received_at");
-		en->launches = (uint32_t)row_int(r->b, 0, i, "launches");
-		en->failures = (uint32_t)row_int(r->b, 0, i, "failures");
-	}
+	read_entries(t);
 	r->ask = (struct signer_round){ .order = r->order.hash,
 					.round = r->order.facts.round,
-					.root = root_of(&t->arena, r->entries, r->count) };
+					.root = transcript_root(&t->arena, &r->t) };
 	return signer_start(t, clerk_of(t)->signer, &r->call, SIGN_ROUND_CLOSE, &r->ask,
 			    sizeof(r->ask));
 }
@@ -230,153 +201,34 @@ close_store(struct task *t)
 /* ------------------------------------------------------------------ */
 /* Open and clear.                                                     */
 
-static const char *
-open_bid(struct task *t, struct entry *en)
-{
-	struct round *r = t->state;
-	struct clerk *c = clerk_of(t);
-	struct err e = ERR_NONE;
-	struct hash h, digest;
-	char who[ADDRESS_TEXT_SIZE];
-	size_t len;
-	char *text = seal_open(&t->arena, r->order.round_key.b, r->closed.key.b, en->envelope,
-			       en->envelope_len, &len, &e);
-
-	if (text == NULL)
-		return "does not open";
-	if (json_decode(&t->arena, text, len, bid_doc_fields, &en->doc, &e) < 0)
-		return "is not a bid";
-	if (!hash_equal(&en->doc.terms.order, &r->order.hash) ||
-	    en->doc.terms.round != r->order.facts.round)
-		return "names another order or round";
-	if (!address_equal(&en->doc.terms.provider, &en->provider))
-		return "names another provider";
-	h = bid_hash(&en->doc.terms);
-	digest = terms_digest(&c->domain, &h);
-	if (sig_check(&en->doc.sig, &digest, &en->provider, &e) < 0)
-		return "is not signed by its provider";
-	if (!group_admits(&r->order.group, address_text(&en->provider, who)))
-		return "is of a provider that the tenant left out";
-	return NULL;
-}
-
+/* All that a stranger needs to compute the outcome again. */
 static void
 clear(struct task *t)
 {
 	struct round *r = t->state;
-	struct clerk *c = clerk_of(t);
-	struct auction_order order = {
-		.order = r->order.hash,
-		.round = r->order.facts.round,
-		.max = r->order.terms.maxRate,
-		.care_hours = r->order.care_hours,
-		.tenant_owner = r->order.tenant,
-	};
 
-	r->bids = arena_alloc(&t->arena, (r->count + 1) * sizeof(*r->bids));
-	for (size_t i = 0; i < r->count; i++) {
-		struct entry *en = &r->entries[i];
-
-		if (en->decline != NULL)
-			continue;
-		en->invalid = open_bid(t, en);
-		if (en->invalid != NULL)
-			continue;
-		en->bid = r->bid_count;
-		r->bids[r->bid_count++] = (struct auction_bid){
-			.provider = en->provider,
-			.owner = en->provider,
-			.floor = en->doc.terms.floor,
-			.list = en->doc.terms.list,
-			.launches = en->launches,
-			.failures = en->failures,
-			.sets_prices = en->launches >= c->settings->established_launches,
-		};
-	}
-	r->outcome = ARENA_NEW(&t->arena, struct auction_outcome);
-	auction_clear(&order, r->bids, r->bid_count, r->outcome);
+	r->t.rules = RULES_VERSION;
+	r->t.order = r->order.hash;
+	r->t.round = r->order.facts.round;
+	r->t.terms = r->order.terms;
+	r->t.order_sig = r->order.sig;
+	r->t.group = r->order.group;
+	r->t.care_hours = r->order.care_hours;
+	r->t.established_launches = clerk_of(t)->settings->established_launches;
+	r->t.ends_at = r->order.facts.round_ends;
+	r->t.root = r->ask.root;
+	r->t.root_sig = r->closed.sig;
+	r->t.public_key = r->order.round_key;
+	r->t.secret_key = r->closed.key;
+	transcript_open(&t->arena, &clerk_of(t)->domain, &r->t);
+	transcript_decide(&t->arena, &r->t);
+	r->transcript = json_encode(&t->arena, transcript_fields, &r->t);
 }
 
-static void
-write_entry(struct jsonw *w, struct arena *a, const struct round *r, const struct entry *en)
+static bool
+awarded(const struct round *r)
 {
-	char text[AMOUNT_TEXT_SIZE];
-
-	jsonw_open(w, '{');
-	jsonw_member(w, "id", "%s", id_text(ID_BID, &en->id, text));
-	jsonw_name(w, "index");
-	jsonw_int(w, en->seq);
-	jsonw_member(w, "provider", "%s", address_text(&en->provider, text));
-	jsonw_member(w, "received_at", "%s", time_text(en->received_at, text));
-	if (en->decline != NULL) {
-		jsonw_member(w, "declined", "%s", en->decline);
-		jsonw_close(w, '}');
-		return;
-	}
-	jsonw_name(w, "envelope");
-	jsonw_str(w, base64_text(a, en->envelope, en->envelope_len));
-	if (en->invalid != NULL) {
-		jsonw_member(w, "void", "%s", en->invalid);
-		jsonw_close(w, '}');
-		return;
-	}
-	jsonw_name(w, "bid");
-	json_write(w, bid_doc_fields, &en->doc);
-	jsonw_name(w, "launches");
-	jsonw_int(w, en->launches);
-	jsonw_name(w, "failures");
-	jsonw_int(w, en->failures);
-	jsonw_name(w, "sets_prices");
-	jsonw_bool(w, r->bids[en->bid].sets_prices);
-	jsonw_member(w, "effective", "%s", u128_text(r->outcome->effective[en->bid].nano, text));
-	jsonw_name(w, "rank");
-	jsonw_int(w, r->outcome->rank[en->bid]);
-	jsonw_member(w, "reason", "%s", auction_reason_name(r->outcome->reasons[en->bid]));
-	jsonw_close(w, '}');
-}
-
-/* All that a stranger needs to compute the outcome again. */
-static const char *
-write_transcript(struct task *t)
-{
-	struct round *r = t->state;
-	const struct auction_outcome *out = r->outcome;
-	char text[SIG_TEXT_SIZE];
-	struct jsonw *w = jsonw_new(false);
-	const char *copy;
-
-	jsonw_open(w, '{');
-	jsonw_member(w, "rules", "runner-up 1");
-	jsonw_member(w, "order", "%s", hash_text(&r->order.hash, text));
-	jsonw_name(w, "round");
-	jsonw_int(w, r->order.facts.round);
-	jsonw_name(w, "terms");
-	json_write(w, order_terms_fields, &r->order.terms);
-	jsonw_member(w, "order_sig", "%s", sig_text(&r->order.sig, text));
-	jsonw_name(w, "care_hours");
-	jsonw_int(w, r->order.care_hours);
-	jsonw_member(w, "root", "%s", hash_text(&r->ask.root, text));
-	jsonw_member(w, "root_sig", "%s", sig_text(&r->closed.sig, text));
-	jsonw_member(w, "public_key", "%s", hash_text(&r->order.round_key, text));
-	jsonw_member(w, "secret_key", "%s", hash_text(&r->closed.key, text));
-	jsonw_name(w, "entries");
-	jsonw_open(w, '[');
-	for (size_t i = 0; i < r->count; i++)
-		write_entry(w, &t->arena, r, &r->entries[i]);
-	jsonw_close(w, ']');
-	jsonw_member(w, "outcome", "%s", auction_end_name(out->end));
-	if (out->end != AUCTION_NO_BID) {
-		jsonw_member(w, "winner", "%s", address_text(&r->bids[out->winner].provider, text));
-		jsonw_member(w, "price", "%s", u128_text(out->price.nano, text));
-		jsonw_member(w, "price_by", "%s", out->price_by_runner_up ? "runner_up" : "list");
-		if (out->price_by_runner_up)
-			jsonw_member(w, "runner_up", "%s",
-				     address_text(&r->bids[out->runner_up].provider, text));
-	}
-	jsonw_close(w, '}');
-	copy = arena_strdup(&t->arena, jsonw_text(w, NULL));
-	jsonw_free(w);
-	return copy;
+	return strcmp(r->t.outcome, auction_end_name(AUCTION_AWARDED)) == 0;
 }
 
 static enum next
@@ -387,7 +239,6 @@ clear_bids(struct task *t)
 	if (rows_count(r->b, 0) == 0) /* closed before a crash: by the same root */
 		row_bytes(r->b, 2, 0, "sig", r->closed.sig.b, sizeof(r->closed.sig.b));
 	clear(t);
-	r->transcript = write_transcript(t);
 	return TASK_NEXT;
 }
 
@@ -399,12 +250,12 @@ award_sign(struct task *t)
 {
 	struct round *r = t->state;
 
-	if (r->outcome->end != AUCTION_AWARDED)
+	if (!awarded(r))
 		return TASK_NEXT;
 	r->award = (struct award_terms){
 		.order = r->order.hash,
-		.provider = r->bids[r->outcome->winner].provider,
-		.rate = r->outcome->price,
+		.provider = r->t.winner,
+		.rate = r->t.price,
 	};
 	keccak256(r->transcript, strlen(r->transcript), &r->award.record);
 	return signer_start(t, clerk_of(t)->signer, &r->call, SIGN_AWARD, &r->award,
@@ -414,16 +265,15 @@ award_sign(struct task *t)
 static void
 store_bids(struct batch *b, const struct round *r)
 {
-	for (size_t i = 0; i < r->count; i++) {
-		const struct entry *en = &r->entries[i];
+	for (size_t i = 0; i < r->t.entries.count; i++) {
+		const struct transcript_entry *en = transcript_entry(&r->t, i);
 
-		if (en->decline == NULL && en->invalid != NULL)
+		if (en->declined == NULL && en->void_why != NULL)
 			q_bid_opened(b, &en->id, (struct rate){ 0 }, (struct rate){ 0 }, 0,
-				     en->invalid);
-		else if (en->decline == NULL)
-			q_bid_opened(b, &en->id, en->doc.terms.floor, en->doc.terms.list,
-				     r->outcome->rank[en->bid],
-				     auction_reason_name(r->outcome->reasons[en->bid]));
+				     en->void_why);
+		else if (en->declined == NULL)
+			q_bid_opened(b, &en->id, en->bid.terms.floor, en->bid.terms.list, en->rank,
+				     en->reason);
 	}
 }
 
@@ -474,16 +324,14 @@ static enum next
 award_store(struct task *t)
 {
 	struct round *r = t->state;
-	bool awarded = r->outcome->end == AUCTION_AWARDED;
 
-	if (awarded && signer_answer(&r->call, &r->award_sig, sizeof(r->award_sig), &t->err) < 0)
+	if (awarded(r) && signer_answer(&r->call, &r->award_sig, sizeof(r->award_sig), &t->err) < 0)
 		return TASK_FAIL;
 	r->now = clock_wall();
 	r->b = batch_new(t);
-	q_round_outcome(r->b, &r->order.hash, r->order.facts.round,
-			auction_end_name(r->outcome->end), r->transcript);
+	q_round_outcome(r->b, &r->order.hash, r->order.facts.round, r->t.outcome, r->transcript);
 	store_bids(r->b, r);
-	if (awarded)
+	if (awarded(r))
 		store_award(t, r->b);
 	else
 		q_order_move(r->b, &r->order.hash, "bidding", "open", "",
@@ -518,10 +366,10 @@ clear_or_void(struct task *t)
 
 	if (batch_failed(r->b, &t->err))
 		return TASK_FAIL;
-	if (rows_count(r->b, 1) == r->count)
+	if (rows_count(r->b, 1) == r->t.entries.count)
 		return clear_bids(t);
 	/* A late bid made it in before the root, and is missing from it. */
-	log_warn("round.void", "bids=%zu rooted=%zu", rows_count(r->b, 1), r->count);
+	log_warn("round.void", "bids=%zu rooted=%zu", rows_count(r->b, 1), r->t.entries.count);
 	return task_jump(t, void_store);
 }
 

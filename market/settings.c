@@ -13,7 +13,8 @@ static const struct json_field fields[] = { JSON_STR(T, listen, 64, JSON_OPTIONA
 					    JSON_STR(T, password_file, 500, 0),
 					    JSON_STR(T, tls_cert, 500, JSON_OPTIONAL),
 					    JSON_STR(T, tls_key, 500, JSON_OPTIONAL),
-					    JSON_STR(T, rpc_url, 500, 0),
+					    JSON_STR(T, rpc_url, 500, JSON_OPTIONAL),
+					    JSON_STRS(T, rpc_urls, EVM_NODES_MAX, JSON_OPTIONAL),
 					    JSON_U64(T, chain_id, 0),
 					    JSON_ADDRESS(T, escrow, 0),
 					    JSON_ADDRESS(T, token, 0),
@@ -30,6 +31,7 @@ static const struct json_field fields[] = { JSON_STR(T, listen, 64, JSON_OPTIONA
 					    JSON_U32(T, settle_every_ms, 0, JSON_OPTIONAL),
 					    JSON_U32(T, chain_poll_ms, 60000, JSON_OPTIONAL),
 					    JSON_U64(T, chain_start, JSON_OPTIONAL),
+					    JSON_STR(T, chain_tag, 10, JSON_OPTIONAL),
 					    JSON_U32(T, confirmations, 10000, JSON_OPTIONAL),
 					    JSON_END };
 #undef T
@@ -53,7 +55,16 @@ market_settings_read(struct arena *a, const char *path, struct market_settings *
 		.window_max_s = 30 * 86400,
 		.settle_every_ms = 60000,
 		.chain_poll_ms = 1000,
+		.chain_tag = "latest",
 		.confirmations = 2,
 	};
-	return conf_read(a, path, fields, s, e);
+	if (conf_read(a, path, fields, s, e) < 0 ||
+	    evm_urls(a, &s->evm, s->rpc_url, &s->rpc_urls, e) < 0)
+		return -1;
+	s->evm.chain_id = s->chain_id;
+	if (strcmp(s->chain_tag, "latest") != 0 && strcmp(s->chain_tag, "safe") != 0 &&
+	    strcmp(s->chain_tag, "finalized") != 0)
+		return err_field(e, &ERR_CONFIG, "/chain_tag",
+				 "chain_tag: latest, safe or finalized");
+	return 0;
 }

@@ -3,6 +3,7 @@
 #ifndef GAVEL_MARKET_SETTINGS_H
 #define GAVEL_MARKET_SETTINGS_H
 
+#include "lease/nodes.h"
 #include "lease/terms.h"
 
 struct market_settings {
@@ -14,6 +15,8 @@ struct market_settings {
 	const char *key_file, *password_file; /* key store of the market's key */
 	const char *tls_cert, *tls_key;	      /* empty: plain HTTP */
 	const char *rpc_url;
+	struct json_strs rpc_urls; /* one of the two */
+	struct evm evm;		   /* made of them; a process works on a copy */
 	uint64_t chain_id;
 	struct address escrow, token;
 	const char *token_symbol;
@@ -28,6 +31,7 @@ struct market_settings {
 	uint32_t settle_every_ms;
 	uint32_t chain_poll_ms;
 	uint64_t chain_start;	/* the block the contract was made in */
+	const char *chain_tag;	/* latest, safe, finalized: the head that is read */
 	uint32_t confirmations; /* blocks on top before a fact is acted on */
 };
 

@@ -22,7 +22,7 @@
 
 struct settle {
 	struct batch *b, *due;
-	struct fetch f;
+	struct evm_call rpc;
 	struct chan_call call;
 	size_t count; /* intents in this transaction */
 	const char *kind;
@@ -43,12 +43,7 @@ ask(struct task *t, const char *body)
 	struct settle *s = t->state;
 	struct clerk *c = t->owner;
 
-	s->f = (struct fetch){ .method = "POST",
-			       .url = c->settings->rpc_url,
-			       .body = body,
-			       .body_len = strlen(body),
-			       .timeout_us = 10 * SECOND_US };
-	return fetch_start(t, &s->f);
+	return evm_call_start(t, &c->evm, body, &s->rpc);
 }
 
 static int
@@ -56,11 +51,7 @@ answer(struct task *t, struct json **result)
 {
 	struct settle *s = t->state;
 
-	if (s->f.err.code != NULL) {
-		t->err = s->f.err;
-		return -1;
-	}
-	return rpc_result(&t->arena, s->f.reply, s->f.reply_len, result, &t->err);
+	return evm_call_result(&t->arena, &s->rpc, result, &t->err);
 }
 
 /* ------------------------------------------------------------------ */

@@ -64,7 +64,7 @@ read_bytecode(struct arena *a, const char *dir, const char *name, const uint8_t 
 
 /* Bytecode followed by two constructor words. */
 static int
-deploy_one(struct arena *a, const struct evm *evm, const struct key *key, const char *dir,
+deploy_one(struct arena *a, struct evm *evm, const struct key *key, const char *dir,
 	   const char *name, const struct address *token, u128 min_window,
 	   struct evm_receipt *receipt, struct err *e)
 {

@@ -279,6 +279,7 @@ agent_run(void *start, const int *fds)
 	struct event *ev;
 
 	g.settings = s;
+	g.evm = s->evm;
 	g.jail_config = *begin->jail;
 	g.self = begin->self;
 	g.exec_fd = fds[2];
@@ -295,6 +296,7 @@ agent_run(void *start, const int *fds)
 		fatal("%s", e.text);
 	if (exits_start(&g, &e) < 0)
 		fatal("%s", e.text);
+	evm_watch(&g.loop, &g.evm, NODES_EVERY_US);
 	image_start(&g);
 	open_gateway(&g);
 	dns_start(&g);

@@ -38,6 +38,7 @@ struct pull;
 struct agent {
 	struct loop loop;
 	const struct provider_settings *settings;
+	struct evm evm; /* the chain's nodes */
 	struct jail_config jail_config;
 	struct domain domain;
 	struct address self, market;

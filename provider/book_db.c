@@ -443,6 +443,12 @@ book_ended(struct book *b, struct arena *a, struct work **out, size_t *count, st
 }
 
 int
+book_every(struct book *b, struct arena *a, struct work **out, size_t *count, struct err *e)
+{
+	return read_rows(b, a, "select " COLUMNS " from work order by created", out, count, e);
+}
+
+int
 book_note(struct book *b, const char *name, const char *value, struct err *e)
 {
 	sqlite3_stmt *s = prepare(b, "insert or replace into note (name, value) values (?, ?)", e);

@@ -104,6 +104,9 @@ int book_get(struct book *b, struct arena *a, const struct hash *lease, struct w
 /* All that have not ended. */
 int book_live(struct book *b, struct arena *a, struct work **out, size_t *count,
 	      struct err *e) mustcheck;
+/* All of them, also those that are forgotten but for their terms. */
+int book_every(struct book *b, struct arena *a, struct work **out, size_t *count,
+	       struct err *e) mustcheck;
 /* All that have ended and whose logs are still there. */
 int book_ended(struct book *b, struct arena *a, struct work **out, size_t *count,
 	       struct err *e) mustcheck;

@@ -199,15 +199,15 @@ escrow_ask(struct report *r, const struct provider_settings *s, struct evm *evm,
 static void
 check_chain(struct report *r, const struct provider_settings *s)
 {
-	const char *urls[] = { s->rpc_url };
-	struct evm evm = { .urls = { urls, 1 }, .chain_id = s->chain_id };
+	struct evm evm = s->evm;
 	struct err e = ERR_NONE;
 	struct evm_block block;
 	char text[ADDRESS_TEXT_SIZE];
 	struct json *doc;
 	int result = evm_check_chain(&r->arena, &evm, &e);
 
-	add_result(r, "chain", result, &e, s->rpc_url, "rpc_url, chain_id, the network");
+	add_result(r, "chain", result, &e, evm_node_name(&r->arena, &evm, evm.first),
+		   "rpc_url, chain_id, the network");
 	if (result < 0)
 		return;
 	result = escrow_ask(r, s, &evm, &e);

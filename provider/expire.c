@@ -15,7 +15,7 @@
 
 struct expiry {
 	struct work work;
-	struct fetch f;
+	struct evm_call rpc;
 };
 
 bool
@@ -33,12 +33,7 @@ chain_ask(struct task *t)
 	const char *body = rpc_call(&t->arena, NULL, &g->settings->escrow,
 				    escrow_lease_state(&t->arena, &x->work.hash));
 
-	x->f = (struct fetch){ .method = "POST",
-			       .url = g->settings->rpc_url,
-			       .body = body,
-			       .body_len = strlen(body),
-			       .timeout_us = 5 * SECOND_US };
-	return fetch_start(t, &x->f);
+	return evm_call_start(t, &g->evm, body, &x->rpc);
 }
 
 static enum next
@@ -53,8 +48,7 @@ chain_read(struct task *t)
 	const uint8_t *data;
 	size_t len;
 
-	if (fetch_check(&t->arena, &x->f, &t->err) < 0 ||
-	    rpc_result(&t->arena, x->f.reply, x->f.reply_len, &result, &t->err) < 0 ||
+	if (evm_call_result(&t->arena, &x->rpc, &result, &t->err) < 0 ||
 	    rpc_bytes_read(&t->arena, result, &data, &len, &t->err) < 0)
 		return TASK_FAIL; /* asked again at a later look */
 	if (book_get(g->book, &t->arena, &w->hash, w, &t->err) != 1)

@@ -24,7 +24,7 @@
 
 struct gate {
 	struct work work;
-	struct fetch f;
+	struct evm_call rpc;
 };
 
 static enum next
@@ -35,12 +35,7 @@ opening_ask(struct task *t)
 	const char *body = rpc_call(&t->arena, NULL, &g->settings->escrow,
 				    escrow_lease_state(&t->arena, &o->work.hash));
 
-	o->f = (struct fetch){ .method = "POST",
-			       .url = g->settings->rpc_url,
-			       .body = body,
-			       .body_len = strlen(body),
-			       .timeout_us = 5 * SECOND_US };
-	return fetch_start(t, &o->f);
+	return evm_call_start(t, &g->evm, body, &o->rpc);
 }
 
 static enum next
@@ -59,12 +54,14 @@ opening_read(struct task *t)
 	const uint8_t *data;
 	size_t len;
 
-	if (o->f.err.code != NULL) {
-		log_warn("chain.unreachable", "error=\"%s\"", o->f.err.text);
+	if (evm_call_result(&t->arena, &o->rpc, &result, &t->err) < 0) {
+		if (!err_retryable(&t->err))
+			return TASK_FAIL;
+		log_warn("chain.unreachable", "error=\"%s\"", t->err.text);
+		t->err = (struct err)ERR_NONE;
 		return task_sleep(t, SECOND_US);
 	}
-	if (rpc_result(&t->arena, o->f.reply, o->f.reply_len, &result, &t->err) < 0 ||
-	    rpc_bytes_read(&t->arena, result, &data, &len, &t->err) < 0 ||
+	if (rpc_bytes_read(&t->arena, result, &data, &len, &t->err) < 0 ||
 	    book_get(g->book, &t->arena, &o->work.hash, &o->work, &t->err) != 1)
 		return TASK_FAIL;
 	if (!escrow_lease_read(data, len, &state) || state.deposit.units == 0) {

@@ -25,6 +25,7 @@
 #include "provider/inventory.h"
 #include "provider/mounts.h"
 #include "provider/runc.h"
+#include "provider/settle.h"
 #include "provider/unpack.h"
 #include "provider/volumes.h"
 
@@ -33,15 +34,18 @@ static const char usage[] =
 	"\n"
 	"  serve              offer this machine (default; needs root)\n"
 	"  check [FILE]       read the settings and test the machine, with cures\n"
+	"  settle [LEASE]     take what is due from the chain itself, without a market\n"
 	"  clean              remove every container of this provider from the machine\n"
 	"\n"
 	"  -c, --config FILE  settings (default: /etc/gavel/provider.yaml)\n"
-	"      --json         check: the result as one JSON document\n"
+	"      --json         check, settle: the result as one JSON document\n"
+	"      --plan         settle: only say what would be done\n"
 	"  -V, --version\n"
 	"\n"
 	"examples:\n"
 	"  sudo gavel-provider check provider.yaml\n"
-	"  sudo gavel-provider -c provider.yaml\n";
+	"  sudo gavel-provider -c provider.yaml\n"
+	"  sudo gavel-provider -c provider.yaml settle\n";
 
 /* The key is read here and nowhere else. */
 static void
@@ -237,15 +241,15 @@ clean(const struct provider_settings *s)
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
-						 { "version", no_argument, NULL, 'V' },
-						 { "json", no_argument, NULL, 'j' },
-						 { "help", no_argument, NULL, 'h' },
-						 { NULL, 0, NULL, 0 } };
+	static const struct option options[] = {
+		{ "config", required_argument, NULL, 'c' }, { "version", no_argument, NULL, 'V' },
+		{ "json", no_argument, NULL, 'j' },	    { "plan", no_argument, NULL, 'p' },
+		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 }
+	};
 	const char *config = "/etc/gavel/provider.yaml", *command;
 	struct provider_settings settings;
 	struct err e = ERR_NONE;
-	bool json = false;
+	bool json = false, plan = false;
 	struct arena a;
 	int c;
 
@@ -253,13 +257,14 @@ main(int argc, char **argv)
 		switch (c) {
 		case 'c': config = optarg; break;
 		case 'j': json = true; break;
+		case 'p': plan = true; break;
 		case 'V': printf("gavel-provider %s\n", GAVEL_VERSION); return 0;
 		case 'h': fputs(usage, stdout); return 0;
 		default: fputs(usage, stderr); return 2;
 		}
 	command = optind < argc ? argv[optind] : "serve";
 	/* check FILE is short for -c FILE check. */
-	if (optind + 1 < argc)
+	if (optind + 1 < argc && strcmp(command, "settle") != 0)
 		config = argv[optind + 1];
 	log_init("provider", LOG_INFO);
 	chan_register_codes(jail_codes, NELEMS(jail_codes));
@@ -272,6 +277,9 @@ main(int argc, char **argv)
 		return serve(&settings);
 	if (strcmp(command, "check") == 0)
 		return check(&settings, json);
+	if (strcmp(command, "settle") == 0)
+		return settle_run(&settings, optind + 1 < argc ? argv[optind + 1] : NULL, plan,
+				  json);
 	if (strcmp(command, "clean") == 0)
 		return clean(&settings);
 	fprintf(stderr, "error: no command \"%s\"\n\n%s", command, usage);

@@ -41,7 +41,8 @@ static const struct json_field fields[] = {
 	JSON_U32(T, uid_base, 0, OPT),
 	JSON_U32(T, image_uid_base, 0, OPT),
 	JSON_U32(T, slots, 4096, OPT),
-	JSON_STR(T, rpc_url, 500, 0),
+	JSON_STR(T, rpc_url, 500, OPT),
+	JSON_STRS(T, rpc_urls, EVM_NODES_MAX, OPT),
 	JSON_U64(T, chain_id, 0),
 	JSON_ADDRESS(T, escrow, 0),
 	JSON_ADDRESS(T, token, 0),
@@ -155,8 +156,10 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.overcommit = { 10000, 10000, 10000 },
 		.volume_keep_s = 72 * 3600,
 	};
-	if (conf_read(a, path, fields, s, e) < 0 || machine_check(&s->volumes, &s->gpus, e) < 0)
+	if (conf_read(a, path, fields, s, e) < 0 || machine_check(&s->volumes, &s->gpus, e) < 0 ||
+	    evm_urls(a, &s->evm, s->rpc_url, &s->rpc_urls, e) < 0)
 		return -1;
+	s->evm.chain_id = s->chain_id;
 	if (s->acme_url != NULL && (s->acme_email == NULL || s->ingress_http == 0))
 		return err_field(e, &ERR_CONFIG, "/acme_url",
 				 "acme_url goes with acme_email and with ingress_http");

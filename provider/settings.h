@@ -4,6 +4,7 @@
 #define GAVEL_PROVIDER_SETTINGS_H
 
 #include "deploy/group.h"
+#include "lease/nodes.h"
 #include "lease/price.h"
 #include "provider/capacity.h"
 
@@ -27,6 +28,8 @@ struct provider_settings {
 	uint64_t image_max_bytes;	      /* of one, fetched or unpacked */
 	uint32_t uid_base, image_uid_base, slots;
 	const char *rpc_url;
+	struct json_strs rpc_urls; /* one of the two */
+	struct evm evm;		   /* made of them; a process works on a copy */
 	uint64_t chain_id;
 	struct address escrow, token;
 	struct resources capacity; /* what may be sold; all zero: what the inventory gives */

@@ -66,6 +66,41 @@ static const struct json_field voucher_out_fields[] = {
 	JSON_SIG(struct voucher_out, payer_sig, 0), JSON_END
 };
 
+/* Once a level and lease: 7 days, 1 day, 1 hour. */
+static void
+warn_deposit(struct context *c, const struct lease_ref *l, const struct json *row,
+	     struct amount due)
+{
+	static struct told {
+		struct hash lease;
+		unsigned level;
+	} told[256];
+	struct err ignored = ERR_NONE;
+	const char *warning;
+	struct standing s;
+	struct told *t = told;
+	unsigned level;
+
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->hash, &s, &ignored) < 0 ||
+	    s.lease.deposit.units == 0)
+		return;
+	due.units = MIN(due.units, s.lease.deposit.units);
+	warning = deposit_warning(
+		rate_lasts(l->terms.rate, (struct amount){ s.lease.deposit.units - due.units }),
+		&level);
+	while (t < told + NELEMS(told) - 1 && t->level != 0 && !hash_equal(&t->lease, &l->hash))
+		t++;
+	if (hash_equal(&t->lease, &l->hash) && t->level >= level) {
+		t->level = level != 0 ? level : 1; /* it was topped up */
+		return;
+	}
+	if (warning == NULL)
+		return;
+	*t = (struct told){ l->hash, level };
+	fprintf(stderr, "warning: %s: the deposit ends in less than %s: gavel topup\n",
+		text_of(row, "id"), warning);
+}
+
 static int
 sign_lease(struct context *c, const struct json *row, struct err *e)
 {
@@ -87,6 +122,7 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 			  e) < 0)
 		return -1;
 	usage = json_get(reading, "usage");
+	warn_deposit(c, &l, row, amount_of(usage, "amount"));
 	if (usage == NULL || usage->type != JSON_OBJECT ||
 	    amount_cmp(amount_of(usage, "amount"), amount_of(json_get(row, "voucher"), "amount")) <=
 		    0)

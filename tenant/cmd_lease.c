@@ -33,10 +33,18 @@ print_usage(struct context *c, const struct lease_ref *l, const struct json *sta
 	const struct json *usage = json_get(status, "usage"), *parts = json_get(status, "parts");
 	struct amount due = amount_of(usage, "amount"), left = { l->terms.deposit.units };
 	char text[TIME_TEXT_SIZE];
+	struct err ignored = ERR_NONE;
+	const char *warning;
+	struct standing s;
+	uint32_t lasts_s;
+	unsigned level;
 
 	if (usage == NULL || usage->type != JSON_OBJECT)
 		return;
-	left.units -= MIN(due.units, left.units);
+	/* With what was added to it since. */
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->hash, &s, &ignored) == 0 &&
+	    s.lease.deposit.units != 0)
+		left = s.lease.deposit;
 	printf("due so far  %s for %s s healthy, %s CPU ms, %s MiB s of memory\n", money(c, due),
 	       text_of(usage, "healthySeconds"), text_of(usage, "cpuMilliSeconds"),
 	       text_of(usage, "memoryMiBSeconds"));
@@ -44,9 +52,14 @@ print_usage(struct context *c, const struct lease_ref *l, const struct json *sta
 		if (strcmp(p->text, "0") != 0)
 			printf("            %-9s %s\n", p->name,
 			       money(c, amount_of(parts, p->name)));
-	printf("deposit     %s, %s left: enough for %s\n", money(c, l->terms.deposit),
-	       money(c, left),
-	       duration_text((int64_t)rate_lasts(l->terms.rate, left) * SECOND_US, text));
+	printf("deposit     %s, ", money(c, left));
+	left.units -= MIN(due.units, left.units);
+	lasts_s = rate_lasts(l->terms.rate, left);
+	printf("%s left: enough for %s\n", money(c, left),
+	       duration_text((int64_t)lasts_s * SECOND_US, text));
+	warning = strcmp(l->state, "active") == 0 ? deposit_warning(lasts_s, &level) : NULL;
+	if (warning != NULL)
+		say(c, "warning: the deposit ends in less than %s: gavel topup", warning);
 }
 
 const char *
@@ -310,7 +323,11 @@ cmd_close(struct context *c, int argc, char **argv, struct err *e)
 {
 	static const struct option options[] = { { "keep-volumes", no_argument, NULL, 'k' },
 						 { "delete-volumes", no_argument, NULL, 'd' },
+						 { "on-chain", no_argument, NULL, 'c' },
+						 { "no-provider", no_argument, NULL, 'n' },
+						 { "wait", no_argument, NULL, 'w' },
 						 { NULL, 0, NULL, 0 } };
+	bool on_chain = false, ask_provider = true, wait = false;
 	char *volumes = NULL;
 	int opt;
 
@@ -318,8 +335,16 @@ cmd_close(struct context *c, int argc, char **argv, struct err *e)
 		switch (opt) {
 		case 'k': volumes = "keep"; break;
 		case 'd': volumes = "delete"; break;
+		case 'c': on_chain = true; break;
+		case 'n': ask_provider = false; break;
+		case 'w': wait = true; break;
 		default: return option_fault(argv, "close", e);
 		}
+	if (!on_chain && (!ask_provider || wait))
+		return err_set(e, &TENANT_USAGE, "--no-provider and --wait go with --on-chain");
+	if (on_chain)
+		return close_on_chain(c, optind < argc ? argv[optind] : NULL, ask_provider, wait,
+				      e);
 	return parts_each(c, optind < argc ? argv[optind] : NULL, close_one, volumes, e);
 }
 

@@ -48,15 +48,15 @@ amount_argument(struct context *c, int argc, char **argv, struct amount *amount,
 	if (argc != 2)
 		return err_set(e, &TENANT_USAGE, "%s takes an amount of tokens, like 12.50",
 			       argv[0]);
-	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0 ||
+	if (context_connect_alone(c, e) < 0 || context_unlock(c, e) < 0 ||
 	    amount_from_human(argv[1], c->decimals, amount, e) < 0)
 		return -1;
 	return amount->units != 0 ? 0 : err_set(e, &TENANT_USAGE, "an amount above 0");
 }
 
-static int
-send(struct context *c, const struct address *to, struct calldata data, const char *what,
-     struct evm_receipt *receipt, struct err *e)
+int
+chain_send(struct context *c, const struct address *to, struct calldata data, const char *what,
+	   struct evm_receipt *receipt, struct err *e)
 {
 	if (evm_send_now(&c->arena, &c->evm, &c->key, to, data, receipt, e) < 0)
 		return err_wrap(e, "%s", what);
@@ -102,10 +102,10 @@ cmd_deposit(struct context *c, int argc, char **argv, struct err *e)
 	struct amount amount;
 
 	if (amount_argument(c, argc, argv, &amount, e) < 0 ||
-	    send(c, &c->token, token_approve(&c->arena, &c->escrow, amount), "approve", &receipt,
-		 e) < 0 ||
-	    send(c, &c->escrow, escrow_deposit(&c->arena, &c->key.address, amount), "deposit",
-		 &receipt, e) < 0)
+	    chain_send(c, &c->token, token_approve(&c->arena, &c->escrow, amount), "approve",
+		       &receipt, e) < 0 ||
+	    chain_send(c, &c->escrow, escrow_deposit(&c->arena, &c->key.address, amount), "deposit",
+		       &receipt, e) < 0)
 		return -1;
 	return wait_indexed(c, receipt.block, e);
 }
@@ -117,8 +117,8 @@ cmd_withdraw(struct context *c, int argc, char **argv, struct err *e)
 	struct amount amount;
 
 	if (amount_argument(c, argc, argv, &amount, e) < 0 ||
-	    send(c, &c->escrow, escrow_withdraw(&c->arena, &c->key.address, amount), "withdraw",
-		 &receipt, e) < 0)
+	    chain_send(c, &c->escrow, escrow_withdraw(&c->arena, &c->key.address, amount),
+		       "withdraw", &receipt, e) < 0)
 		return -1;
 	return wait_indexed(c, receipt.block, e);
 }
@@ -131,8 +131,8 @@ cmd_faucet(struct context *c, int argc, char **argv, struct err *e)
 
 	if (amount_argument(c, argc, argv, &amount, e) < 0)
 		return -1;
-	return send(c, &c->token, token_mint(&c->arena, &c->key.address, amount), "mint", &receipt,
-		    e);
+	return chain_send(c, &c->token, token_mint(&c->arena, &c->key.address, amount), "mint",
+			  &receipt, e);
 }
 
 /* Straight from the chain, so that no market need be believed. */
@@ -160,7 +160,7 @@ cmd_balance(struct context *c, int argc, char **argv, struct err *e)
 	struct address who;
 	struct jsonw *w;
 
-	if (context_connect(c, e) < 0)
+	if (context_connect_alone(c, e) < 0)
 		return -1;
 	if (argc > 1 ? address_read(argv[1], &who, e) < 0
 		     : keystore_address(c->key_file, &who, e) < 0)

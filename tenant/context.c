@@ -19,13 +19,15 @@ const struct code NO_LEASE = { "no_lease", NOT_FOUND, "the deployment has no lea
 
 #define TOKEN_LIVES_S 600
 
-static const struct json_field fields[] = { JSON_STR(struct context, market_url, 300, 0),
-					    JSON_STR(struct context, market_ca, 500, JSON_OPTIONAL),
-					    JSON_STR(struct context, rpc_url, 300, 0),
-					    JSON_STR(struct context, key_file, 500, 0),
-					    JSON_STR(struct context, password_file, 500,
-						     JSON_OPTIONAL),
-					    JSON_END };
+static const struct json_field fields[] = {
+	JSON_STR(struct context, market_url, 300, 0),
+	JSON_STR(struct context, market_ca, 500, JSON_OPTIONAL),
+	JSON_STR(struct context, rpc_url, 300, JSON_OPTIONAL),
+	JSON_STRS(struct context, rpc_urls, EVM_NODES_MAX, JSON_OPTIONAL),
+	JSON_STR(struct context, key_file, 500, 0),
+	JSON_STR(struct context, password_file, 500, JSON_OPTIONAL),
+	JSON_END
+};
 
 static const char *
 home_path(struct context *c, const char *variable, const char *fallback, const char *rest)
@@ -47,22 +49,15 @@ context_read(struct context *c, struct err *e)
 	if (conf_read(&c->arena, c->path, fields, c, e) < 0)
 		return err_wrap(e, "context");
 	c->market = (struct market_client){ c->market_url, c->market_ca };
-	c->evm.urls.items = arena_copy(&c->arena, &c->rpc_url, sizeof(c->rpc_url));
-	c->evm.urls.count = 1;
-	return 0;
+	return evm_urls(&c->arena, &c->evm, c->rpc_url, &c->rpc_urls, e);
 }
 
-int
-context_connect(struct context *c, struct err *e)
+/* What a market says of itself, into the context. */
+static int
+market_read(struct context *c, const struct json *doc, struct err *e)
 {
-	const struct json *token, *rules;
-	struct json *doc;
+	const struct json *token = json_get(doc, "token"), *rules = json_get(doc, "rules");
 
-	if (context_read(c, e) < 0 ||
-	    market_get(&c->arena, &c->market, "/.well-known/gavel", &doc, e) < 0)
-		return -1;
-	token = json_get(doc, "token");
-	rules = json_get(doc, "rules");
 	if (address_read(text_of(doc, "market"), &c->auctioneer, e) < 0 ||
 	    address_read(text_of(doc, "escrow"), &c->escrow, e) < 0 ||
 	    address_read(text_of(token, "address"), &c->token, e) < 0)
@@ -79,6 +74,78 @@ context_connect(struct context *c, struct err *e)
 		return -1;
 	domain_init(&c->domain, c->evm.chain_id, &c->escrow);
 	return 0;
+}
+
+/* A market may go for good: what it said of chain and contract is kept. */
+static const char *
+market_name(struct context *c)
+{
+	char text[HASH_TEXT_SIZE];
+	struct hash h;
+
+	sha256(c->market_url, strlen(c->market_url), &h);
+	return arena_printf(&c->arena, "../markets/%.18s", hash_text(&h, text));
+}
+
+static void
+market_keep(struct context *c, const struct json *doc)
+{
+	struct jsonw *w = jsonw_new(true);
+	struct err e = ERR_NONE;
+
+	jsonw_node(w, doc);
+	if (state_write(c, market_name(c), jsonw_text(w, NULL), &e) < 0)
+		say(c, "warning: %s", e.text);
+	jsonw_free(w);
+}
+
+/* A JSON file of the state directory; 0: it is not there. */
+static int
+state_read(struct context *c, const char *name, struct json **doc, struct err *e)
+{
+	const char *path = state_path(c, name);
+	FILE *f = fopen(path, "re");
+	char *text;
+	size_t n;
+
+	if (f == NULL)
+		return 0;
+	text = arena_alloc(&c->arena, JSON_BYTES_MAX);
+	n = fread(text, 1, JSON_BYTES_MAX, f);
+	fclose(f);
+	return json_parse(&c->arena, text, n, doc, e) < 0 ? err_wrap(e, "%s", path) : 1;
+}
+
+static int
+connect_to(struct context *c, bool alone, struct err *e)
+{
+	struct json *doc;
+
+	c->alone = false;
+	if (context_read(c, e) < 0)
+		return -1;
+	if (market_get(&c->arena, &c->market, "/.well-known/gavel", &doc, e) == 0) {
+		market_keep(c, doc);
+		return market_read(c, doc, e);
+	}
+	if (!alone || !err_retryable(e) || state_read(c, market_name(c), &doc, e) != 1)
+		return -1;
+	say(c, "warning: the market does not answer (%s); by what it said before", e->text);
+	*e = (struct err)ERR_NONE;
+	c->alone = true;
+	return market_read(c, doc, e);
+}
+
+int
+context_connect(struct context *c, struct err *e)
+{
+	return connect_to(c, false, e);
+}
+
+int
+context_connect_alone(struct context *c, struct err *e)
+{
+	return connect_to(c, true, e);
 }
 
 int
@@ -262,6 +329,75 @@ gateway_find(struct context *c, const struct address *provider, struct provider_
 	return 0;
 }
 
+/* Enough to end the lease without the market: kept as soon as it is seen. */
+struct lease_copy {
+	struct lease_terms terms;
+	struct provider_client gateway;
+};
+static const struct json_field lease_copy_fields[] = {
+	JSON_OBJ(struct lease_copy, terms, lease_terms_fields, 0),
+	{ .name = "url",
+	  .kind = JSON_KIND_STR,
+	  .offset = offsetof(struct lease_copy, gateway.url),
+	  .max = 256 },
+	{ .name = "pin",
+	  .kind = JSON_KIND_HASH,
+	  .offset = offsetof(struct lease_copy, gateway.pin) },
+	JSON_END
+};
+
+static const char *
+copy_name(struct context *c, const struct deployment *d)
+{
+	char text[ID_TEXT_SIZE];
+
+	return arena_printf(&c->arena, "../leases/%s", id_text(ID_ORDER, &d->order, text));
+}
+
+static void
+lease_keep(struct context *c, const struct deployment *d, const struct lease_ref *l)
+{
+	struct lease_copy copy = { .terms = l->terms, .gateway = l->gateway };
+	struct err e = ERR_NONE;
+
+	if (state_write(c, copy_name(c, d), json_encode(&c->arena, lease_copy_fields, &copy), &e) <
+	    0)
+		say(c, "warning: %s", e.text);
+}
+
+int
+lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l, struct err *e)
+{
+	char text[TIME_TEXT_SIZE];
+	struct lease_copy copy;
+	struct standing s;
+	struct json *doc;
+	const char *seen;
+	int found = state_read(c, copy_name(c, d), &doc, e);
+
+	*l = (struct lease_ref){ .order = NULL };
+	if (found < 0)
+		return -1;
+	if (found == 0)
+		return err_set(e, &NO_LEASE, "no lease of it was ever seen here");
+	if (json_read(&c->arena, doc, lease_copy_fields, &copy, e) < 0)
+		return err_wrap(e, "copy of the lease");
+	l->terms = copy.terms;
+	l->hash = lease_hash(&copy.terms);
+	l->provider = copy.terms.provider;
+	l->gateway = copy.gateway;
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->hash, &s, e) < 0)
+		return -1;
+	l->state = standing_unknown(&s) ? "opening" : standing_ended(&s) ? "closed" : "active";
+	seen = arena_printf(&c->arena, "{\"opened_at\":\"%s\",\"state\":\"%s\"}",
+			    time_text((wall_t)s.start * SECOND_US, text), l->state);
+	if (json_parse(&c->arena, seen, strlen(seen), &l->lease, e) < 0)
+		return -1;
+	if (c->has_key)
+		l->gateway.token = context_token(c, &l->provider, "all", &l->hash);
+	return 0;
+}
+
 int
 lease_find(struct context *c, const struct deployment *d, struct lease_ref *l, struct err *e)
 {
@@ -287,6 +423,7 @@ lease_find(struct context *c, const struct deployment *d, struct lease_ref *l, s
 		    0 ||
 	    gateway_find(c, &l->provider, &l->gateway, e) < 0)
 		return -1;
+	lease_keep(c, d, l);
 	if (c->has_key)
 		l->gateway.token = context_token(c, &l->provider, "all", &l->hash);
 	return 0;

@@ -67,7 +67,12 @@ static const struct command commands[] = {
 	  cmd_update },
 	{ "close", "[NAME]", "stop, settle, get the rest back",
 	  "      --keep-volumes    persistent volumes stay for a while (gavel volumes)\n"
-	  "      --delete-volumes  they are deleted at once\n",
+	  "      --delete-volumes  they are deleted at once\n"
+	  "      --on-chain        without the market: one transaction of our own with the\n"
+	  "                        provider's last word; when it is silent, stop, and after\n"
+	  "                        the window, the same command again, expire\n"
+	  "      --no-provider     with --on-chain: do not ask it\n"
+	  "      --wait            with --on-chain: until the end, and no second call\n",
 	  cmd_close },
 	{ "volumes", "[NAME] | rm ID", "persistent volumes, in use and kept",
 	  "\nexample: gavel volumes\n", cmd_volumes },
@@ -80,10 +85,30 @@ static const struct command commands[] = {
 	  "      --every S  seconds between looks (default 5)\n",
 	  cmd_agent },
 	{ "wallet", "new|address", "make a key store, show its address", "", cmd_wallet },
+	{ "cost", "[NAME]", "what it has used, and until when its deposit lasts",
+	  "      --watch    again and again\n"
+	  "      --every S  seconds between looks (default 5)\n"
+	  "\nWarns when the deposit ends within 7 days, 1 day, 1 hour.\n"
+	  "\nexample: gavel cost web --watch\n",
+	  cmd_cost },
+	{ "topup", "NAME AMOUNT", "add tokens of your escrow balance to a lease's deposit",
+	  "Anyone may, for anyone: NAME is a deployment, or the id of a lease.\n"
+	  "\nexample: gavel topup web 5\n",
+	  cmd_topup },
 	{ "deposit", "AMOUNT", "put tokens into escrow", "", cmd_deposit },
 	{ "withdraw", "AMOUNT", "take free tokens out of escrow", "", cmd_withdraw },
 	{ "balance", "[ADDRESS]", "tokens in the wallet and in escrow", "", cmd_balance },
 	{ "faucet", "AMOUNT", "test tokens, on a devnet only", "", cmd_faucet },
+	{ "audit", "auction|ledger ...", "compute again what others say, and name the first lie",
+	  "auction [NAME|ORDER|FILE]   every round of an order, from what is public\n"
+	  "      --save FILE    keep the evidence: whoever has it needs no market\n"
+	  "ledger                      every balance, from the chain's events alone\n"
+	  "      --from BLOCK   begin there, with what the contract had before (default: 0)\n"
+	  "      --at TAG       latest, safe or finalized (default: latest)\n"
+	  "      --market URL   and compare with what this market's ledger says\n"
+	  "\nexamples: gavel audit auction web\n"
+	  "          gavel audit ledger --market https://market.example\n",
+	  cmd_audit },
 	{ "sdl", "COMMAND ...", "check, format, explain, convert deployment files", NULL, cmd_sdl },
 	{ "api", "METHOD PATH [BODY]", "call the market's REST API",
 	  "\nexample: gavel api GET /v1/orders?limit=5\n", cmd_api },

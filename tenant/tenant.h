@@ -13,15 +13,18 @@
 #include "lease/documents.h"
 #include "lease/evm.h"
 #include "lease/key.h"
+#include "lease/standing.h"
 #include "market/client.h"
 #include "provider/client.h"
 
 struct context {
 	/* settings */
 	const char *market_url, *market_ca, *rpc_url, *key_file, *password_file;
+	struct json_strs rpc_urls; /* instead of rpc_url */
 	/* global flags */
 	const char *path; /* of the settings */
 	bool json, quiet;
+	bool alone; /* the market does not answer: what it said before stands */
 	/* learned from the market, once */
 	struct market_client market;
 	struct evm evm;
@@ -45,6 +48,8 @@ struct command {
 int context_read(struct context *c, struct err *e) mustcheck;
 /* Ask the market who it is; refuse a chain other than the node's. */
 int context_connect(struct context *c, struct err *e) mustcheck;
+/* The same; but when the market does not answer, by what it said the last time. */
+int context_connect_alone(struct context *c, struct err *e) mustcheck;
 /* Open the key store. */
 int context_unlock(struct context *c, struct err *e) mustcheck;
 /* A short-lived token for `audience`. */
@@ -101,6 +106,9 @@ struct lease_ref {
 };
 int lease_find(struct context *c, const struct deployment *d, struct lease_ref *l,
 	       struct err *e) mustcheck;
+/* The same from our own copy and the chain, without the market; l->order is NULL. */
+int lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l,
+		 struct err *e) mustcheck;
 /* Name, connection, key, lease: what commands about a deployment begin with. */
 int lease_begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l,
 		struct err *e) mustcheck;
@@ -153,6 +161,15 @@ command_nearest(const struct command *commands, size_t count, const char *name) 
  * on; `command` as it is typed, "sdl check". TENANT_USAGE with a field: the
  * message is enough, no line of usage need be printed. Returns -1. */
 int option_fault(char **argv, const char *command, struct err *e);
+/* Send, and say what it took. */
+int chain_send(struct context *c, const struct address *to, struct calldata data, const char *what,
+	       struct evm_receipt *receipt, struct err *e) mustcheck;
+/* close --on-chain: cmd_alone.c. */
+int close_on_chain(struct context *c, const char *name, bool ask_provider, bool wait,
+		   struct err *e) mustcheck;
+/* "under 7 days", "1 day", "1 hour" for a deposit that ends so soon, or NULL; level:
+ * how near, from 1. */
+const char *deposit_warning(uint32_t lasts_s, unsigned *level);
 
 /* The value of --copy. */
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
@@ -169,6 +186,8 @@ int cmd_update(struct context *c, int argc, char **argv, struct err *e);
 int cmd_shell(struct context *c, int argc, char **argv, struct err *e);
 int cmd_cp(struct context *c, int argc, char **argv, struct err *e);
 int cmd_port_forward(struct context *c, int argc, char **argv, struct err *e);
+int cmd_cost(struct context *c, int argc, char **argv, struct err *e);
+int cmd_topup(struct context *c, int argc, char **argv, struct err *e);
 int cmd_close(struct context *c, int argc, char **argv, struct err *e);
 int cmd_receipt(struct context *c, int argc, char **argv, struct err *e);
 int cmd_agent(struct context *c, int argc, char **argv, struct err *e);
@@ -177,6 +196,9 @@ int cmd_deposit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_withdraw(struct context *c, int argc, char **argv, struct err *e);
 int cmd_balance(struct context *c, int argc, char **argv, struct err *e);
 int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_auction(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_ledger(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
 int cmd_providers(struct context *c, int argc, char **argv, struct err *e);
 int cmd_api(struct context *c, int argc, char **argv, struct err *e);

@@ -3,7 +3,8 @@
 -- name: chain_tip
 -- args: int unused
 -- rows: 0..2 the highest checkpoints, the last one first
-select number, hash from gavel.chain_block where $1::bigint = 0 order by number desc limit 2;
+select number, hash, (select number from gavel.chain_final) as final
+from gavel.chain_block where $1::bigint = 0 order by number desc limit 2;
 
 -- name: chain_block_put
 -- args: int number, hash hash, hash parent, int at
@@ -11,16 +12,26 @@ insert into gavel.chain_block (number, hash, parent, at) values ($1::bigint, $2:
 
 -- name: chain_forget
 -- args: int keep
--- rows: none; blocks further back are final and no longer compared
-delete from gavel.chain_block where number < $1::bigint;
+-- rows: none; of the blocks further back, which are final, only the last is kept
+delete from gavel.chain_block
+where number < (select max(number) from gavel.chain_block where number <= $1::bigint);
+
+-- name: chain_final_put
+-- args: int number, hash hash
+-- rows: none; only forward, and not before we have read it
+insert into gavel.chain_final (number, hash)
+select $1::bigint, $2::bytea where $1::bigint <= (select max(number) from gavel.chain_block)
+on conflict (one) do update set number = excluded.number, hash = excluded.hash
+where gavel.chain_final.number < excluded.number;
 
 -- name: chain_event_put
 -- args: int block, hash block_hash, hash tx_hash, int log_index, text kind, hash lease, address account, int at, text entries
 -- rows: none; entries: [["account", "signed amount"], ...], which must sum to zero
 with put as (
-	insert into gavel.chain_event (block, block_hash, tx_hash, log_index, kind, lease, account, at)
+	insert into gavel.chain_event as chain_event (block, block_hash, tx_hash, log_index, kind, lease, account, at)
 	values ($1::bigint, $2::bytea, $3::bytea, $4::int, $5::text, $6::bytea, $7::bytea, $8::bigint)
-	on conflict do nothing returning seq
+	on conflict (block_hash, log_index) do update set canonical = true -- the block has come back
+	where not chain_event.canonical returning seq
 ), entered as (
 	insert into gavel.ledger_entry (event, account, amount)
 	select put.seq, e.value->>0, (e.value->>1)::numeric
@@ -29,13 +40,27 @@ with put as (
 update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, put
 where l.hash = $6::bytea and o.hash = l.order_hash;
 
--- name: chain_lease_money
--- args: hash lease, amount paid, amount refund
-update gavel.lease set paid = $2::numeric, refund = $3::numeric where hash = $1::bytea;
+-- name: chain_recount
+-- args: hash lease, int above
+-- rows: none; what a lease holds, paid and gave back, from the canonical events
+-- alone; lease null: of all leases that had events above a block
+update gavel.lease l set paid = coalesce(x.paid, 0), refund = coalesce(x.refund, 0),
+	deposit = coalesce(x.deposit, l.deposit)
+from (
+	select w.hash, sum(-e.amount) filter (where c.kind = 'Settled') as paid,
+	       sum(-e.amount) filter (where c.kind in ('Closed', 'Voided')) as refund,
+	       sum(e.amount) filter (where c.kind in ('Opened', 'ToppedUp')) as deposit
+	from gavel.lease w left join gavel.chain_event c on c.lease = w.hash and c.canonical
+	left join gavel.ledger_entry e on e.event = c.seq and e.account = 'escrow:0x' || encode(w.hash, 'hex')
+	where w.hash = $1::bytea or ($1::bytea is null and w.hash in
+	      (select lease from gavel.chain_event where block > $2::bigint))
+	group by w.hash
+) x where l.hash = x.hash;
 
 -- name: chain_rewind
 -- args: int above
--- rows: the events undone; entries are reversed, not removed
+-- rows: the events undone; entries are reversed, not removed. Transactions of
+-- these blocks are under way again: the stored bytes are sent until they are in
 with undone as (
 	update gavel.chain_event set canonical = false where block > $1::bigint and canonical returning seq, lease, kind, block_hash, log_index
 ), reversed as (
@@ -43,6 +68,12 @@ with undone as (
 	select e.event, e.account, -e.amount, true from gavel.ledger_entry e join undone on undone.seq = e.event
 ), gone as (
 	delete from gavel.chain_block where number > $1::bigint
+), unmined as (
+	update gavel.tx set state = 'sent', block = null where block > $1::bigint and state in ('mined', 'reverted') returning id
+), unsettled as (
+	update gavel.intent i set state = 'sent', error = '' from unmined
+	where i.tx = unmined.id and i.state = 'done'
+	  and not exists (select 1 from gavel.intent j where j.kind = i.kind and j.lease = i.lease and j.state in ('pending', 'sent'))
 ), woken as (
 	update gavel.orders o set next_at = to_timestamp(0)
 	from gavel.lease l, undone where l.hash = undone.lease and o.hash = l.order_hash
@@ -51,7 +82,8 @@ select lease, kind from undone;
 
 -- name: chain_rewind_states
 -- args: int unused
--- rows: none; leases whose opening is no longer on the chain wait for it again
+-- rows: none; from the canonical events alone: leases whose opening is no longer on
+-- the chain wait for it again, and leases whose end is not have not ended
 with lost as (
 	update gavel.lease l set state = 'opening', opened_at = null
 	where state in ('active', 'closing') and $1::bigint = 0
@@ -59,6 +91,16 @@ with lost as (
 	returning order_hash, hash
 ), again as (
 	update gavel.intent i set state = 'pending', tx = null from lost where i.lease = lost.hash and i.kind = 'open' and i.state = 'done'
+	  and not exists (select 1 from gavel.intent j where j.kind = 'open' and j.lease = i.lease and j.state in ('pending', 'sent'))
+), unended as (
+	update gavel.lease l set state = case when l.released is null then 'active' else 'closing' end, ended_at = null
+	where l.state = 'closed' and $1::bigint = 0
+	  and exists (select 1 from gavel.chain_event c where c.lease = l.hash)
+	  and not exists (select 1 from gavel.chain_event c where c.lease = l.hash and c.canonical and c.kind in ('Closed', 'Voided'))
+	returning order_hash
+), unclosed as (
+	update gavel.orders o set state = 'leased', next_at = to_timestamp(0) from unended
+	where o.hash = unended.order_hash and o.state = 'closed'
 )
 update gavel.orders o set state = 'awarded', next_at = to_timestamp(0) from lost where o.hash = lost.order_hash and o.state = 'leased';
 

@@ -5,6 +5,7 @@
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || { echo "1..0 # SKIP needs root"; exit 77; }
 export GAVEL_DEMO_DIR=$PWD/build/e2e-demo GAVEL_DEMO_PORT=9480
+export GAVEL_DEMO_EVIDENCE=$PWD/build/e2e-evidence.json
 trap 'demo/stop.sh quiet' EXIT # a demo that failed half way leaves its parts running
 out=$(demo/run.sh 2>&1)
 status=$?
@@ -22,6 +23,15 @@ has 'the workload answers over HTTP with its own environment' '^hello from gavel
 has 'the lowest floor wins' '^1 +1 .*won$'
 has 'the runner-up is told why' '^1 +2 .*dearer$'
 has 'who does not match declines with a reason' 'declined: attribute'
+has 'anyone can compute the auction again' '^round 1 +3 answers, awarded to 0x.*: true, computed in'
+# The evidence needs no market; one digit of it changed is found.
+said=$(build/gavel audit auction "$GAVEL_DEMO_EVIDENCE" 2>&1)
+lie=$(sed 's/"care_hours":1/"care_hours":2/' "$GAVEL_DEMO_EVIDENCE" | build/gavel audit auction - 2>&1)
+out="$out
+offline: $said
+forged: $lie"
+has 'also without the market, from the evidence' '^offline: round 1 .*: true'
+has 'a forged number is found, and named' '^forged: .*audit_'
 has 'exec runs inside, as the image says' '^uid=1000\(web\)'
 has 'usage is metered' 'due so far +0\.0000'
 has 'logs of the workload' 'serving on port 80 as 1000'

@@ -41,25 +41,52 @@ naive_effective(const struct auction_order *o, const struct auction_bid *b)
 	return (asked * naive_weight(b, o->care_hours) + 9999) / 10000;
 }
 
+/* Each part behind its length in four bytes; all are shorter than 256. */
+static size_t
+naive_part(uint8_t *text, const void *part, size_t len)
+{
+	memset(text, 0, 3);
+	text[3] = (uint8_t)len;
+	memcpy(text + 4, part, len);
+	return 4 + len;
+}
+
+static uint64_t
+naive_lot(const struct auction_order *o, const struct address *provider)
+{
+	uint8_t text[160], round[8];
+	struct hash record, lot;
+	uint64_t first = 0;
+	size_t n;
+
+	for (int i = 0; i < 8; i++)
+		round[i] = (uint8_t)(o->round >> (8 * (7 - i)));
+	n = naive_part(text, "round", 5);
+	n += naive_part(text + n, o->order.b, 32);
+	n += naive_part(text + n, round, 8);
+	sha256(text, n, &record);
+	n = naive_part(text, "tie", 3);
+	n += naive_part(text + n, record.b, 32);
+	n += naive_part(text + n, o->order.b, 32);
+	n += naive_part(text + n, provider->b, 20);
+	sha256(text, n, &lot);
+	for (int i = 0; i < 8; i++)
+		first = first << 8 | lot.b[i];
+	return first;
+}
+
 static bool
 naive_before(const struct auction_order *o, const struct auction_bid *a,
 	     const struct auction_bid *b)
 {
 	u128 ea = naive_effective(o, a), eb = naive_effective(o, b);
-	uint8_t text[2][69];
-	struct hash lot[2];
+	uint64_t lot[2];
 
 	if (ea != eb)
 		return ea < eb;
-	for (int k = 0; k < 2; k++) {
-		memcpy(text[k], "gavel tie", 9);
-		memcpy(text[k] + 9, o->order.b, 32);
-		for (int i = 0; i < 8; i++)
-			text[k][41 + i] = (uint8_t)(o->round >> (8 * (7 - i)));
-		memcpy(text[k] + 49, (k == 0 ? a : b)->provider.b, 20);
-		sha256(text[k], sizeof(text[k]), &lot[k]);
-	}
-	return memcmp(lot[0].b, lot[1].b, 32) < 0;
+	for (int k = 0; k < 2; k++)
+		lot[k] = naive_lot(o, &(k == 0 ? a : b)->provider);
+	return lot[0] < lot[1];
 }
 
 /* The best valid bid of a kind, not of the owner `not_owner` (NULL: any). */

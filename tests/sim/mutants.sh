@@ -12,7 +12,7 @@ set -u
 CC=${CC:-gcc}
 SEEDS=${SEEDS:-100}
 FLAGS="-std=gnu11 -D_GNU_SOURCE -O1 -w"
-LIBS="-lyajl -lcrypto"
+LIBS="-lyajl -lcrypto -lsecp256k1"
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 
@@ -31,14 +31,14 @@ accept_for_ever|lease/life.c|s/if (now >= f->accept_by)/if (0)/
 open_failed_unheard|lease/life.c|s/f->refused || f->open_failed/f->refused/
 close_never|lease/life.c|/if (f->released)/,+1d
 close_unmarked|lease/life.c|s/if (f->closed)/if (0)/
-dearest_wins|lease/auction.c|s/return a->effective < b->effective;/return a->effective > b->effective;/
-maximum_ignored|lease/auction.c|s/if (rate_cmp(out->price, order->max) > 0)/if (0)/
-list_ignored|lease/auction.c|s/if (bound < p.nano)/if (1)/
-pay_as_bid|lease/auction.c|s/bound = r->effective \* UNIT \/ w->weight;/bound = winner->floor.nano;/
-newcomer_by_floor|lease/auction.c|s/b->sets_prices ? b->floor : b->list/b->floor/
-own_order_bid|lease/auction.c|s/if (address_equal(&b->owner, &order->tenant_owner))/if (0)/
-own_key_prices|lease/auction.c|s/!address_equal(&b->owner, &bids\[behind->bid\].owner)/true/
-weight_rounds_down|lease/auction.c|s/+ UNIT - 1) \/ UNIT/) \/ UNIT/
+dearest_wins|lease/entry.c|s/return a->key < b->key ? -1 : a->key > b->key;/return a->key > b->key ? -1 : a->key < b->key;/
+maximum_ignored|lease/tick.c|s/rate_cmp(out->price, a->o->max\[0\]) > 0/0/
+list_ignored|lease/tick.c|s/if (bound < p.nano)/if (1)/
+pay_as_bid|lease/tick.c|s/u128 bound = r->peff \* UNIT \/ a->w->weight;/u128 bound = a->w->floor.nano;/
+newcomer_by_floor|lease/entry.c|s/out->sets_prices ? b->floor : b->list/b->floor/
+own_order_bid|lease/entry.c|s/else if (address_equal(&b->owner, &o->owner))/else if (0)/
+own_key_prices|lease/tick.c|s/e->sets_prices \&\& !address_equal(e->owner, a->w->owner)/e->sets_prices/
+weight_rounds_down|lease/entry.c|s/\* weight + UNIT - 1;/* weight;/
 deposit_exceeded|lease/price.c|s/most = MIN(rate_due(l->rate, elapsed).units, l->deposit.units)/most = rate_due(l->rate, elapsed).units/
 rate_exceeded|lease/price.c|s/most = MIN(rate_due(l->rate, elapsed).units, l->deposit.units)/most = l->deposit.units/;s/MIN(m->seconds, elapsed)/m->seconds + 9/;s/: elapsed, parts/: elapsed + 9, parts/
 base_forgotten|lease/price.c|s/rate_due(l->base, elapsed).units/(u128)0/
@@ -50,7 +50,7 @@ TABLE
 model_mutants="REFUND_OFF_BY_ONE PAY_CUMULATIVE_AGAIN REFUND_TWICE NO_SIGNATURES NO_CONFIRMATIONS
 	ACK_BEFORE_COMMIT LATE_BID FORGET_LEASES KEEP_CAPACITY VOUCHER_FALLS KEEP_CONTAINER"
 
-rules="life auction price terms"
+rules="life auction tick entry spread offer demand price terms tagged typed key"
 world="sim chain market parties check"
 
 compile() { # source object [flags]

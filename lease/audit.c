@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A sealed round; audit_tick.c has the tick. */
+#include "lease/audit.h"
+
+#include "lease/key.h"
+#include "lease/seal.h"
+
+const struct code AUDIT_RULES = { "audit_rules", INVALID, "decided by other rules" };
+const struct code AUDIT_ORDER = { "audit_order", INVALID, "not the order that the tenant signed" };
+const struct code AUDIT_CHAIN = { "audit_chain", INVALID, "records do not follow each other" };
+const struct code AUDIT_SIGNATURE = { "audit_signature", INVALID, "a signature does not hold" };
+const struct code AUDIT_ROOT = { "audit_root", INVALID, "the root is not of what is shown" };
+const struct code AUDIT_LATE = { "audit_late", INVALID, "a late answer was taken" };
+const struct code AUDIT_TWICE = { "audit_twice", INVALID, "answers are doubled or out of order" };
+const struct code AUDIT_KEY = { "audit_key", INVALID, "the key is not the round's" };
+const struct code AUDIT_DROPPED = { "audit_dropped", INVALID,
+				    "something with a receipt is missing" };
+const struct code AUDIT_BACKDATED = { "audit_backdated", INVALID,
+				      "place or time is not the receipt's" };
+const struct code AUDIT_RECEIPT = { "audit_receipt", INVALID, "the market gave no such receipt" };
+const struct code AUDIT_OPENED = { "audit_opened", INVALID,
+				   "an envelope does not hold what is shown" };
+const struct code AUDIT_OFFER = { "audit_offer", INVALID, "an offer of the book keeps no rule" };
+const struct code AUDIT_STANDING = { "audit_standing", INVALID,
+				     "who may set prices is not by the rule" };
+const struct code AUDIT_OUTCOME = { "audit_outcome", INVALID, "the rules give another outcome" };
+const struct code AUDIT_WINNER = { "audit_winner", INVALID, "the rules give another winner" };
+const struct code AUDIT_PRICE = { "audit_price", INVALID, "the rules give another price" };
+const struct code AUDIT_SETTER = { "audit_setter", INVALID, "somebody else made the price" };
+const struct code AUDIT_REASON = { "audit_reason", INVALID, "a reason is not the rules'" };
+const struct code AUDIT_AWARD = { "audit_award", INVALID, "the award is of another outcome" };
+
+static bool
+same_text(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static int
+check_signed(const struct audit_round *r, const struct hash *h, const struct sig *sig,
+	     const struct address *who, const char *field, struct err *e)
+{
+	struct hash digest = terms_digest(r->domain, h);
+	struct err why = ERR_NONE;
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (sig_check(sig, &digest, who, &why) < 0)
+		return err_field(e, &AUDIT_SIGNATURE, field, "not by %s", address_text(who, text));
+	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* What was signed.                                                    */
+
+static int
+check_order(const struct audit_round *r, struct err *e)
+{
+	const struct transcript *t = r->t;
+	struct hash order = order_hash(&t->terms), group = group_hash(&t->group);
+
+	if (!same_text(t->rules, RULES_VERSION))
+		return err_field(e, &AUDIT_RULES, "/rules", "\"%.32s\", not \"" RULES_VERSION "\"",
+				 t->rules);
+	if (!hash_equal(&order, &t->order))
+		return err_field(e, &AUDIT_ORDER, "/order", "it is not the hash of the terms");
+	if (!hash_equal(&group, &t->terms.group))
+		return err_field(e, &AUDIT_ORDER, "/group", "the terms name another group");
+	return check_signed(r, &order, &t->order_sig, &t->terms.tenant, "/order_sig", e);
+}
+
+static int
+check_entries(const struct transcript *t, struct err *e)
+{
+	char who[ADDRESS_TEXT_SIZE], field[64];
+
+	for (size_t i = 0; i < t->entries.count; i++) {
+		const struct transcript_entry *en = transcript_entry(t, i);
+
+		snprintf(field, sizeof(field), "/entries/%zu", i);
+		address_text(&en->provider, who);
+		if (en->received_at >= t->ends_at)
+			return err_field(e, &AUDIT_LATE, field, "%s answered %lld us after the end",
+					 who, (long long)(en->received_at - t->ends_at));
+		if (i > 0 && en->index <= transcript_entry(t, i - 1)->index)
+			return err_field(e, &AUDIT_TWICE, field, "index %lld does not follow",
+					 (long long)en->index);
+		for (size_t k = 0; k < i; k++)
+			if (address_equal(&transcript_entry(t, k)->provider, &en->provider))
+				return err_field(e, &AUDIT_TWICE, field, "%s answered before", who);
+	}
+	return 0;
+}
+
+static int
+check_root(struct arena *a, const struct audit_round *r, struct err *e)
+{
+	const struct transcript *t = r->t;
+	struct round_terms terms = {
+		.order = t->order, .round = t->round, .root = t->root, .key = t->public_key
+	};
+	struct hash root = transcript_root(a, t), h = round_hash(&terms);
+
+	if (!hash_equal(&root, &t->root))
+		return err_field(e, &AUDIT_ROOT, "/root", "it is not that of the envelopes");
+	if (check_signed(r, &h, &t->root_sig, &t->terms.auctioneer, "/root_sig", e) < 0)
+		return -1;
+	if (!seal_keys_match(t->public_key.b, t->secret_key.b))
+		return err_field(e, &AUDIT_KEY, "/secret_key", "bids were sealed to another key");
+	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* What was taken.                                                     */
+
+static const struct transcript_entry *
+entry_of(const struct transcript *t, const struct hash *item)
+{
+	for (size_t i = 0; i < t->entries.count; i++) {
+		const struct transcript_entry *en = transcript_entry(t, i);
+		struct hash h;
+
+		if (en->declined != NULL)
+			continue;
+		sha256(en->envelope.b, en->envelope.len, &h);
+		if (hash_equal(&h, item))
+			return en;
+	}
+	return NULL;
+}
+
+static int
+check_receipts(const struct audit_round *r, struct err *e)
+{
+	for (size_t i = 0; i < r->receipt_count; i++) {
+		const struct receipt_terms *terms = &r->receipts[i].terms;
+		const struct transcript_entry *en;
+		struct hash h = receipt_hash(terms);
+		struct err why = ERR_NONE;
+		char field[64];
+
+		if (!hash_equal(&terms->subject, &r->t->order) || terms->round != r->t->round)
+			continue;
+		snprintf(field, sizeof(field), "/receipts/%zu", i);
+		if (check_signed(r, &h, &r->receipts[i].sig, &r->t->terms.auctioneer, field, &why) <
+		    0)
+			return err_field(e, &AUDIT_RECEIPT, field, "%s", why.text);
+		en = entry_of(r->t, &terms->item);
+		if (en == NULL)
+			return err_field(e, &AUDIT_DROPPED, field, "index %llu is not in the round",
+					 (unsigned long long)terms->index);
+		if ((uint64_t)en->index != terms->index || (uint64_t)en->received_at != terms->at)
+			return err_field(e, &AUDIT_BACKDATED, field,
+					 "receipt %llu at %llu, shown as %lld at %lld",
+					 (unsigned long long)terms->index,
+					 (unsigned long long)terms->at, (long long)en->index,
+					 (long long)en->received_at);
+	}
+	return 0;
+}
+
+static const char *
+node_text(struct arena *a, const struct json *node)
+{
+	struct jsonw *w;
+	const char *copy;
+
+	if (node == NULL)
+		return NULL;
+	w = jsonw_new(false);
+	jsonw_node(w, node);
+	copy = arena_strdup(a, jsonw_text(w, NULL));
+	jsonw_free(w);
+	return copy;
+}
+
+/* What is shown against what the key opens. */
+static int
+check_opened(struct arena *a, const struct transcript *said, const struct transcript *found,
+	     struct err *e)
+{
+	char field[64];
+
+	for (size_t i = 0; i < said->entries.count; i++) {
+		const struct transcript_entry *s = transcript_entry(said, i),
+					      *f = transcript_entry(found, i);
+
+		snprintf(field, sizeof(field), "/entries/%zu", i);
+		if (!same_text(s->void_why, f->void_why))
+			return err_field(e, &AUDIT_OPENED, field, "it %s, it is said to be %s",
+					 f->void_why != NULL ? f->void_why : "is a good bid",
+					 s->void_why != NULL ? "void" : "good");
+		if (!same_text(node_text(a, s->shown), node_text(a, f->shown)))
+			return err_field(e, &AUDIT_OPENED, field, "the bid inside is another");
+	}
+	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* What was made of it.                                                */
+
+static int
+check_standing(const struct transcript *said, const struct transcript *found, struct err *e)
+{
+	char field[64];
+
+	for (size_t i = 0; i < said->entries.count; i++) {
+		const struct transcript_entry *s = transcript_entry(said, i),
+					      *f = transcript_entry(found, i);
+
+		snprintf(field, sizeof(field), "/entries/%zu/sets_prices", i);
+		if (s->sets_prices != f->sets_prices)
+			return err_field(e, &AUDIT_STANDING, field, "%u launches, %u are needed",
+					 f->launches, said->established_launches);
+	}
+	return 0;
+}
+
+static int
+check_outcome(const struct transcript *said, const struct transcript *found, struct err *e)
+{
+	char want[ADDRESS_TEXT_SIZE], got[ADDRESS_TEXT_SIZE];
+	char price[AMOUNT_TEXT_SIZE], shown[AMOUNT_TEXT_SIZE];
+
+	if (!same_text(said->outcome, found->outcome))
+		return err_field(e, &AUDIT_OUTCOME, "/outcome", "%s, not %.32s", found->outcome,
+				 said->outcome);
+	if (!address_equal(&said->winner, &found->winner))
+		return err_field(e, &AUDIT_WINNER, "/winner", "%s, not %s",
+				 address_text(&found->winner, want),
+				 address_text(&said->winner, got));
+	if (rate_cmp(said->price, found->price) != 0)
+		return err_field(e, &AUDIT_PRICE, "/price", "%s, not %s",
+				 u128_text(found->price.nano, price),
+				 u128_text(said->price.nano, shown));
+	if (!same_text(said->price_by, found->price_by))
+		return err_field(e, &AUDIT_SETTER, "/price_by", "%s", found->price_by);
+	if (!address_equal(&said->runner_up, &found->runner_up))
+		return err_field(e, &AUDIT_SETTER, "/runner_up", "%s, not %s",
+				 address_text(&found->runner_up, want),
+				 address_text(&said->runner_up, got));
+	return 0;
+}
+
+static int
+check_reasons(const struct transcript *said, const struct transcript *found, struct err *e)
+{
+	char field[64];
+
+	for (size_t i = 0; i < said->entries.count; i++) {
+		const struct transcript_entry *s = transcript_entry(said, i),
+					      *f = transcript_entry(found, i);
+
+		snprintf(field, sizeof(field), "/entries/%zu", i);
+		if (s->rank != f->rank || rate_cmp(s->effective, f->effective) != 0 ||
+		    !same_text(s->reason, f->reason))
+			return err_field(e, &AUDIT_REASON, field, "rank %u, %s", f->rank,
+					 f->reason != NULL ? f->reason : "takes no part");
+	}
+	return 0;
+}
+
+static int
+check_award(const struct audit_round *r, struct err *e)
+{
+	const struct award_terms *w = r->award;
+	struct hash h;
+
+	if (w == NULL)
+		return 0;
+	h = award_hash(w);
+	if (check_signed(r, &h, r->award_sig, &r->t->terms.auctioneer, "/award_sig", e) < 0)
+		return -1;
+	if (!hash_equal(&w->record, &r->record))
+		return err_field(e, &AUDIT_AWARD, "/award/record", "it names another transcript");
+	if (!hash_equal(&w->order, &r->t->order))
+		return err_field(e, &AUDIT_AWARD, "/award/order", "it names another order");
+	if (!same_text(r->t->outcome, auction_end_name(AUCTION_AWARDED)))
+		return err_field(e, &AUDIT_AWARD, "/award", "the round was not awarded");
+	if (!address_equal(&w->provider, &r->t->winner))
+		return err_field(e, &AUDIT_AWARD, "/award/provider", "it names another winner");
+	if (rate_cmp(w->rate, r->t->price) != 0)
+		return err_field(e, &AUDIT_AWARD, "/award/rate", "it names another price");
+	return 0;
+}
+
+/* The same round, with everything that the market concluded left out. */
+static struct transcript
+compute(struct arena *a, const struct audit_round *r)
+{
+	struct transcript t = *r->t;
+
+	t.entries.items = arena_alloc(a, (t.entries.count + 1) * sizeof(struct transcript_entry));
+	t.outcome = t.price_by = NULL;
+	t.price.nano = 0;
+	memset(&t.winner, 0, sizeof(t.winner));
+	memset(&t.runner_up, 0, sizeof(t.runner_up));
+	for (size_t i = 0; i < t.entries.count; i++) {
+		const struct transcript_entry *en = transcript_entry(r->t, i);
+
+		*transcript_entry(&t, i) =
+			(struct transcript_entry){ .id = en->id,
+						   .index = en->index,
+						   .provider = en->provider,
+						   .received_at = en->received_at,
+						   .declined = en->declined,
+						   .envelope = en->envelope,
+						   .launches = en->launches,
+						   .failures = en->failures };
+	}
+	transcript_open(a, r->domain, &t);
+	return t;
+}
+
+int
+audit_round(struct arena *a, const struct audit_round *r, struct err *e)
+{
+	struct transcript found;
+
+	if (check_order(r, e) < 0 || check_entries(r->t, e) < 0 || check_root(a, r, e) < 0 ||
+	    check_receipts(r, e) < 0)
+		return -1;
+	found = compute(a, r);
+	if (check_opened(a, r->t, &found, e) < 0)
+		return -1;
+	transcript_decide(a, &found);
+	if (check_standing(r->t, &found, e) < 0 || check_outcome(r->t, &found, e) < 0 ||
+	    check_reasons(r->t, &found, e) < 0)
+		return -1;
+	return check_award(r, e);
+}

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * audit.h - an auction computed again by somebody who trusts nobody, and the first
+ * lie named. Nothing is asked of the market: what it published must be enough.
+ *
+ *	audit_round()  one sealed round, from the transcript that its Award names
+ *	audit_tick()   one tick, from two records and what their roots stand for
+ *
+ * Both return -1 with the lie as the code and its place as the field. The order of
+ * the checks is that of the codes below: what was signed, what was taken, what was
+ * made of it, what was said of it. Pure: keys and boxes are computed, nothing waits.
+ */
+#ifndef GAVEL_AUDIT_H
+#define GAVEL_AUDIT_H
+
+#include "lease/record.h"
+#include "lease/transcript.h"
+
+extern const struct code AUDIT_RULES;	  /* another version of the rules */
+extern const struct code AUDIT_ORDER;	  /* not the order that the tenant signed */
+extern const struct code AUDIT_CHAIN;	  /* a record does not follow the one before */
+extern const struct code AUDIT_SIGNATURE; /* not signed by who it says */
+extern const struct code AUDIT_ROOT;	  /* a root is not that of what is shown */
+extern const struct code AUDIT_LATE;	  /* taken after the end */
+extern const struct code AUDIT_TWICE;	  /* two answers of one provider, or out of order */
+extern const struct code AUDIT_KEY;	  /* the key shown is not the round's */
+extern const struct code AUDIT_DROPPED;	  /* a receipt for what is not there */
+extern const struct code AUDIT_BACKDATED; /* there, but not as the receipt says */
+extern const struct code AUDIT_RECEIPT;	  /* a receipt that the market never gave */
+extern const struct code AUDIT_OPENED;	  /* an envelope holds something else */
+extern const struct code AUDIT_OFFER;	  /* an offer in the book that keeps no rule */
+extern const struct code AUDIT_STANDING;  /* may, or may not, set prices: against the rule */
+extern const struct code AUDIT_OUTCOME;	  /* awarded or not: the rules say otherwise */
+extern const struct code AUDIT_WINNER;
+extern const struct code AUDIT_PRICE;
+extern const struct code AUDIT_SETTER; /* who made the price */
+extern const struct code AUDIT_REASON; /* a rank, an effective price or a reason */
+extern const struct code AUDIT_AWARD;  /* the award is of another outcome */
+
+/* ------------------------------------------------------------------ */
+/* A sealed round.                                                     */
+
+struct audit_round {
+	const struct domain *domain;
+	const struct transcript *t;
+	struct hash record;		 /* Keccak-256 of the transcript's text, as published */
+	const struct award_terms *award; /* NULL: none was seen */
+	const struct sig *award_sig;
+	const struct receipt *receipts; /* of whoever audits; other rounds' are passed over */
+	size_t receipt_count;
+};
+
+int audit_round(struct arena *a, const struct audit_round *r, struct err *e) mustcheck;
+
+/* ------------------------------------------------------------------ */
+/* A tick.                                                             */
+
+struct audit_order { /* an order as the record has it */
+	struct tick_order order;
+	struct order_terms terms; /* order.id is their hash */
+	struct sig sig;
+	struct tick_outcome said; /* what the market made of it */
+};
+
+struct audit_tick {
+	const struct domain *domain;
+	const char *rules;
+	struct address market;
+	struct record before, record; /* of number n - 1 and n */
+	struct audit_order *orders;   /* as the record has them: by id */
+	size_t order_count;
+	/* the book at the tick's start, by id; nodes hold what was free then */
+	const struct tick_offer *offers;
+	const struct sig *offer_sigs;
+	size_t offer_count;
+	const struct hash *key_leaves; /* record_key_leaf() of rounds cleared in it */
+	size_t key_count;
+	const struct receipt *receipts; /* for orders and bids of tick n */
+	size_t receipt_count;
+};
+
+/* Leaves the offers' nodes as they were. */
+int audit_tick(struct arena *a, const struct audit_tick *t, struct err *e) mustcheck;
+
+/* The roots that audit_tick() computes; the market fills its records by the same.
+ * `into` keeps number, time, previous. The next tick's book, capacity, reputation. */
+void record_tick(struct arena *a, const struct audit_order *orders, size_t order_count,
+		 const struct tick_offer *offers, size_t offer_count, const struct hash *key_leaves,
+		 size_t key_count, struct record_terms *into);
+void record_book(struct arena *a, const struct tick_offer *offers, size_t offer_count,
+		 struct record_terms *into);
+
+#endif

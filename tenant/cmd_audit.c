@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gavel audit: which kind of audit; each has a file of its own. */
+#include "tenant/tenant.h"
+
+static const struct command kinds[] = {
+	{ "auction", "", "", "", cmd_audit_auction },
+	{ "ledger", "", "", "", cmd_audit_ledger },
+};
+
+int
+cmd_audit(struct context *c, int argc, char **argv, struct err *e)
+{
+	const char *near;
+
+	for (size_t i = 0; argc > 1 && i < NELEMS(kinds); i++)
+		if (strcmp(argv[1], kinds[i].name) == 0)
+			return kinds[i].run(c, argc, argv, e);
+	near = argc > 1 ? command_nearest(kinds, NELEMS(kinds), argv[1]) : NULL;
+	if (near != NULL)
+		return err_set(e, &TENANT_USAGE, "audit %.40s: did you mean %s?", argv[1], near);
+	return err_set(e, &TENANT_USAGE, "audit auction NAME, or audit ledger");
+}

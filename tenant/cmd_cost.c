@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* gavel cost, topup: what a lease has used, until when its deposit lasts, and more of it. */
+#include <getopt.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/clock.h"
+#include "tenant/tenant.h"
+
+#define HOUR_S 3600u
+#define DAY_S  (24 * HOUR_S)
+
+const char *
+deposit_warning(uint32_t lasts_s, unsigned *level)
+{
+	static const struct {
+		uint32_t below_s;
+		const char *text;
+	} levels[] = { { HOUR_S, "1 hour" }, { DAY_S, "1 day" }, { 7 * DAY_S, "7 days" } };
+
+	for (unsigned i = 0; i < NELEMS(levels); i++)
+		if (lasts_s <= levels[i].below_s) {
+			*level = (unsigned)NELEMS(levels) - i;
+			return levels[i].text;
+		}
+	*level = 0;
+	return NULL;
+}
+
+/* ------------------------------------------------------------------ */
+
+struct cost {
+	struct lease_ref lease;
+	struct standing s;
+	struct json *status;	 /* of the gateway, or NULL */
+	struct amount due, left; /* due: by the last reading, or by time */
+	uint32_t lasts_s;	 /* from now on, at the full rate */
+	wall_t ends_at;
+};
+
+static struct amount
+minus(struct amount a, struct amount b)
+{
+	return (struct amount){ a.units - MIN(a.units, b.units) };
+}
+
+/* The deposit as the chain has it: with what was added. What is due is what the
+ * provider last read, and in between what the rate allows. */
+static int
+cost_read(struct context *c, const char *name, struct cost *x, struct err *e)
+{
+	struct deployment d = { .name = NULL };
+	const struct json *usage;
+	uint32_t now = (uint32_t)(clock_wall() / SECOND_US);
+
+	if (parts_single(c, name, e) < 0 || context_connect_alone(c, e) < 0 ||
+	    context_unlock(c, e) < 0 || deployment_find(c, name, &d, e) < 0)
+		return -1;
+	if ((c->alone ? lease_recall(c, &d, &x->lease, e) : lease_find(c, &d, &x->lease, e)) < 0 ||
+	    standing_now(&c->arena, &c->evm, &c->escrow, &x->lease.hash, &x->s, e) < 0)
+		return -1;
+	if (provider_call(&c->arena, &x->lease.gateway, "GET", lease_path(c, &x->lease, ""), NULL,
+			  &x->status, e) < 0) {
+		say(c, "warning: the provider does not tell: %s", e->text);
+		*e = (struct err)ERR_NONE;
+		x->status = NULL;
+	}
+	x->due = x->s.lease.paid;
+	if (standing_unknown(&x->s) || standing_ended(&x->s))
+		return 0;
+	usage = json_get(x->status, "usage");
+	if (usage != NULL && usage->type == JSON_OBJECT)
+		x->due = amount_of(usage, "amount");
+	else
+		x->due = standing_at_most(&x->s, &x->lease.terms, MAX(now, x->s.now));
+	x->left = minus(x->s.lease.deposit, x->due);
+	x->lasts_s =
+		x->s.lease.stop_at != 0 ? UINT32_MAX : rate_lasts(x->lease.terms.rate, x->left);
+	x->ends_at = x->lasts_s == UINT32_MAX ? 0 : ((wall_t)now + x->lasts_s) * SECOND_US;
+	return 0;
+}
+
+static void
+print_json_cost(const struct cost *x)
+{
+	char number[AMOUNT_TEXT_SIZE], hash[HASH_TEXT_SIZE], time[TIME_TEXT_SIZE];
+	struct jsonw *w = jsonw_new(true);
+	const char *warning;
+	unsigned level;
+
+	jsonw_open(w, '{');
+	jsonw_member(w, "lease", "%s", hash_text(&x->lease.hash, hash));
+	jsonw_member(w, "state", "%s", x->lease.state);
+	jsonw_member(w, "rate", "%s", u128_text(x->lease.terms.rate.nano, number));
+	jsonw_member(w, "due", "%s", u128_text(x->due.units, number));
+	jsonw_member(w, "paid", "%s", u128_text(x->s.lease.paid.units, number));
+	jsonw_member(w, "deposit", "%s", u128_text(x->s.lease.deposit.units, number));
+	jsonw_member(w, "left", "%s", u128_text(x->left.units, number));
+	jsonw_name(w, "lasts_s");
+	jsonw_int(w, x->lasts_s);
+	jsonw_name(w, "ends_at");
+	jsonw_str(w, x->ends_at != 0 ? time_text(x->ends_at, time) : NULL);
+	warning = x->ends_at != 0 ? deposit_warning(x->lasts_s, &level) : NULL;
+	jsonw_name(w, "warning");
+	jsonw_str(w, warning);
+	jsonw_name(w, "parts");
+	jsonw_node(w, json_get(x->status, "parts"));
+	jsonw_name(w, "usage");
+	jsonw_node(w, json_get(x->status, "usage"));
+	jsonw_close(w, '}');
+	fputs(jsonw_text(w, NULL), stdout);
+	fflush(stdout);
+	jsonw_free(w);
+}
+
+static void
+print_cost(struct context *c, const struct cost *x)
+{
+	const struct json *parts = json_get(x->status, "parts");
+	char text[TIME_TEXT_SIZE], end[TIME_TEXT_SIZE];
+	const char *warning;
+	unsigned level;
+
+	printf("lease      %s, %s\n", x->lease.state, price(c, x->lease.terms.rate));
+	printf("used       %s\n", money(c, x->due));
+	for (const struct json *p = parts != NULL ? parts->first : NULL; p != NULL; p = p->next)
+		if (strcmp(p->text, "0") != 0)
+			printf("  %-9s%s\n", p->name, money(c, amount_of(parts, p->name)));
+	printf("paid       %s\n", money(c, x->s.lease.paid));
+	if (standing_ended(&x->s) || standing_unknown(&x->s))
+		return;
+	printf("deposit    %s, %s left\n", money(c, x->s.lease.deposit), money(c, x->left));
+	if (x->ends_at == 0)
+		return;
+	printf("lasts      %s, until %s at the full rate\n",
+	       duration_text((int64_t)x->lasts_s * SECOND_US, text), time_text(x->ends_at, end));
+	warning = deposit_warning(x->lasts_s, &level);
+	if (warning != NULL)
+		fprintf(stderr, "warning: the deposit ends in less than %s: gavel topup\n",
+			warning);
+	fflush(stdout);
+}
+
+struct cost_args {
+	bool watch;
+	struct timespec every;
+};
+
+static int
+cost_one(struct context *c, const char *name, void *ctx, struct err *e)
+{
+	const struct cost_args *args = ctx;
+
+	for (;;) {
+		struct arena keep = c->arena;
+		struct cost x = { .status = NULL };
+		int result;
+
+		arena_init(&c->arena, 0);
+		result = cost_read(c, name, &x, e);
+		if (result == 0 && c->json)
+			print_json_cost(&x);
+		else if (result == 0)
+			print_cost(c, &x);
+		if (!args->watch)
+			return result; /* strings of the context stay */
+		if (result < 0 && !err_retryable(e))
+			return -1;
+		if (result < 0)
+			say(c, "warning: %s", e->text);
+		*e = (struct err)ERR_NONE;
+		arena_release(&c->arena);
+		c->arena = keep;
+		nanosleep(&args->every, NULL);
+		if (!c->json)
+			putchar('\n');
+	}
+}
+
+int
+cmd_cost(struct context *c, int argc, char **argv, struct err *e)
+{
+	static const struct option options[] = { { "watch", no_argument, NULL, 'w' },
+						 { "every", required_argument, NULL, 'e' },
+						 { NULL, 0, NULL, 0 } };
+	struct cost_args args = { .every = { 5, 0 } };
+	int opt;
+
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (opt) {
+		case 'w': args.watch = true; break;
+		case 'e': args.every.tv_sec = MAX(strtol(optarg, NULL, 10), 1L); break;
+		default: return err_set(e, &TENANT_USAGE, "cost");
+		}
+	return parts_each(c, optind < argc ? argv[optind] : NULL, cost_one, &args, e);
+}
+
+/* ------------------------------------------------------------------ */
+
+/* Anyone may: of a lease of somebody else its id is enough, while a market that
+ * knows it is there. */
+static int
+terms_find(struct context *c, const char *name, struct lease_terms *terms, struct err *e)
+{
+	struct deployment d = { .name = NULL };
+	struct lease_ref l = { .order = NULL };
+	struct json *doc;
+
+	if (strncmp(name, "lea_", 4) == 0 || strncmp(name, "0x", 2) == 0) {
+		if (market_get(
+			    &c->arena, &c->market,
+			    arena_printf(&c->arena, "/v1/leases/%s", query_text(&c->arena, name)),
+			    &doc, e) < 0)
+			return -1;
+		return json_get(doc, "terms") == NULL ? err_set(e, &NO_LEASE, "no terms")
+						      : json_read(&c->arena, json_get(doc, "terms"),
+								  lease_terms_fields, terms, e);
+	}
+	if (parts_single(c, name, e) < 0 || deployment_find(c, name, &d, e) < 0 ||
+	    (c->alone ? lease_recall(c, &d, &l, e) : lease_find(c, &d, &l, e)) < 0)
+		return -1;
+	*terms = l.terms;
+	return 0;
+}
+
+int
+cmd_topup(struct context *c, int argc, char **argv, struct err *e)
+{
+	struct evm_receipt receipt;
+	struct lease_terms terms;
+	struct amount amount;
+	struct standing s;
+	struct hash hash;
+	char text[TIME_TEXT_SIZE], number[AMOUNT_TEXT_SIZE];
+
+	if (argc != 3)
+		return err_set(e, &TENANT_USAGE,
+			       "topup takes a deployment or lease and an amount of tokens");
+	if (context_connect_alone(c, e) < 0 || context_unlock(c, e) < 0 ||
+	    amount_from_human(argv[2], c->decimals, &amount, e) < 0 ||
+	    terms_find(c, argv[1], &terms, e) < 0)
+		return -1;
+	if (amount.units == 0)
+		return err_set(e, &TENANT_USAGE, "an amount above 0");
+	hash = lease_hash(&terms);
+	if (chain_send(c, &c->escrow, escrow_top_up(&c->arena, &terms, amount), "top up", &receipt,
+		       e) < 0 ||
+	    standing_now(&c->arena, &c->evm, &c->escrow, &hash, &s, e) < 0)
+		return -1;
+	if (c->json)
+		printf("{\"deposit\":\"%s\",\"block\":%llu}\n",
+		       u128_text(s.lease.deposit.units, number), (unsigned long long)receipt.block);
+	else
+		printf("deposit %s: %s more at the full rate\n", money(c, s.lease.deposit),
+		       duration_text((int64_t)rate_lasts(terms.rate, amount) * SECOND_US, text));
+	return 0;
+}

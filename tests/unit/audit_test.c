@@ -1,0 +1,566 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * audit.h on sealed rounds: an honest market is believed, and every lie that a
+ * market with its own key can tell is named. The forger signs whatever it likes.
+ */
+#include "lease/audit.h"
+
+#include "lease/key.h"
+#include "lease/seal.h"
+#include "tests/unit/tap.h"
+
+enum { BIDDERS = 5, ENTRIES = BIDDERS + 1 };
+
+static struct arena arena;
+static struct domain domain;
+static struct key market, tenant, bidders[BIDDERS], stranger;
+
+/* One round, as the market has it and as it says it. */
+struct stage {
+	struct transcript t;
+	struct transcript_entry entries[ENTRIES + 1];
+	struct award_terms award;
+	struct sig award_sig;
+	struct receipt receipts[BIDDERS];
+	size_t receipt_count;
+};
+
+static struct key
+key_number(uint8_t n)
+{
+	uint8_t secret[32] = { 0 };
+	struct err e = ERR_NONE;
+	struct key k;
+
+	secret[31] = n;
+	if (key_from_secret(secret, &k, &e) < 0)
+		fatal("%s", e.text);
+	return k;
+}
+
+static struct sig
+sign(const struct key *k, struct hash h)
+{
+	struct hash digest = terms_digest(&domain, &h);
+	struct sig sig;
+
+	key_sign(k, &digest, &sig);
+	return sig;
+}
+
+static struct group *
+group_of_one(void)
+{
+	struct group *g = ARENA_NEW(&arena, struct group);
+	struct group_service *s = ARENA_NEW(&arena, struct group_service);
+
+	*s = (struct group_service){ .name = "web",
+				     .count = 1,
+				     .resources = { .cpu_milli = 500,
+						    .memory_bytes = 256 << 20,
+						    .storage_bytes = 512 << 20,
+						    .endpoints = 1 } };
+	*g = (struct group){ .name = "one", .billing = "reserved", .services = { s, 1 } };
+	return g;
+}
+
+static struct json_bytes
+seal_bid(const struct transcript *t, const struct bid_terms *terms, const struct key *by)
+{
+	struct bid_doc doc = { *terms, sign(by, bid_hash(terms)) };
+	const char *text = json_encode(&arena, bid_doc_fields, &doc);
+	struct json_bytes box;
+
+	box.b = seal_box(&arena, t->public_key.b, text, strlen(text), &box.len);
+	return box;
+}
+
+static void
+give_receipts(struct stage *s)
+{
+	s->receipt_count = 0;
+	for (size_t i = 0; i < s->t.entries.count; i++) {
+		const struct transcript_entry *en = &s->entries[i];
+		struct receipt *r = &s->receipts[s->receipt_count];
+
+		if (en->declined != NULL)
+			continue;
+		r->terms = (struct receipt_terms){ .subject = s->t.order,
+						   .round = s->t.round,
+						   .index = (uint64_t)en->index,
+						   .at = (uint64_t)en->received_at };
+		sha256(en->envelope.b, en->envelope.len, &r->terms.item);
+		r->sig = sign(&market, receipt_hash(&r->terms));
+		s->receipt_count++;
+	}
+}
+
+static void
+sign_root(struct stage *s)
+{
+	struct round_terms terms = { .order = s->t.order,
+				     .round = s->t.round,
+				     .key = s->t.public_key };
+
+	s->t.root = terms.root = transcript_root(&arena, &s->t);
+	s->t.root_sig = sign(&market, round_hash(&terms));
+}
+
+static struct hash
+text_hash(const struct stage *s)
+{
+	const char *text = json_encode(&arena, transcript_fields, &s->t);
+	struct hash h;
+
+	keccak256(text, strlen(text), &h);
+	return h;
+}
+
+static void
+sign_award(struct stage *s)
+{
+	s->award = (struct award_terms){ .order = s->t.order,
+					 .provider = s->t.winner,
+					 .rate = s->t.price,
+					 .record = text_hash(s) };
+	s->award_sig = sign(&market, award_hash(&s->award));
+}
+
+/* Everything the market concludes, honestly, from what it has taken. */
+static void
+conclude(struct stage *s)
+{
+	sign_root(s);
+	s->t.outcome = s->t.price_by = NULL;
+	s->t.price.nano = 0;
+	memset(&s->t.winner, 0, sizeof(s->t.winner));
+	memset(&s->t.runner_up, 0, sizeof(s->t.runner_up));
+	transcript_open(&arena, &domain, &s->t);
+	transcript_decide(&arena, &s->t);
+	sign_award(s);
+}
+
+/* Floors 60, 70, 50, 80 and a newcomer at 55; one more declines. */
+static void
+set_stage(struct stage *s)
+{
+	static const unsigned floors[BIDDERS] = { 60, 70, 50, 80, 55 };
+	uint8_t seed[32] = { 9 };
+
+	memset(s, 0, sizeof(*s));
+	s->t = (struct transcript){ .rules = RULES_VERSION,
+				    .round = 3,
+				    .care_hours = 1,
+				    .established_launches = 20,
+				    .ends_at = 5000 * MILLI_US,
+				    .group = *group_of_one(),
+				    .entries = { s->entries, ENTRIES } };
+	s->t.terms = (struct order_terms){ .tenant = tenant.address,
+					   .group = group_hash(&s->t.group),
+					   .maxRate = { 1000 },
+					   .deposit = { 1 },
+					   .openBy = 4000000000u,
+					   .auctioneer = market.address,
+					   .nonce = 7 };
+	s->t.order = order_hash(&s->t.terms);
+	s->t.order_sig = sign(&tenant, s->t.order);
+	seal_keys_from_seed(seed, s->t.public_key.b, s->t.secret_key.b);
+	for (unsigned i = 0; i < BIDDERS; i++) {
+		struct bid_terms terms = { .order = s->t.order,
+					   .provider = bidders[i].address,
+					   .floor = { floors[i] },
+					   .list = { floors[i] + 30 },
+					   .round = 3 };
+
+		s->entries[i] = (struct transcript_entry){ .index = 10 + i,
+							   .provider = bidders[i].address,
+							   .received_at = (4000 + i) * MILLI_US,
+							   .launches = i == 4 ? 3 : 100,
+							   .envelope = seal_bid(&s->t, &terms,
+										&bidders[i]) };
+	}
+	s->entries[BIDDERS] = (struct transcript_entry){ .index = 10 + BIDDERS,
+							 .provider = stranger.address,
+							 .received_at = 4500 * MILLI_US,
+							 .declined = "capacity" };
+	give_receipts(s);
+	conclude(s);
+}
+
+static const char *
+audit(const struct stage *s, struct err *e)
+{
+	struct audit_round r = { .domain = &domain,
+				 .t = &s->t,
+				 .record = text_hash(s),
+				 .award = &s->award,
+				 .award_sig = &s->award_sig,
+				 .receipts = s->receipts,
+				 .receipt_count = s->receipt_count };
+
+	return audit_round(&arena, &r, e) < 0 ? e->code->name : "true";
+}
+
+/* ------------------------------------------------------------------ */
+/* Lies. Each changes what is published; the forger signs it anew.       */
+
+static void
+remove_entry(struct stage *s, size_t at)
+{
+	memmove(&s->entries[at], &s->entries[at + 1],
+		(s->t.entries.count - at - 1) * sizeof(s->entries[0]));
+	s->t.entries.count--;
+}
+
+static void
+lie_rules(struct stage *s)
+{
+	s->t.rules = "runner-up 1";
+}
+static void
+lie_maximum(struct stage *s)
+{
+	s->t.terms.maxRate.nano = 2000;
+}
+static void
+lie_another_order(struct stage *s)
+{
+	s->t.terms.maxRate.nano = 2000;
+	s->t.order = order_hash(&s->t.terms);
+}
+static void
+lie_group(struct stage *s)
+{
+	s->t.group.ips = 1;
+}
+static void
+lie_drop_lowest(struct stage *s)
+{
+	remove_entry(s, 2);
+	conclude(s);
+}
+static void
+lie_drop_unsigned(struct stage *s)
+{
+	remove_entry(s, 2);
+}
+static void
+lie_late(struct stage *s)
+{
+	s->entries[3].received_at = s->t.ends_at;
+	conclude(s);
+}
+static void
+lie_backdated(struct stage *s)
+{
+	s->entries[3].received_at -= MILLI_US;
+	conclude(s);
+}
+static void
+lie_moved_up(struct stage *s)
+{
+	struct transcript_entry first = s->entries[0];
+
+	s->entries[0] = s->entries[1];
+	s->entries[1] = first;
+	s->entries[0].index = 10;
+	s->entries[1].index = 11;
+	conclude(s);
+}
+static void
+lie_order_of_receipt(struct stage *s)
+{
+	s->entries[1].index = 10;
+	conclude(s);
+}
+static void
+lie_second_bid(struct stage *s)
+{
+	s->entries[BIDDERS] = s->entries[0];
+	s->entries[BIDDERS].index = 15;
+	conclude(s);
+}
+static void
+lie_key(struct stage *s)
+{
+	s->t.secret_key.b[5] ^= 1;
+}
+static void
+lie_other_signer(struct stage *s)
+{
+	struct round_terms terms = {
+		.order = s->t.order, .round = s->t.round, .root = s->t.root, .key = s->t.public_key
+	};
+
+	s->t.root_sig = sign(&stranger, round_hash(&terms));
+}
+static void
+lie_shown_bid(struct stage *s)
+{
+	struct bid_doc doc = s->entries[2].bid;
+	const char *text;
+	struct err e = ERR_NONE;
+
+	doc.terms.floor.nano = 65;
+	text = json_encode(&arena, bid_doc_fields, &doc);
+	if (json_parse(&arena, text, strlen(text), &s->entries[2].shown, &e) < 0)
+		fatal("%s", e.text);
+}
+static void
+lie_void(struct stage *s)
+{
+	s->entries[2].void_why = "does not open";
+	s->entries[2].shown = NULL;
+	transcript_decide(&arena, &s->t);
+}
+static void
+lie_newcomer_prices(struct stage *s)
+{
+	s->entries[4].sets_prices = true;
+}
+static void
+lie_not_awarded(struct stage *s)
+{
+	s->t.outcome = "above_max";
+}
+static void
+lie_winner(struct stage *s)
+{
+	s->t.winner = bidders[1].address;
+	sign_award(s);
+}
+static void
+lie_price(struct stage *s)
+{
+	s->t.price.nano--;
+	sign_award(s);
+}
+static void
+lie_price_by(struct stage *s)
+{
+	s->t.price_by = "list";
+}
+static void
+lie_runner_up(struct stage *s)
+{
+	s->t.runner_up = bidders[3].address;
+}
+static void
+lie_rank(struct stage *s)
+{
+	s->entries[3].rank = 2;
+}
+static void
+lie_reason(struct stage *s)
+{
+	s->entries[3].reason = "outranked";
+}
+static void
+lie_effective(struct stage *s)
+{
+	s->entries[3].effective.nano++;
+}
+static void
+lie_award_price(struct stage *s)
+{
+	s->award.rate.nano++;
+	s->award_sig = sign(&market, award_hash(&s->award));
+}
+static void
+lie_award_provider(struct stage *s)
+{
+	s->award.provider = bidders[0].address;
+	s->award_sig = sign(&market, award_hash(&s->award));
+}
+static void
+lie_award_record(struct stage *s)
+{
+	s->award.record.b[0] ^= 1;
+	s->award_sig = sign(&market, award_hash(&s->award));
+}
+static void
+lie_award_sig(struct stage *s)
+{
+	s->award_sig = sign(&stranger, award_hash(&s->award));
+}
+static void
+lie_receipt(struct stage *s)
+{
+	s->receipts[0].sig = sign(&stranger, receipt_hash(&s->receipts[0].terms));
+}
+static void
+lie_other_envelope(struct stage *s)
+{
+	struct bid_terms terms = s->entries[2].bid.terms;
+
+	/* A friend's key signs, and the winner's bid is another than it sent. */
+	terms.floor.nano = 90;
+	s->entries[2].envelope = seal_bid(&s->t, &terms, &bidders[2]);
+	conclude(s);
+}
+
+static void
+test_lies(void)
+{
+	static const struct {
+		const char *what, *code;
+		void (*tell)(struct stage *s);
+	} lies[] = {
+		{ "other rules", "audit_rules", lie_rules },
+		{ "another maximum", "audit_order", lie_maximum },
+		{ "an order nobody signed", "audit_signature", lie_another_order },
+		{ "another group", "audit_order", lie_group },
+		{ "the lowest bid dropped", "audit_dropped", lie_drop_lowest },
+		{ "a bid dropped after the root", "audit_root", lie_drop_unsigned },
+		{ "a late bid taken", "audit_late", lie_late },
+		{ "a late bid back-dated", "audit_backdated", lie_backdated },
+		{ "a bid moved up", "audit_backdated", lie_moved_up },
+		{ "two bids in one place", "audit_twice", lie_order_of_receipt },
+		{ "a second bid of one provider", "audit_twice", lie_second_bid },
+		{ "another secret key", "audit_key", lie_key },
+		{ "a root that somebody else signed", "audit_signature", lie_other_signer },
+		{ "a bid shown as another", "audit_opened", lie_shown_bid },
+		{ "a good bid called void", "audit_opened", lie_void },
+		{ "a bid replaced", "audit_dropped", lie_other_envelope },
+		{ "a newcomer that sets prices", "audit_standing", lie_newcomer_prices },
+		{ "an award kept back", "audit_outcome", lie_not_awarded },
+		{ "another winner", "audit_winner", lie_winner },
+		{ "another price", "audit_price", lie_price },
+		{ "a price of its own", "audit_setter", lie_price_by },
+		{ "another runner-up", "audit_setter", lie_runner_up },
+		{ "another rank", "audit_reason", lie_rank },
+		{ "another reason", "audit_reason", lie_reason },
+		{ "another effective price", "audit_reason", lie_effective },
+		{ "an award at another price", "audit_award", lie_award_price },
+		{ "an award to another", "audit_award", lie_award_provider },
+		{ "an award of another transcript", "audit_award", lie_award_record },
+		{ "an award nobody signed", "audit_signature", lie_award_sig },
+		{ "a receipt nobody gave", "audit_receipt", lie_receipt },
+	};
+	static struct stage s;
+
+	for (size_t i = 0; i < NELEMS(lies); i++) {
+		struct err e = ERR_NONE;
+
+		set_stage(&s);
+		lies[i].tell(&s);
+		is_str(audit(&s, &e), lies[i].code, lies[i].what);
+		if (strcmp(audit(&s, &e), "true") == 0)
+			printf("# %s\n", e.text);
+	}
+}
+
+/* ------------------------------------------------------------------ */
+
+static void
+test_truth(void)
+{
+	static struct stage s;
+	struct err e = ERR_NONE;
+
+	set_stage(&s);
+	is_str(audit(&s, &e), "true", "an honest round");
+	if (e.code != NULL)
+		printf("# %s\n", e.text);
+	ok(s.t.price.nano == 60 && address_equal(&s.t.winner, &bidders[2].address),
+	   "the lowest floor wins and is paid the next");
+	s.receipts[0].terms.round++;
+	is_str(audit(&s, &e), "true", "a receipt of another round is passed over");
+	set_stage(&s);
+	s.t.entries.count = 0;
+	s.receipt_count = 0;
+	conclude(&s);
+	s.award = (struct award_terms){ 0 };
+	s.t.outcome = "no_bid";
+	is_str(audit(&s, &e), "audit_signature", "an award of a round without bids");
+}
+
+/* The text that the Award names, read back by somebody else; every byte counts. */
+static void
+test_text(void)
+{
+	static struct stage s;
+	struct transcript read;
+	struct err e = ERR_NONE;
+	char *text;
+	size_t len, found = 0, tried = 0;
+	struct audit_round r = {
+		.domain = &domain, .t = &read, .award = &s.award, .award_sig = &s.award_sig
+	};
+
+	set_stage(&s);
+	text = arena_strdup(&arena, json_encode(&arena, transcript_fields, &s.t));
+	len = strlen(text);
+	memset(&read, 0, sizeof(read));
+	ok(json_decode(&arena, text, len, transcript_fields, &read, &e) == 0, "it reads: %s",
+	   e.text);
+	is_str(json_encode(&arena, transcript_fields, &read), text, "and is written alike");
+	keccak256(text, len, &r.record);
+	ok(audit_round(&arena, &r, &e) == 0, "the text alone is enough: %s", e.text);
+	for (size_t i = 0; i < len; i += 11) {
+		struct arena a;
+
+		arena_init(&a, 0);
+		text[i] ^= 1;
+		memset(&read, 0, sizeof(read));
+		tried++;
+		keccak256(text, len, &r.record);
+		found += json_decode(&a, text, len, transcript_fields, &read, &e) < 0 ||
+			 audit_round(&a, &r, &e) < 0;
+		text[i] ^= 1;
+		arena_release(&a);
+	}
+	is_int((long long)found, (long long)tried, "any flipped byte is found");
+}
+
+/* Envelopes that are none: void with a reason, and the rest goes on. */
+static void
+test_envelopes(void)
+{
+	static const char *const why[] = { "does not open", "names another order or round",
+					   "names another provider",
+					   "is not signed by its provider", "is not a bid" };
+	static struct stage s;
+
+	for (unsigned k = 0; k < NELEMS(why); k++) {
+		struct bid_terms terms;
+		struct err e = ERR_NONE;
+
+		set_stage(&s);
+		terms = s.entries[2].bid.terms;
+		terms.round += k == 1;
+		if (k == 2)
+			terms.provider = bidders[1].address;
+		s.entries[2].envelope = seal_bid(&s.t, &terms, &bidders[k == 3 ? 1 : 2]);
+		if (k == 0)
+			s.entries[2].envelope.b[9] ^= 1;
+		if (k == 4)
+			s.entries[2].envelope.b = seal_box(&arena, s.t.public_key.b, "{}", 2,
+							   &s.entries[2].envelope.len);
+		give_receipts(&s);
+		conclude(&s);
+		is_str(s.entries[2].void_why, why[k], "a bad envelope");
+		ok(address_equal(&s.t.winner, &bidders[0].address), "the next one wins");
+		is_str(audit(&s, &e), "true", "and the round is true");
+	}
+}
+
+int
+main(void)
+{
+	struct address contract = { { 1, 2, 3 } };
+
+	arena_init(&arena, 0);
+	domain_init(&domain, 31337, &contract);
+	market = key_number(1);
+	tenant = key_number(2);
+	stranger = key_number(3);
+	for (uint8_t i = 0; i < BIDDERS; i++)
+		bidders[i] = key_number((uint8_t)(10 + i));
+	test_truth();
+	test_lies();
+	test_text();
+	test_envelopes();
+	arena_release(&arena);
+	return tap_done();
+}
