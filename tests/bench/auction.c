@@ -233,7 +233,7 @@ show_tick_gain(void)
 	static const double factors[] = { 0.8, 0.9, 0.95, 1.02, 1.05, 1.1, 1.15, 1.2 };
 	double gain = 0, paid = 0;
 
-	for (uint64_t i = 0; i < 40; i++) {
+	for (uint64_t i = 0; i < 200; i++) {
 		size_t count = i % 2 == 0 ? 6 : 15, who;
 		struct tick_outcome *out;
 		double honest, ignored = 0, best = 0;
@@ -241,6 +241,7 @@ show_tick_gain(void)
 		make_tick(first_seed * 1000 + i, count, 0.05, 1.2);
 		out = clear_tick(count);
 		for (who = 0; who < PROVIDERS; who++) {
+			ignored = 0;
 			honest = tick_profit(out, count, who, &ignored);
 			if (honest > 0)
 				break;

@@ -11,6 +11,7 @@ seed=${2:-${REFERENCE_SEED:-1}}
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
 command -v python3 >/dev/null || { echo "1..0 # skip python3 is missing"; exit 77; }
+[ -x "$build/tests/reference/cases" ] || { echo "not ok 1 - $build/tests/reference/cases is not built"; exit 1; }
 
 # half N: a stream of cases through a pipe, so that nothing large is kept.
 half() {
