@@ -175,6 +175,8 @@ E2E_TESTS += tests/e2e/exec.sh
 E2E_TESTS += tests/e2e/placements.sh
 E2E_TESTS += tests/e2e/faults.sh
 E2E_TESTS += tests/e2e/storage.sh
+E2E_TESTS += tests/e2e/chain.sh
+E2E_TESTS += tests/e2e/alone.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
 	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)
