@@ -44,7 +44,6 @@ sql_is() { [ "$(sql "$1")" = "$2" ]; }
 # The market's ledger, the contract's storage and its events say the same.
 audit() { tenant -q audit ledger --market "$url" >"$dir/audit.out" 2>&1; }
 settled() { soon 20 sql_is "select count(*) from gavel.tx where state in ('signed', 'sent')" 0 && soon 20 audit; }
-logged() { grep -c "$1" "$dir/log/market.log"; }
 reorganise() { # reorganise DEPTH: empty blocks in place of the last ones
 	rpc anvil_reorg "$1,[]" >/dev/null
 }
@@ -63,7 +62,7 @@ ok 'one transaction has opened it' sql_is "select count(*) from gavel.tx where k
 
 # --- deeper, below the blocks of the deposit ------------------------------------
 for _ in 1 2 3 4 5 6; do rpc evm_mine >/dev/null; done
-soon 5 false
+sleep 1
 reorganise 8
 ok 'eight blocks are gone, and the opening with them: open again' soon 20 state active
 ok 'and every balance is right' settled
@@ -97,8 +96,7 @@ ok 'the others are replaced' sql_is "select count(*) from gavel.tx where kind = 
 # --- the block that closed it -----------------------------------------------------
 rpc evm_setAutomine false >/dev/null
 reorganise 1
-ok 'the closing is gone: the lease has not ended' soon 10 sh -c "! '$pg_bin/psql' --version >/dev/null || grep -c chain.reorganised '$dir/log/market.log' | grep -qE '^([4-9]|[1-9][0-9])'"
-ok 'and the books say so' soon 10 sql_is "select state <> 'closed' from gavel.lease" t
+ok 'the closing is gone: the lease has not ended' soon 10 sql_is "select state <> 'closed' from gavel.lease" t
 rpc evm_setAutomine true >/dev/null
 rpc evm_mine >/dev/null
 ok 'it closes again' soon 20 state closed
@@ -109,7 +107,7 @@ ok 'and every balance is right' settled
 rpc evm_setAutomine false >/dev/null
 tenant -q deploy "$dir/web.yaml" --deposit 5 --name two --no-wait >/dev/null 2>&1
 ok 'the next opening is signed' soon 20 sql_is "select count(*) > 0 from gavel.tx where state in ('signed', 'sent')" t
-soon 3 sh -c "grep -q tx.never \"$dir/log/market.log\""
+sleep 1
 for hash in $(sql "select '0x' || encode(hash, 'hex') from gavel.tx where state in ('signed', 'sent')"); do
 	rpc anvil_dropTransaction "\"$hash\"" >/dev/null
 done
