@@ -37,6 +37,7 @@ ok 'with the end of the deposit' has '"ends_at": "20' "$dir/cost.out"
 tenant deploy "$dir/web.yaml" --deposit 0.01 --name short >/dev/null 2>&1
 tenant cost short >"$dir/short.out" 2>&1
 ok 'one that ends within the hour: a warning' has 'ends in less than 1 hour' "$dir/short.out"
+sleep 2 # until the first reading
 tenant status short >"$dir/short.out" 2>&1
 ok 'in the status too' has 'ends in less than 1 hour' "$dir/short.out"
 tenant agent --once >"$dir/short.out" 2>&1
