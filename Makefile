@@ -178,8 +178,9 @@ check-reference: $(REFERENCE)
 check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
 
-check-db: $(PROGRAMS)
-	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh
+$(B)/tests/db/sign: $(B)/tests/db/sign.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
+check-db: $(PROGRAMS) $(B)/tests/db/sign | contracts
+	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh tests/db/outbox.sh
 
 # Programs that the end-to-end tests need, and the tests, in their order.
 E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
@@ -196,6 +197,8 @@ E2E_TESTS += tests/e2e/faults.sh
 E2E_TESTS += tests/e2e/storage.sh
 E2E_TESTS += tests/e2e/shop.sh
 E2E_TESTS += tests/e2e/life.sh
+E2E_TESTS += tests/e2e/chain.sh
+E2E_TESTS += tests/e2e/alone.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
 	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)

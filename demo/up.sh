@@ -78,6 +78,7 @@ window_min_s: 60
 settle_every_ms: ${GAVEL_DEMO_SETTLE:-2000}
 chain_poll_ms: 25
 confirmations: 0
+${GAVEL_DEMO_MARKET:-}
 END
 as_user "$bin/gavel-market" -c "$dir/market.yaml" migrate 2>"$dir/log/migrate.log" ||
 	die "$(tail -1 "$dir/log/migrate.log")"

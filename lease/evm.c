@@ -68,6 +68,15 @@ rpc_nonce(struct arena *a, const struct address *who)
 }
 
 const char *
+rpc_nonce_mined(struct arena *a, const struct address *who)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	return rpc(a, "eth_getTransactionCount",
+		   arena_printf(a, "\"%s\",\"latest\"", address_text(who, text)));
+}
+
+const char *
 rpc_fee_history(struct arena *a)
 {
 	return rpc(a, "eth_feeHistory", arena_printf(a, "\"0x%x\",\"latest\",[50]", FEE_BLOCKS));
@@ -443,6 +452,32 @@ evm_fees_bump(struct evm_fees fees)
 				  fees.max_fee + fees.max_fee / 8 + 1 };
 }
 
+bool
+evm_fees_cap(struct evm_fees *fees, u128 most)
+{
+	most = most != 0 ? most : FEE_MAX_WEI;
+	if (fees->tip > most)
+		return false;
+	fees->max_fee = MIN(fees->max_fee, most);
+	return true;
+}
+
+bool
+evm_fees_replace(struct evm_fees *fees, struct evm_fees asked, u128 most)
+{
+	struct evm_fees least = evm_fees_bump(*fees);
+	struct evm_fees next = { MAX(least.tip, asked.tip), MAX(least.max_fee, asked.max_fee) };
+
+	most = most != 0 ? most : FEE_MAX_WEI;
+	/* A node takes only what is more in both. */
+	if (least.max_fee > most || least.tip > most)
+		return false;
+	next.max_fee = MIN(next.max_fee, most);
+	next.tip = MIN(next.tip, next.max_fee);
+	*fees = next;
+	return true;
+}
+
 uint64_t
 evm_gas_limit(u128 estimate)
 {
@@ -524,19 +559,16 @@ wait_receipt(struct arena *a, struct evm *evm, const struct hash *hash, struct e
 static int
 fees_now(struct arena *a, struct evm *evm, struct evm_fees *fees, struct err *e)
 {
-	u128 most = evm->fee_max != 0 ? evm->fee_max : FEE_MAX_WEI;
-	char have[AMOUNT_TEXT_SIZE], want[AMOUNT_TEXT_SIZE];
+	char have[AMOUNT_TEXT_SIZE];
 	struct json *result;
 
 	if (evm_now(a, evm, rpc_fee_history(a), &result, e) < 0 ||
 	    rpc_fees_read(result, fees, e) < 0)
 		return -1;
-	if (fees->tip > most)
-		return err_set(e, &EVM_UNDERPRICED, "gas costs %s wei, at most %s are paid",
-			       u128_text(fees->tip, have), u128_text(most, want));
-	/* Less room above the base fee: it may wait, it cannot cost more. */
-	fees->max_fee = MIN(fees->max_fee, most);
-	return 0;
+	return evm_fees_cap(fees, evm->fee_max)
+		       ? 0
+		       : err_set(e, &EVM_UNDERPRICED, "gas costs %s wei, more than is to be paid",
+				 u128_text(fees->tip, have));
 }
 
 /* Nonce, gas and fees. The call is tried first: it tells why it would revert,

@@ -59,6 +59,8 @@ struct evm_fees {
 const char *rpc_chain_id(struct arena *a);
 const char *rpc_block(struct arena *a, const char *tag_or_null, uint64_t number);
 const char *rpc_nonce(struct arena *a, const struct address *who);
+/* Of what is mined: the nonce that the chain waits for. */
+const char *rpc_nonce_mined(struct arena *a, const struct address *who);
 const char *rpc_fee_history(struct arena *a);
 /* `from` and, for a creation, `to` may be NULL. */
 const char *rpc_gas(struct arena *a, const struct address *from, const struct address *to,
@@ -100,6 +102,12 @@ u128 evm_max_fee(const struct evm_block *latest);
 /* What replaces a transaction that is stuck: both an eighth more (nodes ask for
  * a tenth). */
 struct evm_fees evm_fees_bump(struct evm_fees fees);
+/* The larger of both bumped and asked, in both parts; false above `most` (0: 1000
+ * gwei): it stays as it is. */
+bool evm_fees_replace(struct evm_fees *fees, struct evm_fees asked, u128 most) mustcheck;
+/* No more than `most`: with less room above the base fee it may wait, but not cost
+ * more; false when even the tip is above. */
+bool evm_fees_cap(struct evm_fees *fees, u128 most) mustcheck;
 /* An estimate plus a fifth; at most what a transaction may have (EIP-7825). */
 #define EVM_GAS_MAX 16777216u
 uint64_t evm_gas_limit(u128 estimate);

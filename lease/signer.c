@@ -157,7 +157,9 @@ verb_tx(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struc
 	int result = 0;
 
 	memcpy(&ask, in, sizeof(ask));
-	if (!address_equal(&ask.to, &s->domain.contract) && !address_equal(&ask.to, &s->token))
+	/* To itself and without data it does nothing: it takes a nonce's place. */
+	if (!address_equal(&ask.to, &s->domain.contract) && !address_equal(&ask.to, &s->token) &&
+	    (!address_equal(&ask.to, &s->key.address) || len != sizeof(ask)))
 		return err_set(e, &SIGNER_REFUSED,
 			       "a transaction to anything but the escrow or its token");
 	arena_init(&a, 0);

@@ -78,6 +78,85 @@ tx_sign(struct arena *a, const struct tx *tx, const struct key *key, size_t *len
 	return tx_encode_signed(a, tx, &sig, len, hash);
 }
 
+/* The next item of a list: a string's bytes, or a list's. */
+static bool
+item_read(const uint8_t **p, const uint8_t *end, bool *list, const uint8_t **b, size_t *len)
+{
+	uint8_t first;
+	size_t n = 0;
+
+	if (*p >= end)
+		return false;
+	first = *(*p)++;
+	*list = first >= 0xc0;
+	if (first < 0x80) {
+		*b = *p - 1;
+		*len = 1;
+		return true;
+	}
+	first = (uint8_t)(first - (*list ? 0xc0 : 0x80));
+	if (first > 55) {
+		for (first = (uint8_t)(first - 55); first > 0; first--) {
+			if (*p >= end || n > SIZE_MAX >> 8)
+				return false;
+			n = n << 8 | *(*p)++;
+		}
+	} else {
+		n = first;
+	}
+	if ((size_t)(end - *p) < n)
+		return false;
+	*b = *p;
+	*len = n;
+	*p += n;
+	return true;
+}
+
+static bool
+number_read(const uint8_t **p, const uint8_t *end, u128 *out)
+{
+	const uint8_t *b;
+	size_t len;
+	bool list;
+
+	if (!item_read(p, end, &list, &b, &len) || list || len > sizeof(*out))
+		return false;
+	*out = 0;
+	for (size_t i = 0; i < len; i++)
+		*out = *out << 8 | b[i];
+	return true;
+}
+
+bool
+tx_read(const uint8_t *raw, size_t len, struct tx *out)
+{
+	const uint8_t *p = raw + 1, *end = raw + len, *b;
+	u128 v[5];
+	bool list;
+	size_t n;
+
+	*out = (struct tx){ .nonce = 0 };
+	if (len < 2 || raw[0] != TYPE || !item_read(&p, end, &list, &b, &n) || !list || p != end)
+		return false;
+	p = b;
+	end = b + n;
+	for (size_t i = 0; i < NELEMS(v); i++)
+		if (!number_read(&p, end, &v[i]))
+			return false;
+	if (v[0] > UINT64_MAX || v[1] > UINT64_MAX || v[4] > UINT64_MAX ||
+	    !item_read(&p, end, &list, &b, &n) || list || (n != 0 && n != sizeof(out->to.b)))
+		return false;
+	out->chain_id = (uint64_t)v[0];
+	out->nonce = (uint64_t)v[1];
+	out->tip = v[2];
+	out->max_fee = v[3];
+	out->gas = (uint64_t)v[4];
+	out->creates = n == 0;
+	memcpy(out->to.b, b, n);
+	return number_read(&p, end, &out->value) &&
+	       item_read(&p, end, &list, &out->data, &out->data_len) && !list;
+}
+
 struct address
 tx_created(const struct address *from, uint64_t nonce)
 {

@@ -28,6 +28,9 @@ const uint8_t *tx_encode_signed(struct arena *a, const struct tx *tx, const stru
 /* Both in one. */
 const uint8_t *tx_sign(struct arena *a, const struct tx *tx, const struct key *key, size_t *len,
 		       struct hash *hash);
+/* What such bytes say, without the signature; data points into them. False: they
+ * are not of our making. */
+bool tx_read(const uint8_t *raw, size_t len, struct tx *out) mustcheck;
 /* The address of the contract that a creation makes. */
 struct address tx_created(const struct address *from, uint64_t nonce);
 

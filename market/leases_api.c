@@ -314,7 +314,8 @@ voucher_check(struct task *t, const struct voucher_post *v)
 				 "upTo is not between the opening and now");
 	if (amount_cmp(terms.amount, rate_due(l->terms.rate, (uint32_t)(terms.upTo - opened))) >
 		    0 ||
-	    amount_cmp(terms.amount, l->terms.deposit) > 0)
+	    /* With what was added to it. */
+	    terms.amount.units > row_u128(l->read, 0, 0, "deposit"))
 		return err_field(&t->err, &VOUCHER_TOO_HIGH, "/usage/amount",
 				 "amount is above rate x time or the deposit");
 	return 0;

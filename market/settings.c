@@ -31,6 +31,8 @@ static const struct json_field fields[] = { JSON_STR(T, listen, 64, JSON_OPTIONA
 					    JSON_U32(T, settle_every_ms, 0, JSON_OPTIONAL),
 					    JSON_U32(T, chain_poll_ms, 60000, JSON_OPTIONAL),
 					    JSON_U64(T, chain_start, JSON_OPTIONAL),
+					    JSON_U32(T, fee_max_gwei, 1000000, JSON_OPTIONAL),
+					    JSON_U32(T, tx_bump_s, 86400, JSON_OPTIONAL),
 					    JSON_STR(T, chain_tag, 10, JSON_OPTIONAL),
 					    JSON_U32(T, confirmations, 10000, JSON_OPTIONAL),
 					    JSON_END };
@@ -55,6 +57,8 @@ market_settings_read(struct arena *a, const char *path, struct market_settings *
 		.window_max_s = 30 * 86400,
 		.settle_every_ms = 60000,
 		.chain_poll_ms = 1000,
+		.fee_max_gwei = 1000,
+		.tx_bump_s = 30,
 		.chain_tag = "latest",
 		.confirmations = 2,
 	};

@@ -31,6 +31,8 @@ struct market_settings {
 	uint32_t settle_every_ms;
 	uint32_t chain_poll_ms;
 	uint64_t chain_start;	/* the block the contract was made in */
+	uint32_t fee_max_gwei;	/* per gas, that is paid at most */
+	uint32_t tx_bump_s;	/* without a receipt: the fees are raised */
 	const char *chain_tag;	/* latest, safe, finalized: the head that is read */
 	uint32_t confirmations; /* blocks on top before a fact is acted on */
 };

@@ -6,7 +6,9 @@
  *	-> stored with its hash -> broadcast -> receipt -> intents done
  *
  * The signed bytes are stored before they are sent: after any crash the same
- * bytes are sent again, and the chain takes them once. What the contract skips
+ * bytes are sent again, and the chain takes them once. One that is not mined in
+ * time is replaced under the same nonce with higher fees, or with an empty one
+ * when nothing of it is left to do; any of them may be mined. What the contract skips
  * in a batch fails by itself and disturbs no neighbour.
  */
 #include "lease/evm.h"
@@ -19,6 +21,11 @@
 #define BATCH_MAX	 40
 #define RECEIPT_EVERY_US (10 * MILLI_US)
 #define RESEND_US	 (5 * SECOND_US)
+#define RIVALS_MAX	 16 /* transactions of one nonce */
+#define LOST_AFTER	 3  /* looks at a used nonce without a receipt of ours */
+#define LOST_EVERY_US	 SECOND_US
+#define GAS_EMPTY	 21000u
+#define GWEI		 ((u128)1000000000u)
 
 struct settle {
 	struct batch *b, *due;
@@ -33,7 +40,18 @@ struct settle {
 	size_t raw_len;
 	struct hash hash;
 	int64_t tx;
-	mono_t sent_at;
+	wall_t signed_at;
+	mono_t began, sent_at, bumped_at;
+	struct rival { /* it and those it replaced: any may be the one that is mined */
+		int64_t tx;
+		struct hash hash;
+		bool cancels;
+	} rivals[RIVALS_MAX];
+	size_t rival_count, rival;
+	struct evm_fees fees;
+	uint64_t place; /* the nonce that an empty transaction is to take */
+	bool empty, moot;
+	unsigned lost;
 	struct evm_receipt receipt;
 };
 
@@ -172,6 +190,37 @@ build(struct task *t)
 
 static enum next send_raw(struct task *t);
 static enum next estimate(struct task *t);
+static enum next not_mined(struct task *t);
+
+static void
+rival_add(struct settle *s)
+{
+	/* The oldest of too many is the least likely to be mined. */
+	if (s->rival_count == RIVALS_MAX)
+		memmove(s->rivals, s->rivals + 1, --s->rival_count * sizeof(s->rivals[0]));
+	s->rivals[s->rival_count++] =
+		(struct rival){ s->tx, s->hash, strcmp(s->kind, "cancel") == 0 };
+}
+
+/* The lowest nonce first: those above it cannot be mined before. */
+static enum next
+follow(struct task *t)
+{
+	struct settle *s = t->state;
+
+	s->nonce = (uint64_t)row_int(s->due, 1, 0, "nonce");
+	for (size_t i = 0; i < rows_count(s->due, 1); i++) {
+		if ((uint64_t)row_int(s->due, 1, i, "nonce") != s->nonce)
+			break;
+		s->tx = row_int(s->due, 1, i, "id");
+		s->kind = row_text(s->due, 1, i, "kind");
+		s->signed_at = row_time(s->due, 1, i, "created_at");
+		row_bytes(s->due, 1, i, "hash", s->hash.b, sizeof(s->hash.b));
+		s->raw = row_blob(s->due, 1, i, "raw", &s->raw_len);
+		rival_add(s);
+	}
+	return task_jump(t, send_raw);
+}
 
 static enum next
 choose(struct task *t)
@@ -180,12 +229,8 @@ choose(struct task *t)
 
 	if (batch_failed(s->due, &t->err))
 		return TASK_FAIL;
-	if (rows_count(s->due, 1) > 0) { /* one is under way: follow it */
-		s->tx = row_int(s->due, 1, 0, "id");
-		row_bytes(s->due, 1, 0, "hash", s->hash.b, sizeof(s->hash.b));
-		s->raw = row_blob(s->due, 1, 0, "raw", &s->raw_len);
-		return task_jump(t, send_raw);
-	}
+	if (rows_count(s->due, 1) > 0) /* one is under way */
+		return follow(t);
 	s->count = rows_count(s->due, 2);
 	return s->count == 0 ? TASK_DONE : TASK_NEXT;
 }
@@ -241,30 +286,50 @@ fee_ask(struct task *t)
 	if (answer(t, &result) < 0 || rpc_uint_read(result, &nonce, &t->err) < 0)
 		return TASK_FAIL;
 	s->nonce = (uint64_t)nonce;
-	return ask(t, rpc_block(&t->arena, "latest", 0));
+	return ask(t, rpc_fee_history(&t->arena));
+}
+
+/* An empty one goes to ourselves, and does nothing but take its nonce's place. */
+static enum next
+sign_with(struct task *t, uint64_t nonce)
+{
+	struct settle *s = t->state;
+	struct clerk *c = t->owner;
+	struct signer_tx head = { .nonce = nonce,
+				  .gas = s->empty ? GAS_EMPTY : s->gas,
+				  .tip = s->fees.tip,
+				  .max_fee = s->fees.max_fee,
+				  .to = s->empty ? c->market : c->settings->escrow };
+	size_t len = s->empty ? 0 : s->data.len;
+	uint8_t *in = arena_alloc(&t->arena, sizeof(head) + len);
+
+	memcpy(in, &head, sizeof(head));
+	if (len != 0)
+		memcpy(in + sizeof(head), s->data.b, len);
+	return signer_start(t, c->signer, &s->call, SIGN_TX, in, sizeof(head) + len);
+}
+
+static u128
+fee_most(const struct task *t)
+{
+	const struct clerk *c = t->owner;
+
+	return c->settings->fee_max_gwei * GWEI;
 }
 
 static enum next
 sign(struct task *t)
 {
 	struct settle *s = t->state;
-	struct clerk *c = t->owner;
-	struct evm_block latest;
-	struct signer_tx head;
 	struct json *result;
-	uint8_t *in;
 
-	if (answer(t, &result) < 0 || rpc_block_read(result, &latest, &t->err) < 0)
+	if (answer(t, &result) < 0 || rpc_fees_read(result, &s->fees, &t->err) < 0)
 		return TASK_FAIL;
-	head = (struct signer_tx){ .nonce = s->nonce,
-				   .gas = s->gas,
-				   .tip = EVM_TIP_WEI,
-				   .max_fee = evm_max_fee(&latest),
-				   .to = c->settings->escrow };
-	in = arena_alloc(&t->arena, sizeof(head) + s->data.len);
-	memcpy(in, &head, sizeof(head));
-	memcpy(in + sizeof(head), s->data.b, s->data.len);
-	return signer_start(t, c->signer, &s->call, SIGN_TX, in, sizeof(head) + s->data.len);
+	if (!evm_fees_cap(&s->fees, fee_most(t))) {
+		err_set(&t->err, &EVM_UNDERPRICED, "gas costs more than fee_max_gwei");
+		return TASK_FAIL;
+	}
+	return sign_with(t, s->nonce);
 }
 
 static enum next
@@ -295,6 +360,8 @@ kept(struct task *t)
 	if (batch_failed(s->b, &t->err))
 		return TASK_FAIL;
 	s->tx = row_int(s->b, 0, 0, "tx");
+	s->signed_at = clock_wall();
+	rival_add(s);
 	log_info("tx.signed", "kind=%s leases=%zu nonce=%llu", s->kind, s->count,
 		 (unsigned long long)s->nonce);
 	return TASK_NEXT;
@@ -306,35 +373,82 @@ send_raw(struct task *t)
 	struct settle *s = t->state;
 
 	s->sent_at = clock_mono();
+	if (s->began == 0)
+		s->began = s->sent_at;
 	return ask(t, rpc_send(&t->arena, s->raw, s->raw_len));
 }
 
-/* A node that knows it, or has mined it, is no failure: the receipt decides. */
+static enum next stuck(struct task *t);
+
+/* A node that knows it, or has mined it, is no failure: the receipt decides. One
+ * that has a dearer one for this nonce wants more. */
 static enum next
 sent(struct task *t)
 {
+	struct settle *s = t->state;
 	struct json *result;
+	const struct code *code;
 
-	if (answer(t, &result) < 0 && t->err.code != &EVM_KNOWN && t->err.code != &EVM_NONCE_LOW) {
-		log_warn("tx.not_sent", "error=\"%s\"", t->err.text);
-		return TASK_FAIL;
+	s->rival = s->rival_count;
+	if (answer(t, &result) < 0) {
+		code = t->err.code;
+		if (code != &EVM_KNOWN && code != &EVM_NONCE_LOW && code != &EVM_UNDERPRICED) {
+			log_warn(code == &EVM_UNFUNDED ? "tx.unfunded" : "tx.not_sent",
+				 "nonce=%llu error=\"%s\"", (unsigned long long)s->nonce,
+				 t->err.text);
+			return TASK_FAIL;
+		}
+		t->err = (struct err)ERR_NONE;
+		if (code == &EVM_UNDERPRICED)
+			return task_jump(t, stuck);
+		s->lost += code == &EVM_NONCE_LOW;
 	}
-	t->err = (struct err)ERR_NONE;
 	return TASK_NEXT;
 }
 
+/* The newest first: it is the likeliest. */
 static enum next
 receipt_ask(struct task *t)
 {
 	struct settle *s = t->state;
 
-	return ask(t, rpc_receipt(&t->arena, &s->hash));
+	if (s->rival == 0)
+		s->rival = s->rival_count;
+	s->rival--;
+	return ask(t, rpc_receipt(&t->arena, &s->rivals[s->rival].hash));
 }
 
 static const char *
 hex4(struct arena *a, const uint8_t b[static 4])
 {
 	return hex_text(b, 4, arena_alloc(a, 11));
+}
+
+static bool
+is_stuck(const struct task *t)
+{
+	const struct settle *s = t->state;
+	const struct clerk *c = t->owner;
+	int64_t patience = (int64_t)c->settings->tx_bump_s * SECOND_US;
+
+	/* One that a reorganisation or a crash brought back is sent first. */
+	return s->lost > 0 || (clock_wall() - s->signed_at > patience &&
+			       clock_mono() - s->began > MIN(patience, RESEND_US) &&
+			       (s->bumped_at == 0 || clock_mono() - s->bumped_at > patience));
+}
+
+static enum next
+not_mined(struct task *t)
+{
+	struct settle *s = t->state;
+
+	if (s->rival > 0)
+		return task_jump(t, receipt_ask);
+	if (is_stuck(t))
+		return task_jump(t, stuck);
+	if (clock_mono() - s->sent_at > RESEND_US)
+		return task_jump(t, send_raw); /* dropped, perhaps */
+	return task_sleep(t, RECEIPT_EVERY_US);
 }
 
 static enum next
@@ -346,11 +460,9 @@ receipt_read(struct task *t)
 
 	if (answer(t, &result) < 0 || rpc_receipt_read(&t->arena, result, &s->receipt, &t->err) < 0)
 		return TASK_FAIL;
-	if (!s->receipt.found) {
-		if (clock_mono() - s->sent_at > RESEND_US)
-			return task_jump(t, send_raw);
-		return task_sleep(t, RECEIPT_EVERY_US);
-	}
+	if (!s->receipt.found)
+		return not_mined(t);
+	s->tx = s->rivals[s->rival].tx;
 	s->b = batch_new(t);
 	for (size_t i = 0; i < s->receipt.log_count; i++) {
 		const struct evm_log *log = &s->receipt.logs[i];
@@ -363,7 +475,10 @@ receipt_read(struct task *t)
 						     hex4(&t->arena, ev.reason)));
 	}
 	q_tx_done(s->b, s->tx, s->receipt.success ? "mined" : "reverted", (int64_t)s->receipt.block,
-		  (int64_t)s->receipt.gas_used, s->receipt.success ? "" : "reverted");
+		  (int64_t)s->receipt.gas_used,
+		  s->rivals[s->rival].cancels ? "nothing was left to do"
+		  : s->receipt.success	      ? ""
+					      : "reverted");
 	return db_run(t, c->db, s->b);
 }
 
@@ -410,6 +525,150 @@ refused_end(struct task *t)
 	return batch_failed(s->b, &t->err) ? TASK_FAIL : TASK_DONE;
 }
 
+/* ------------------------------------------------------------------ */
+/* Not mined for too long: what does the chain wait for?                */
+
+static enum next
+stuck(struct task *t)
+{
+	struct clerk *c = t->owner;
+	struct settle *s = t->state;
+
+	s->bumped_at = clock_mono();
+	return ask(t, rpc_nonce_mined(&t->arena, &c->market));
+}
+
+static enum next lost(struct task *t);
+
+static enum next
+stuck_read(struct task *t)
+{
+	struct settle *s = t->state;
+	struct clerk *c = t->owner;
+	struct json *result;
+	u128 mined;
+
+	if (answer(t, &result) < 0 || rpc_uint_read(result, &mined, &t->err) < 0)
+		return TASK_FAIL;
+	if (mined > s->nonce) {
+		/* Used by one of ours whose receipt is not shown yet, or by nobody of ours. */
+		if (++s->lost > LOST_AFTER)
+			return task_jump(t, lost);
+		return task_sleep(t, LOST_EVERY_US);
+	}
+	s->lost = 0;
+	s->place = (uint64_t)mined;
+	s->b = batch_new(t);
+	q_tx_moot(s->b, (int64_t)s->nonce, clock_wall());
+	return db_run(t, c->db, s->b);
+}
+
+static enum next
+stuck_moot(struct task *t)
+{
+	struct settle *s = t->state;
+
+	if (s->lost > 0)
+		return task_jump(t, receipt_ask);
+	if (batch_failed(s->b, &t->err))
+		return TASK_FAIL;
+	s->moot = row_bool(s->b, 0, 0, "moot");
+	return ask(t, rpc_fee_history(&t->arena));
+}
+
+/* Nodes take a replacement when both fees are a tenth more; we give an eighth. What
+ * is below our nonce is a gap, which nothing passes: it is filled. */
+static enum next
+replace(struct task *t)
+{
+	struct settle *s = t->state;
+	struct evm_fees asked;
+	struct json *result;
+	struct tx tx;
+
+	if (answer(t, &result) < 0 || rpc_fees_read(result, &asked, &t->err) < 0)
+		return TASK_FAIL;
+	if (s->place < s->nonce) {
+		s->fees = asked;
+		s->kind = "fill";
+		s->empty = true;
+		if (!evm_fees_cap(&s->fees, fee_most(t)))
+			return task_jump(t, receipt_ask);
+		return sign_with(t, s->place);
+	}
+	if (!tx_read(s->raw, s->raw_len, &tx)) {
+		err_set(&t->err, &EVM_BAD_REPLY, "stored bytes are no transaction");
+		return TASK_FAIL;
+	}
+	s->fees = (struct evm_fees){ tx.tip, tx.max_fee };
+	if (!evm_fees_replace(&s->fees, asked, fee_most(t))) {
+		log_warn("tx.capped", "nonce=%llu", (unsigned long long)s->nonce);
+		return task_jump(t, receipt_ask);
+	}
+	s->gas = tx.gas;
+	s->data = (struct calldata){ tx.data, tx.data_len };
+	s->empty = s->moot || tx.data_len == 0;
+	if (s->moot)
+		s->kind = "cancel";
+	return sign_with(t, s->nonce);
+}
+
+static enum next
+replace_keep(struct task *t)
+{
+	struct settle *s = t->state;
+	struct clerk *c = t->owner;
+	struct json_bytes raw;
+
+	if (s->call.err.code != NULL) {
+		t->err = s->call.err;
+		return TASK_FAIL;
+	}
+	s->raw = s->call.out;
+	s->raw_len = s->call.out_len;
+	keccak256(s->raw, s->raw_len, &s->hash);
+	raw = (struct json_bytes){ (uint8_t *)(uintptr_t)s->raw, s->raw_len };
+	s->b = batch_new(t);
+	q_tx_replace(s->b, (int64_t)(s->place < s->nonce ? s->place : s->nonce), &s->hash, &raw,
+		     s->kind, clock_wall());
+	return db_run(t, c->db, s->b);
+}
+
+static enum next
+replaced(struct task *t)
+{
+	struct settle *s = t->state;
+	struct clerk *c = t->owner;
+	char tip[AMOUNT_TEXT_SIZE], fee[AMOUNT_TEXT_SIZE];
+
+	if (batch_failed(s->b, &t->err))
+		return TASK_FAIL;
+	log_info("tx.replaced", "kind=%s nonce=%llu tip=%s max_fee=%s", s->kind,
+		 (unsigned long long)MIN(s->place, s->nonce), u128_text(s->fees.tip, tip),
+		 u128_text(s->fees.max_fee, fee));
+	if (s->place < s->nonce) {
+		c->settle_again = true;
+		return TASK_DONE; /* the lowest nonce is followed first */
+	}
+	s->tx = row_int(s->b, 0, 0, "tx");
+	s->signed_at = clock_wall();
+	s->empty = false;
+	rival_add(s);
+	return task_jump(t, send_raw);
+}
+
+static enum next
+lost(struct task *t)
+{
+	struct settle *s = t->state;
+	struct clerk *c = t->owner;
+
+	log_warn("tx.lost", "nonce=%llu kind=%s", (unsigned long long)s->nonce, s->kind);
+	s->b = batch_new(t);
+	q_tx_lost(s->b, (int64_t)s->nonce);
+	return db_run(t, c->db, s->b);
+}
+
 static const struct step steps[] = { { "look", look },
 				     { "choose", choose },
 				     { "estimate", estimate },
@@ -423,6 +682,14 @@ static const struct step steps[] = { { "look", look },
 				     { "receipt", receipt_ask },
 				     { "read", receipt_read },
 				     { "end", receipt_end },
+				     { "stuck", stuck },
+				     { "stuck_read", stuck_read },
+				     { "stuck_moot", stuck_moot },
+				     { "replace", replace },
+				     { "replace_keep", replace_keep },
+				     { "replaced", replaced },
+				     { "lost", lost },
+				     { "lost_end", refused_end },
 				     { "refused", refused },
 				     { "refused_end", refused_end },
 				     STEP_END };

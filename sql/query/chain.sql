@@ -134,11 +134,41 @@ with put as (
 update gavel.intent i set state = 'sent', tx = put.id from put
 where i.id in (select value::bigint from jsonb_array_elements_text($5::jsonb)) returning i.tx;
 
+-- name: tx_replace
+-- args: int nonce, hash hash, bytes raw, text kind, time now
+-- rows: 1; the same nonce with other fees: its intents go with it
+with put as (
+	insert into gavel.tx (nonce, hash, raw, kind, created_at)
+	values ($1::bigint, $2::bytea, $3::bytea, $4::text, $5::timestamptz) returning id
+), moved as (
+	update gavel.intent i set tx = put.id from put
+	where i.state = 'sent' and i.tx in (select id from gavel.tx where nonce = $1::bigint and state in ('signed', 'sent'))
+)
+select id as tx from put;
+
+-- name: tx_lost
+-- args: int nonce
+-- rows: none; something else has used the nonce: the wishes are to be granted anew
+with lost as (
+	update gavel.tx set state = 'lost' where nonce = $1::bigint and state in ('signed', 'sent') returning id
+)
+update gavel.intent i set state = 'pending', tx = null from lost where i.tx = lost.id and i.state = 'sent';
+
+-- name: tx_moot
+-- args: int nonce, time now
+-- rows: 1; whether nothing that it would do can be done any more
+select count(*) > 0 and bool_and(
+	exists (select 1 from gavel.chain_event c where c.lease = i.lease and c.canonical and c.kind in ('Closed', 'Voided'))
+	or (i.kind = 'open' and to_timestamp((l.terms->>'openBy')::bigint) < $2::timestamptz)) as moot
+from gavel.intent i join gavel.lease l on l.hash = i.lease
+where i.state = 'sent' and i.tx in (select id from gavel.tx where nonce = $1::bigint and state in ('signed', 'sent'));
+
 -- name: tx_open
 -- args: int unused
--- rows: the transactions whose end is not known, oldest first
+-- rows: the transactions whose end is not known, by nonce; of those with one nonce,
+-- which replace each other, the last is the one that is sent
 select id, nonce, hash, raw, kind, state, created_at from gavel.tx
-where state in ('signed', 'sent') and $1::bigint = 0 order by id;
+where state in ('signed', 'sent') and $1::bigint = 0 order by nonce, id;
 
 -- name: tx_state
 -- args: int id, text state, int block, int gas_used
@@ -148,10 +178,13 @@ update gavel.tx set state = $2::text, block = nullif($3::bigint, 0), gas_used = 
 -- args: int id, text state, int block, int gas_used, text error
 -- rows: none; its intents end with it
 with ended as (
-	update gavel.tx set state = $2::text, block = $3::bigint, gas_used = $4::bigint where id = $1::bigint returning id
+	update gavel.tx set state = $2::text, block = $3::bigint, gas_used = $4::bigint where id = $1::bigint returning id, nonce
+), others as (
+	update gavel.tx t set state = 'replaced' from ended
+	where t.nonce = ended.nonce and t.id <> ended.id and t.state in ('signed', 'sent')
 ), moved as (
-	update gavel.intent i set state = case when $2::text = 'mined' then 'done' else 'failed' end, error = $5::text
-	from ended where i.tx = ended.id and i.state = 'sent' returning i.lease
+	update gavel.intent i set state = case when $2::text = 'mined' and $5::text = '' then 'done' else 'failed' end, error = $5::text
+	from ended where i.tx in (select t.id from gavel.tx t where t.nonce = ended.nonce) and i.state = 'sent' returning i.lease
 )
 update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, moved
 where l.hash = moved.lease and o.hash = l.order_hash;
@@ -160,7 +193,9 @@ where l.hash = moved.lease and o.hash = l.order_hash;
 -- args: int tx, hash lease, text error
 -- rows: none; one lease of a batch was skipped by the contract
 with failed as (
-	update gavel.intent set state = 'failed', error = $3::text where tx = $1::bigint and lease = $2::bytea returning lease
+	update gavel.intent set state = 'failed', error = $3::text
+	where tx in (select t.id from gavel.tx t where t.nonce = (select nonce from gavel.tx where id = $1::bigint))
+	  and state = 'sent' and lease = $2::bytea returning lease
 )
 update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, failed
 where l.hash = failed.lease and o.hash = l.order_hash;

@@ -261,6 +261,15 @@ test_fees(void)
 	}
 	bumped = evm_fees_bump((struct evm_fees){ 1, 1000 });
 	ok(bumped.tip * 10 >= 11 && bumped.max_fee * 10 >= 11000, "a bump is a tenth and more");
+	bumped = (struct evm_fees){ 100, 1000 };
+	ok(evm_fees_replace(&bumped, (struct evm_fees){ 1, 5000 }, 9000) && bumped.tip >= 110 &&
+		   bumped.max_fee == 5000,
+	   "a replacement takes what is asked where that is more");
+	ok(evm_fees_replace(&bumped, (struct evm_fees){ 1, 90000 }, 9000) && bumped.max_fee == 9000,
+	   "and no more than allowed");
+	ok(!evm_fees_replace(&bumped, (struct evm_fees){ 1, 1 }, 9000) && bumped.max_fee == 9000,
+	   "a tenth above that is not sent");
+	ok(!evm_fees_cap(&(struct evm_fees){ 11, 20 }, 10), "a tip above the cap");
 	is_int((long long)evm_gas_limit(100000), 120000, "gas: a fifth more");
 	is_int((long long)evm_gas_limit(~(u128)0), EVM_GAS_MAX, "gas: bounded");
 }

@@ -147,6 +147,41 @@ test_created(void)
 	}
 }
 
+/* What was written is read again; anything cut or changed in form is not. */
+static void
+test_read(void)
+{
+	uint8_t data[300] = { 1, 2 };
+	struct tx tx = { .chain_id = 31337,
+			 .nonce = 300,
+			 .gas = 21000,
+			 .tip = 7,
+			 .max_fee = (u128)1 << 90,
+			 .to = key.address,
+			 .value = 5 };
+	size_t sizes[] = { 0, 1, 55, 56, 300 };
+
+	for (size_t i = 0; i < NELEMS(sizes); i++) {
+		const uint8_t *raw;
+		struct hash hash;
+		struct tx out;
+		size_t len, bad = 0;
+
+		tx.data = data;
+		tx.data_len = sizes[i];
+		raw = tx_sign(&arena, &tx, &key, &len, &hash);
+		ok(tx_read(raw, len, &out) && out.chain_id == 31337 && out.nonce == 300 &&
+			   out.gas == 21000 && out.tip == 7 && out.max_fee == tx.max_fee &&
+			   out.value == 5 && !out.creates && address_equal(&out.to, &tx.to) &&
+			   out.data_len == sizes[i] && memcmp(out.data, data, sizes[i]) == 0,
+		   "%zu bytes of data are read again", sizes[i]);
+		for (size_t n = 0; n < len; n++)
+			bad += tx_read(raw, n, &out);
+		is_int((long long)bad, 0, "cut anywhere it is refused");
+	}
+	ok(!tx_read((const uint8_t *)"\x01\xc0", 2, &tx), "another type is refused");
+}
+
 int
 main(void)
 {
@@ -161,6 +196,7 @@ main(void)
 	test_short_integers();
 	test_digest();
 	test_created();
+	test_read();
 	key_release(&key);
 	arena_release(&arena);
 	return tap_done();

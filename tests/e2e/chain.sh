@@ -1,0 +1,138 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# chain.sh - a chain that takes back what it said: the block that opened, settled
+# or closed a lease is reorganised away; transactions are stuck, dropped, and sent
+# by a market that is killed in between. At the end every balance is right. TAP.
+cd "$(dirname "$0")/../.." || exit 1
+[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
+export GAVEL_DEMO_DIR=$PWD/build/e2e-chain GAVEL_DEMO_PORT=7680 GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=1000
+export GAVEL_DEMO_MARKET="tx_bump_s: 2"
+export GAVEL_TOP=$PWD
+. demo/lib.sh
+set +e
+export XDG_STATE_HOME=$dir/tenant-state
+trap 'demo/stop.sh quiet' EXIT
+n=0 bad=0
+ok() { # ok WHAT CONDITION...
+	what=$1
+	shift
+	n=$((n + 1))
+	if "$@"; then echo "ok $n - $what"; else
+		echo "not ok $n - $what"
+		bad=1
+	fi
+}
+demo/up.sh >/dev/null 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
+url=http://127.0.0.1:$market_port
+rpc() { # rpc METHOD PARAMS
+	curl -sf -H 'Content-Type: application/json' \
+		--data "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":[${2:-}]}" "http://127.0.0.1:$rpc_port"
+}
+sql() { as_user "$pg_bin/psql" -h "$dir/pgsock" -U gavel -d gavel -Atc "$1"; }
+soon() { # soon SECONDS CONDITION...
+	tries=$(($1 * 5))
+	shift
+	while [ $tries -gt 0 ]; do
+		"$@" >/dev/null 2>&1 && return 0
+		tries=$((tries - 1))
+		sleep 0.2
+	done
+	return 1
+}
+state() { [ "$(sql "select l.state from gavel.lease l order by created_at desc limit 1")" = "$1" ]; }
+sql_is() { [ "$(sql "$1")" = "$2" ]; }
+# The market's ledger, the contract's storage and its events say the same.
+audit() { tenant -q audit ledger --market "$url" >"$dir/audit.out" 2>&1; }
+settled() { soon 20 sql_is "select count(*) from gavel.tx where state in ('signed', 'sent')" 0 && soon 20 audit; }
+reorganise() { # reorganise DEPTH: empty blocks in place of the last ones
+	rpc anvil_reorg "$1,[]" >/dev/null
+}
+sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.yaml"
+
+tenant -q deploy "$dir/web.yaml" --deposit 5 --name web >/dev/null 2>&1
+ok 'a lease is open' state active
+ok 'and every balance is right' settled
+
+# --- the block that opened it -------------------------------------------------
+reorganise 1
+ok 'the opening is gone: the market sees it' soon 10 grep -q chain.reorganised "$dir/log/market.log"
+ok 'and opens it again with the same bytes' soon 20 state active
+ok 'and every balance is right' settled
+ok 'one transaction has opened it' sql_is "select count(*) from gavel.tx where kind = 'open'" 1
+
+# --- deeper, below the blocks of the deposit ------------------------------------
+for _ in 1 2 3 4 5 6; do rpc evm_mine >/dev/null; done
+sleep 1
+reorganise 8
+ok 'eight blocks are gone, and the opening with them: open again' soon 20 state active
+ok 'and every balance is right' settled
+
+# --- the block that settled it --------------------------------------------------
+sleep 2
+tenant -q agent --once
+ok 'something is paid' soon 10 sql_is "select paid > 0 from gavel.lease" t
+paid=$(sql "select paid from gavel.lease")
+rpc evm_setAutomine false >/dev/null
+reorganise 1
+ok 'the payment is gone, and the books say so' soon 10 sql_is "select paid from gavel.lease" 0
+rpc evm_setAutomine true >/dev/null
+rpc evm_mine >/dev/null
+ok 'it is paid again' soon 20 sql_is "select paid >= $paid from gavel.lease" t
+ok 'and every balance is right' settled
+
+# --- stuck: nobody mines it -----------------------------------------------------
+rpc evm_setAutomine false >/dev/null
+tenant -q close web >"$dir/close.out" 2>&1 &
+closer=$!
+ok 'a transaction that is not mined is replaced with higher fees' soon 20 grep -q tx.replaced "$dir/log/market.log"
+ok 'a tenth more at least, in both' test "$(sql "select count(*) from gavel.tx where state in ('signed', 'sent')")" -ge 2
+rpc evm_setAutomine true >/dev/null
+rpc evm_mine >/dev/null
+wait $closer
+ok 'one of them is mined, and the lease is closed' soon 10 state closed
+ok 'and every balance is right' settled
+ok 'the others are replaced' sql_is "select count(*) from gavel.tx where kind = 'close' and state = 'mined'" 1
+
+# --- the block that closed it -----------------------------------------------------
+rpc evm_setAutomine false >/dev/null
+reorganise 1
+ok 'the closing is gone: the lease has not ended' soon 10 sql_is "select state <> 'closed' from gavel.lease" t
+rpc evm_setAutomine true >/dev/null
+rpc evm_mine >/dev/null
+ok 'it closes again' soon 20 state closed
+ok 'its order too' soon 10 sql_is "select state from gavel.orders" closed
+ok 'and every balance is right' settled
+
+# --- dropped from the mempool ------------------------------------------------------
+rpc evm_setAutomine false >/dev/null
+tenant -q deploy "$dir/web.yaml" --deposit 5 --name two --no-wait >/dev/null 2>&1
+ok 'the next opening is signed' soon 20 sql_is "select count(*) > 0 from gavel.tx where state in ('signed', 'sent')" t
+sleep 1
+for hash in $(sql "select '0x' || encode(hash, 'hex') from gavel.tx where state in ('signed', 'sent')"); do
+	rpc anvil_dropTransaction "\"$hash\"" >/dev/null
+done
+pending() { rpc txpool_status | grep -qE '"pending":"0x[1-9a-f]'; }
+ok 'the node has dropped it: it is sent again' soon 20 pending
+
+# --- kill -9 with a transaction under way -----------------------------------------
+ppid=$(cat "$dir/pid/market")
+kill -9 "$ppid" $(pgrep -P "$ppid")
+rpc evm_setAutomine true >/dev/null
+rpc evm_mine >/dev/null
+start market "$bin/gavel-market" -c "$dir/market.yaml"
+wait_for 20 "the market" curl -sf "$url/readyz"
+ok 'killed with it under way: the lease is open, once' soon 30 state active
+ok 'and every balance is right' settled
+ok 'no event of the ledger is out of balance' sql_is \
+	"select count(*) from (select event from gavel.ledger_entry group by event having sum(amount) <> 0) x" 0
+
+# --- a ledger that lies is found ----------------------------------------------------
+sql "alter table gavel.ledger_entry disable trigger append_only;
+     update gavel.account set total = total + 1 where name = 'balance:' || lower('$(cat "$dir/keys/tenant.address")')" >/dev/null
+tenant -q audit ledger --market "$url" >"$dir/audit.out" 2>&1
+ok 'one unit too many in the market: status 11' test $? = 11
+ok 'and it is named' grep -q "the balance of $(cat "$dir/keys/tenant.address"): .* the market" "$dir/audit.out"
+ok 'the chain alone is right' tenant -q audit ledger
+ok 'from the middle too' tenant -q audit ledger --from 8
+echo "1..$n"
+exit $bad
