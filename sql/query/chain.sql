@@ -15,19 +15,19 @@ insert into gavel.chain_block (number, hash, parent, at) values ($1::bigint, $2:
 delete from gavel.chain_block where number < $1::bigint;
 
 -- name: chain_event_put
--- args: int block, hash block_hash, hash tx_hash, int log_index, text kind, hash lease, address account, int at, text entries
+-- args: int block, hash block_hash, hash tx_hash, int log_index, int part, text kind, hash lease, address account, int at, text entries
 -- rows: none; entries: [["account", "signed amount"], ...], which must sum to zero
 with put as (
-	insert into gavel.chain_event (block, block_hash, tx_hash, log_index, kind, lease, account, at)
-	values ($1::bigint, $2::bytea, $3::bytea, $4::int, $5::text, $6::bytea, $7::bytea, $8::bigint)
+	insert into gavel.chain_event (block, block_hash, tx_hash, log_index, part, kind, lease, account, at)
+	values ($1::bigint, $2::bytea, $3::bytea, $4::int, $5::int, $6::text, $7::bytea, $8::bytea, $9::bigint)
 	on conflict do nothing returning seq
 ), entered as (
 	insert into gavel.ledger_entry (event, account, amount)
 	select put.seq, e.value->>0, (e.value->>1)::numeric
-	from put, jsonb_array_elements($9::jsonb) e
+	from put, jsonb_array_elements($10::jsonb) e
 )
 update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, put
-where l.hash = $6::bytea and o.hash = l.order_hash;
+where l.hash = $7::bytea and o.hash = l.order_hash;
 
 -- name: chain_lease_money
 -- args: hash lease, amount paid, amount refund
