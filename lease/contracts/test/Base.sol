@@ -285,13 +285,13 @@ abstract contract Signers {
         uint256 len;
         for (uint256 i = 0; i < parts.length; i++) len += parts[i].length;
         all = new bytes(len);
-        uint256 at;
+        uint256 pos;
         for (uint256 i = 0; i < parts.length; i++) {
             bytes memory part = parts[i];
             assembly ("memory-safe") {
-                mcopy(add(add(all, 32), at), add(part, 32), mload(part))
+                mcopy(add(add(all, 32), pos), add(part, 32), mload(part))
             }
-            at += part.length;
+            pos += part.length;
         }
     }
 

@@ -30,6 +30,8 @@ interface Vm {
     function getBlockTimestamp() external view returns (uint256);
     function getChainId() external view returns (uint256);
     function load(address who, bytes32 slot) external view returns (bytes32);
+    function snapshotState() external returns (uint256);
+    function revertToState(uint256 snapshot) external returns (bool);
     function deal(address who, uint256 wei_) external;
     function label(address who, string calldata name) external;
 
