@@ -5,7 +5,7 @@ import {Escrow, IToken} from "../src/Escrow.sol";
 import {vm, Vm} from "./Vm.sol";
 import {Base, Opening, Settlement, Closing} from "./Base.sol";
 import {Probe} from "./Probe.sol";
-import {OddToken, FeeToken, SilentToken, FalseToken, HookToken, Thief} from "./Tokens.sol";
+import {SharesToken, ScaledToken, OddToken, FeeToken, SilentToken, FalseToken, HookToken, Thief} from "./Tokens.sol";
 
 /// Known ways to rob an escrow, one test each.
 contract AttacksTest is Base {
@@ -511,6 +511,27 @@ contract AttacksTest is Base {
         vm.expectRevert(Escrow.BadToken.selector);
         escrow.withdraw(tenant, 1);
         vm.assertEq(balance(tenant), 1000, "nothing taken for nothing");
+    }
+
+    /// Those that can be told by their functions are refused.
+    function test_known_rebasing_tokens() public {
+        IToken shares = IToken(address(new SharesToken()));
+        IToken scaled = IToken(address(new ScaledToken()));
+        vm.expectRevert(Escrow.BadToken.selector);
+        new Escrow(shares, 60);
+        vm.expectRevert(Escrow.BadToken.selector);
+        new Escrow(scaled, 60);
+    }
+
+    /// Balances beyond 96 bits are not taken in, so no credit can ever fail.
+    function test_more_than_fits() public {
+        token.mint(address(escrow), type(uint96).max);
+        token.mint(stranger, 1);
+        vm.startPrank(stranger);
+        token.approve(address(escrow), 1);
+        vm.expectRevert(Escrow.BadToken.selector);
+        escrow.deposit(stranger, 1);
+        vm.stopPrank();
     }
 
     function test_reentrancy() public {

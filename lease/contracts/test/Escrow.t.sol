@@ -317,6 +317,82 @@ contract EscrowTest is Base {
         taken(opens(opening(order, lease)), "not burnt");
     }
 
+    // --- nonces ---
+
+    function cancel(uint64 nonce) private {
+        vm.prank(tenant);
+        escrow.cancel(nonce);
+    }
+
+    function test_next_nonce_is_free() public {
+        vm.assertEq(escrow.nextNonce(tenant), 0, "of a newcomer");
+        cancel(0);
+        vm.assertEq(escrow.nextNonce(tenant), 1, "after the first");
+        open();
+        vm.assertEq(escrow.nextNonce(tenant), 8, "above the highest");
+        cancel(1 << 40);
+        vm.assertEq(escrow.nextNonce(tenant), 8, "large ones are kept elsewhere");
+    }
+
+    function test_nonces_in_any_order_within_the_window() public {
+        cancel(200);
+        cancel(73);
+        vm.prank(tenant);
+        vm.expectRevert(Escrow.NonceUsed.selector);
+        escrow.cancel(73);
+        vm.prank(tenant);
+        vm.expectRevert(Escrow.NonceUsed.selector);
+        escrow.cancel(72); // left behind
+        cancel(150);
+        cancel(type(uint32).max);
+        vm.assertTrue(escrow.nonceUsed(tenant, 199), "all below are gone");
+        vm.assertTrue(!escrow.nonceUsed(tenant, 1 << 32), "but for the large");
+        vm.assertEq(balance(tenant), 10 * DEPOSIT, "beside the balance, not in it");
+    }
+
+    function test_void_frees_a_large_nonce() public {
+        order.nonce = type(uint64).max;
+        lease = leaseFrom(order, provider, RATE);
+        id = idOf(lease);
+        open();
+        vm.assertTrue(escrow.nonceUsed(tenant, order.nonce), "used");
+        vm.prank(auctioneer);
+        escrow.voidLease(order, provider, RATE);
+        vm.assertTrue(!escrow.nonceUsed(tenant, order.nonce), "free");
+        conserved();
+    }
+
+    function test_void_of_a_nonce_left_behind() public {
+        open();
+        cancel(7 + 128);
+        vm.prank(auctioneer);
+        escrow.voidLease(order, provider, RATE);
+        vm.assertEq(balance(tenant), 10 * DEPOSIT, "the deposit comes back");
+        refused(
+            opens(opening(order, leaseFrom(order, stranger, RATE), TENANT, STRANGER, AUCTIONEER)),
+            Escrow.NonceUsed.selector,
+            "the order does not"
+        );
+    }
+
+    /// A payer that sends signs nothing.
+    function test_settle_and_close_by_the_payer() public {
+        open();
+        after_(100);
+        Settlement memory s = settlement(lease, 60, T0 + 50, TENANT, PROVIDER);
+        s.payerSig = Escrow.Sig(0, 0);
+        vm.expectRevert(Escrow.BadPayerSig.selector);
+        settleOne(s);
+        vm.prank(tenant);
+        settleOne(s);
+        vm.assertEq(state().paid, 60, "paid");
+        Closing memory c = closing(lease, 70, T0 + 60, TENANT, PROVIDER);
+        c.payerSig = Escrow.Sig(0, 0);
+        vm.prank(tenant);
+        closeOne(c);
+        vm.assertEq(balance(tenant), 10 * DEPOSIT - 70, "closed");
+    }
+
     // --- void ---
 
     function test_void_gives_back_and_frees_the_order() public {

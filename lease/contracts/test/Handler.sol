@@ -520,6 +520,7 @@ contract Handler is Signers {
     }
 
     function slash(uint256 seed, uint256 step) external watched(step) {
+        seed = uint256(keccak256(abi.encode(seed)));
         Known storage k = known[begin(seed)];
         address whose = vm.addr(k.providerKey);
         give(whose, 50);
