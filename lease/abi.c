@@ -33,11 +33,45 @@ abi_create(struct abi *abi, struct arena *a, const uint8_t *code, size_t len)
 	memcpy(abi_grow(abi, len), code, len);
 }
 
-void
-abi_array(struct abi *abi, size_t count)
+size_t
+abi_bytes_begin(struct abi *abi)
 {
-	abi_uint(abi, 32); /* the array begins after this word */
-	abi_uint(abi, count);
+	abi_uint(abi, 32); /* they begin after this word, with their length */
+	abi_uint(abi, 0);
+	return abi->len;
+}
+
+static void
+abi_pad(struct abi *abi, size_t len)
+{
+	size_t rest = (32 - len % 32) % 32;
+
+	memset(abi_grow(abi, rest), 0, rest);
+}
+
+void
+abi_bytes_end(struct abi *abi, size_t begun)
+{
+	size_t len = abi->len - begun;
+
+	for (unsigned i = 0; i < sizeof(len); i++)
+		abi->b[begun - 1 - i] = (uint8_t)(len >> (8 * i));
+	abi_pad(abi, len);
+}
+
+void
+abi_raw(struct abi *abi, const void *b, size_t len)
+{
+	memcpy(abi_grow(abi, len), b, len);
+}
+
+void
+abi_raw_uint(struct abi *abi, u128 v, size_t bytes)
+{
+	uint8_t *b = abi_grow(abi, bytes);
+
+	for (size_t i = 0; i < bytes; i++)
+		b[bytes - 1 - i] = (uint8_t)(v >> (8 * i));
 }
 
 void
@@ -69,6 +103,25 @@ void
 abi_sig(struct abi *abi, const struct sig *sig)
 {
 	memcpy(abi_grow(abi, 64), sig->b, 64);
+}
+
+void
+abi_sigs(struct abi *abi, size_t begun, const struct sig *const *sigs, size_t count)
+{
+	static const struct sig none;
+	size_t at = abi->len - begun + 32 * count;
+
+	for (size_t i = 0; i < count; i++) {
+		abi_uint(abi, at);
+		at += memcmp(sigs[i], &none, sizeof(none)) == 0 ? 32 : 96;
+	}
+	for (size_t i = 0; i < count; i++) {
+		bool empty = memcmp(sigs[i], &none, sizeof(none)) == 0;
+
+		abi_uint(abi, empty ? 0 : 64);
+		if (!empty)
+			abi_sig(abi, sigs[i]);
+	}
 }
 
 struct hash

@@ -2,10 +2,10 @@
 /*
  * abi.h - Solidity's contract ABI: calls out, words in. Pure.
  *
- * Only what the escrow needs: static words, and one dynamic array of static
- * tuples as the only argument. Source: the Solidity documentation, "Contract
- * ABI Specification". Numbers and addresses stand right in their word, bytesN
- * left.
+ * Only what the escrow needs: static words, a dynamic tuple or `bytes` as the
+ * last argument, and numbers without padding inside those bytes. Source: the Solidity
+ * documentation, "Contract ABI Specification". Numbers and addresses stand right in their word,
+ * bytesN left.
  */
 #ifndef GAVEL_ABI_H
 #define GAVEL_ABI_H
@@ -28,8 +28,15 @@ void abi_bytes32(struct abi *abi, const struct hash *h);
 void abi_address(struct abi *abi, const struct address *a);
 /* A compact signature as the tuple (bytes32 r, bytes32 vs). */
 void abi_sig(struct abi *abi, const struct sig *sig);
-/* The only argument is an array of `count` static tuples: they follow. */
-void abi_array(struct abi *abi, size_t count);
+/* Signatures as `bytes`, the last members of a dynamic tuple that began at
+ * `begun`: their offsets, then they. One of zeros is empty. */
+void abi_sigs(struct abi *abi, size_t begun, const struct sig *const *sigs, size_t count);
+/* The only argument is `bytes`: what is added until the end is their content. */
+size_t abi_bytes_begin(struct abi *abi);
+void abi_bytes_end(struct abi *abi, size_t begun);
+/* Without padding, as they are; numbers big-endian. */
+void abi_raw(struct abi *abi, const void *b, size_t len);
+void abi_raw_uint(struct abi *abi, u128 v, size_t bytes);
 
 /* topic0 of an event, or the type hash of a struct. */
 struct hash abi_topic(const char *signature);

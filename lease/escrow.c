@@ -8,9 +8,12 @@
 #define LEASE_T                                                                                    \
 	"(bytes32,address,address,address,address,uint128,uint128,uint96,uint32,uint32,uint32,"    \
 	"uint16)"
-#define SIG_T	     "(bytes32,bytes32)"
-#define OPENING_T    "(" ORDER_T "," LEASE_T "," SIG_T "," SIG_T "," SIG_T ",bytes32)"
-#define SETTLEMENT_T "(" LEASE_T ",uint96,uint32," SIG_T "," SIG_T ")"
+#define SIG_T	  "(bytes32,bytes32)"
+#define MATCH_T	  "(address,uint128,bytes32,bytes,bytes,bytes)"
+#define PAYMENT_T "(uint96,uint32,bytes,bytes)"
+#define BID_T	  "(bytes32,address,uint128,uint128,uint64,bytes32)"
+#define USAGE_T	  "(bytes32,uint64,bytes32,uint32,uint64,uint64,uint64,uint64,uint64,uint96)"
+#define ROUND_T	  "(bytes32,uint64,bytes32,bytes32)"
 
 /* ------------------------------------------------------------------ */
 /* Calls.                                                              */
@@ -55,84 +58,431 @@ put_lease(struct abi *abi, const struct lease_terms *l)
 	abi_uint(abi, l->feeBps);
 }
 
-static void
-put_opening(struct abi *abi, const struct opening *o)
-{
-	put_order(abi, &o->order);
-	put_lease(abi, &o->lease);
-	abi_sig(abi, &o->tenant_sig);
-	abi_sig(abi, &o->provider_sig);
-	abi_sig(abi, &o->auctioneer_sig);
-	abi_bytes32(abi, &o->record);
-}
-
 struct calldata
 escrow_open(struct arena *a, const struct opening *o)
 {
+	const struct sig *sigs[] = { &o->tenant_sig, &o->provider_sig, &o->auctioneer_sig };
 	struct abi abi;
+	size_t begun;
 
-	abi_call(&abi, a, "open(" OPENING_T ")");
-	put_opening(&abi, o);
+	abi_call(&abi, a, "open(" ORDER_T "," MATCH_T ")");
+	put_order(&abi, &o->order);
+	abi_uint(&abi, 13 * 32); /* where the match begins */
+	begun = abi.len;
+	abi_address(&abi, &o->lease.provider);
+	abi_uint(&abi, o->lease.rate.nano);
+	abi_bytes32(&abi, &o->record);
+	abi_sigs(&abi, begun, sigs, NELEMS(sigs));
 	return done(&abi);
+}
+
+static struct calldata
+payment(struct arena *a, const char *signature, const struct lease_terms *l,
+	const struct voucher_terms *v, const struct sig *payer, const struct sig *provider)
+{
+	const struct sig *sigs[] = { payer, provider };
+	struct abi abi;
+	size_t begun;
+
+	abi_call(&abi, a, signature);
+	put_lease(&abi, l);
+	abi_uint(&abi, 13 * 32); /* where the payment begins */
+	begun = abi.len;
+	abi_uint(&abi, v->amount.units);
+	abi_uint(&abi, v->upTo);
+	abi_sigs(&abi, begun, sigs, NELEMS(sigs));
+	return done(&abi);
+}
+
+struct calldata
+escrow_settle(struct arena *a, const struct settlement *s)
+{
+	return payment(a, "settle(" LEASE_T "," PAYMENT_T ")", &s->lease, &s->voucher,
+		       &s->payer_sig, &s->provider_sig);
+}
+
+struct calldata
+escrow_close(struct arena *a, const struct closing *c)
+{
+	return payment(a, "close(" LEASE_T "," PAYMENT_T ")", &c->lease, &c->voucher, &c->payer_sig,
+		       &c->release_sig);
+}
+
+/* ------------------------------------------------------------------ */
+/* Batches: groups of entries under one head, as Escrow.sol lays them    */
+/* out above openMany().                                                 */
+
+enum {
+	PAYER_STATEMENT = 1,
+	PAYER_SENDS = 2,
+	PROVIDER_EACH = 4,
+	PROVIDER_STATEMENT = 8,
+	AWARD_EACH = 16,
+};
+
+/* What entries of one group have in common. */
+struct head {
+	const struct lease_terms *lease;
+	uint32_t base_bps;
+	unsigned flags;
+};
+
+static bool
+signed_by(const struct sig *sig)
+{
+	static const struct sig none;
+
+	return memcmp(sig, &none, sizeof(none)) != 0;
+}
+
+/* The share of the rate that makes the base. Small rates have several that do. */
+static uint32_t
+bps_of(const struct lease_terms *l)
+{
+	uint32_t bps = 0;
+
+	if (l->rate.nano != 0 && l->base.nano <= l->rate.nano)
+		bps = (uint32_t)(l->base.nano * 10000 / l->rate.nano);
+	while (bps < 10000 && rate_base(l->rate, bps).nano < l->base.nano)
+		bps++;
+	return bps;
+}
+
+static bool
+head_equal(const struct head *x, const struct head *y)
+{
+	const struct lease_terms *a = x->lease, *b = y->lease;
+
+	return x->flags == y->flags && x->base_bps == y->base_bps &&
+	       address_equal(&a->provider, &b->provider) &&
+	       address_equal(&a->auctioneer, &b->auctioneer) &&
+	       address_equal(&a->cosigner, &b->cosigner) && a->window == b->window &&
+	       a->launch == b->launch && a->feeBps == b->feeBps;
+}
+
+static void
+put_head(struct abi *abi, const struct head *h, size_t count)
+{
+	abi_raw_uint(abi, h->flags, 1);
+	abi_raw_uint(abi, count, 2);
+	abi_raw_uint(abi, h->base_bps, 2);
+	abi_raw_uint(abi, h->lease->feeBps, 2);
+	abi_raw_uint(abi, h->lease->window, 4);
+	abi_raw_uint(abi, h->lease->launch, 4);
+	abi_raw(abi, h->lease->provider.b, 20);
+	abi_raw(abi, h->lease->auctioneer.b, 20);
+	abi_raw(abi, h->lease->cosigner.b, 20);
+}
+
+static void
+put_sig(struct abi *abi, const struct sig *sig, bool wanted)
+{
+	if (wanted)
+		abi_raw(abi, sig->b, sizeof(sig->b));
+}
+
+/* Everything of one batch that does not depend on what its entries are. */
+struct batch_of {
+	size_t count;
+	const void *all;
+	struct head (*head)(const void *all, size_t i);
+	void (*entry)(struct abi *abi, const void *all, size_t i, unsigned flags);
+};
+
+static struct calldata
+batch(struct arena *a, const char *signature, const struct batch_of *b)
+{
+	bool *placed = arena_alloc(a, b->count + 1);
+	struct abi abi;
+	size_t begun;
+
+	memset(placed, 0, b->count + 1);
+	abi_call(&abi, a, signature);
+	begun = abi_bytes_begin(&abi);
+	for (size_t first = 0; first < b->count; first++) {
+		struct head h = b->head(b->all, first);
+		size_t at = abi.len, members = 0;
+
+		if (placed[first])
+			continue;
+		put_head(&abi, &h, 0);
+		for (size_t i = first; i < b->count && members < UINT16_MAX; i++) {
+			struct head other = b->head(b->all, i);
+
+			if (placed[i] || !head_equal(&h, &other))
+				continue;
+			b->entry(&abi, b->all, i, h.flags);
+			placed[i] = true;
+			members++;
+		}
+		abi.b[at + 1] = (uint8_t)(members >> 8);
+		abi.b[at + 2] = (uint8_t)members;
+	}
+	abi_bytes_end(&abi, begun);
+	return done(&abi);
+}
+
+static struct head
+opening_head(const void *all, size_t i)
+{
+	const struct opening *o = &((const struct opening *)all)[i];
+
+	return (struct head){ &o->lease, o->order.baseBps,
+			      (signed_by(&o->provider_sig) ? PROVIDER_EACH : 0u) |
+				      (signed_by(&o->auctioneer_sig) ? AWARD_EACH : 0u) };
+}
+
+static void
+opening_entry(struct abi *abi, const void *all, size_t i, unsigned flags)
+{
+	const struct opening *o = &((const struct opening *)all)[i];
+
+	abi_raw(abi, o->order.group.b, 32);
+	abi_raw(abi, o->order.tenant.b, 20);
+	abi_raw_uint(abi, o->lease.rate.nano, 16);
+	abi_raw_uint(abi, o->order.maxRate.nano, 16);
+	abi_raw_uint(abi, o->order.nonce, 8);
+	abi_raw_uint(abi, o->order.deposit.units, 12);
+	abi_raw_uint(abi, o->order.openBy, 4);
+	put_sig(abi, &o->tenant_sig, true);
+	put_sig(abi, &o->provider_sig, (flags & PROVIDER_EACH) != 0);
+	if ((flags & AWARD_EACH) != 0)
+		abi_raw(abi, o->record.b, 32);
+	put_sig(abi, &o->auctioneer_sig, (flags & AWARD_EACH) != 0);
 }
 
 struct calldata
 escrow_open_many(struct arena *a, const struct opening *o, size_t count)
 {
-	struct abi abi;
-
-	abi_call(&abi, a, "openMany(" OPENING_T "[])");
-	abi_array(&abi, count);
-	for (size_t i = 0; i < count; i++)
-		put_opening(&abi, &o[i]);
-	return done(&abi);
+	return batch(a, "openMany(bytes)",
+		     &(struct batch_of){ count, o, opening_head, opening_entry });
 }
 
 static void
-put_settlement(struct abi *abi, const struct lease_terms *l, const struct voucher_terms *v,
-	       const struct sig *first, const struct sig *second)
+put_payment(struct abi *abi, const struct lease_terms *l, const struct voucher_terms *v)
 {
-	put_lease(abi, l);
-	abi_uint(abi, v->amount.units);
-	abi_uint(abi, v->upTo);
-	abi_sig(abi, first);
-	abi_sig(abi, second);
+	abi_raw(abi, l->order.b, 32);
+	abi_raw(abi, l->tenant.b, 20);
+	abi_raw_uint(abi, l->rate.nano, 16);
+	abi_raw_uint(abi, l->deposit.units, 12);
+	abi_raw_uint(abi, l->openBy, 4);
+	abi_raw_uint(abi, v->amount.units, 12);
+	abi_raw_uint(abi, v->upTo, 4);
+}
+
+static unsigned
+payment_flags(const struct sig *payer, const struct sig *provider)
+{
+	return (signed_by(payer) ? 0u : PAYER_SENDS) | (signed_by(provider) ? PROVIDER_EACH : 0u);
+}
+
+static struct head
+settlement_head(const void *all, size_t i)
+{
+	const struct settlement *s = &((const struct settlement *)all)[i];
+
+	return (struct head){ &s->lease, bps_of(&s->lease),
+			      payment_flags(&s->payer_sig, &s->provider_sig) };
+}
+
+static void
+settlement_entry(struct abi *abi, const void *all, size_t i, unsigned flags)
+{
+	const struct settlement *s = &((const struct settlement *)all)[i];
+
+	put_payment(abi, &s->lease, &s->voucher);
+	put_sig(abi, &s->payer_sig, (flags & PAYER_SENDS) == 0);
+	put_sig(abi, &s->provider_sig, (flags & PROVIDER_EACH) != 0);
 }
 
 struct calldata
 escrow_settle_many(struct arena *a, const struct settlement *s, size_t count)
 {
-	struct abi abi;
+	return batch(a, "settleMany(bytes)",
+		     &(struct batch_of){ count, s, settlement_head, settlement_entry });
+}
 
-	abi_call(&abi, a, "settleMany(" SETTLEMENT_T "[])");
-	abi_array(&abi, count);
-	for (size_t i = 0; i < count; i++)
-		put_settlement(&abi, &s[i].lease, &s[i].voucher, &s[i].payer_sig,
-			       &s[i].provider_sig);
-	return done(&abi);
+static struct head
+closing_head(const void *all, size_t i)
+{
+	const struct closing *c = &((const struct closing *)all)[i];
+
+	return (struct head){ &c->lease, bps_of(&c->lease),
+			      payment_flags(&c->payer_sig, &c->release_sig) };
+}
+
+static void
+closing_entry(struct abi *abi, const void *all, size_t i, unsigned flags)
+{
+	const struct closing *c = &((const struct closing *)all)[i];
+
+	put_payment(abi, &c->lease, &c->voucher);
+	put_sig(abi, &c->payer_sig, (flags & PAYER_SENDS) == 0);
+	put_sig(abi, &c->release_sig, (flags & PROVIDER_EACH) != 0);
 }
 
 struct calldata
 escrow_close_many(struct arena *a, const struct closing *c, size_t count)
 {
-	struct abi abi;
+	return batch(a, "closeMany(bytes)",
+		     &(struct batch_of){ count, c, closing_head, closing_entry });
+}
 
-	abi_call(&abi, a, "closeMany(" SETTLEMENT_T "[])");
-	abi_array(&abi, count);
+struct calldata
+escrow_settle_statement(struct arena *a, const struct settlement *s, size_t count,
+			const struct address *payer, const struct sig *payer_sig,
+			const struct sig *provider_sig)
+{
+	struct abi abi;
+	size_t begun;
+	struct head h = { .flags = PAYER_STATEMENT };
+
+	abi_call(&abi, a, "settleMany(bytes)");
+	begun = abi_bytes_begin(&abi);
+	if (count != 0) {
+		h.lease = &s[0].lease;
+		h.base_bps = bps_of(h.lease);
+		if (signed_by(provider_sig))
+			h.flags |= PROVIDER_STATEMENT;
+		put_head(&abi, &h, count);
+		abi_raw(&abi, payer->b, 20);
+		put_sig(&abi, payer_sig, true);
+		put_sig(&abi, provider_sig, signed_by(provider_sig));
+	}
 	for (size_t i = 0; i < count; i++)
-		put_settlement(&abi, &c[i].lease, &c[i].voucher, &c[i].payer_sig,
-			       &c[i].release_sig);
+		put_payment(&abi, &s[i].lease, &s[i].voucher);
+	abi_bytes_end(&abi, begun);
 	return done(&abi);
 }
+
+/* ------------------------------------------------------------------ */
+/* One lease, and money.                                               */
 
 struct calldata
 escrow_void(struct arena *a, const struct order_terms *o, const struct lease_terms *l)
 {
 	struct abi abi;
 
-	abi_call(&abi, a, "voidLease(" ORDER_T "," LEASE_T ")");
+	abi_call(&abi, a, "voidLease(" ORDER_T ",address,uint128)");
 	put_order(&abi, o);
+	abi_address(&abi, &l->provider);
+	abi_uint(&abi, l->rate.nano);
+	return done(&abi);
+}
+
+struct calldata
+escrow_set_key(struct arena *a, const struct lease_terms *l, const struct address *key,
+	       struct amount limit, uint32_t until)
+{
+	struct abi abi;
+
+	abi_call(&abi, a, "setKey(" LEASE_T ",address,uint96,uint32)");
 	put_lease(&abi, l);
+	abi_address(&abi, key);
+	abi_uint(&abi, limit.units);
+	abi_uint(&abi, until);
+	return done(&abi);
+}
+
+static struct calldata
+amount_only(struct arena *a, const char *signature, struct amount amount)
+{
+	struct abi abi;
+
+	abi_call(&abi, a, signature);
+	abi_uint(&abi, amount.units);
+	return done(&abi);
+}
+
+struct calldata
+escrow_bond(struct arena *a, struct amount amount)
+{
+	return amount_only(a, "bond(uint96)", amount);
+}
+
+struct calldata
+escrow_unbond(struct arena *a, struct amount amount)
+{
+	return amount_only(a, "unbond(uint96)", amount);
+}
+
+static void
+put_bid(struct abi *abi, const struct bid_terms *b)
+{
+	abi_bytes32(abi, &b->order);
+	abi_address(abi, &b->provider);
+	abi_uint(abi, b->floor.nano);
+	abi_uint(abi, b->list.nano);
+	abi_uint(abi, b->round);
+	abi_bytes32(abi, &b->salt);
+}
+
+static void
+put_usage(struct abi *abi, const struct usage_terms *u)
+{
+	abi_bytes32(abi, &u->lease);
+	abi_uint(abi, u->seq);
+	abi_bytes32(abi, &u->previous);
+	abi_uint(abi, u->upTo);
+	abi_uint(abi, u->healthySeconds);
+	abi_uint(abi, u->cpuMilliSeconds);
+	abi_uint(abi, u->memoryMiBSeconds);
+	abi_uint(abi, u->storageMiBSeconds);
+	abi_uint(abi, u->egressBytes);
+	abi_uint(abi, u->amount.units);
+}
+
+static void
+put_round(struct abi *abi, const struct round_terms *r)
+{
+	abi_bytes32(abi, &r->order);
+	abi_uint(abi, r->round);
+	abi_bytes32(abi, &r->root);
+	abi_bytes32(abi, &r->key);
+}
+
+struct calldata
+escrow_slash_bids(struct arena *a, const struct order_terms *o, const struct bid_terms two[2],
+		  const struct sig sigs[2])
+{
+	struct abi abi;
+
+	abi_call(&abi, a, "slashBids(" ORDER_T "," BID_T "," BID_T "," SIG_T "," SIG_T ")");
+	put_order(&abi, o);
+	for (unsigned i = 0; i < 2; i++)
+		put_bid(&abi, &two[i]);
+	for (unsigned i = 0; i < 2; i++)
+		abi_sig(&abi, &sigs[i]);
+	return done(&abi);
+}
+
+struct calldata
+escrow_slash_usages(struct arena *a, const struct lease_terms *l, const struct usage_terms two[2],
+		    const struct sig sigs[2])
+{
+	struct abi abi;
+
+	abi_call(&abi, a, "slashUsages(" LEASE_T "," USAGE_T "," USAGE_T "," SIG_T "," SIG_T ")");
+	put_lease(&abi, l);
+	for (unsigned i = 0; i < 2; i++)
+		put_usage(&abi, &two[i]);
+	for (unsigned i = 0; i < 2; i++)
+		abi_sig(&abi, &sigs[i]);
+	return done(&abi);
+}
+
+struct calldata
+escrow_slash_rounds(struct arena *a, const struct order_terms *o, const struct round_terms two[2],
+		    const struct sig sigs[2])
+{
+	struct abi abi;
+
+	abi_call(&abi, a, "slashRounds(" ORDER_T "," ROUND_T "," ROUND_T "," SIG_T "," SIG_T ")");
+	put_order(&abi, o);
+	for (unsigned i = 0; i < 2; i++)
+		put_round(&abi, &two[i]);
+	for (unsigned i = 0; i < 2; i++)
+		abi_sig(&abi, &sigs[i]);
 	return done(&abi);
 }
 
@@ -256,6 +606,29 @@ hash_only(struct arena *a, const char *signature, const struct hash *lease)
 }
 
 struct calldata
+escrow_bond_of(struct arena *a, const struct address *who)
+{
+	return address_only(a, "bondOf(address)", who);
+}
+
+struct calldata
+escrow_next_nonce(struct arena *a, const struct address *tenant)
+{
+	return address_only(a, "nextNonce(address)", tenant);
+}
+
+struct calldata
+escrow_key_of(struct arena *a, const struct hash *lease, const struct address *key)
+{
+	struct abi abi;
+
+	abi_call(&abi, a, "keyOf(bytes32,address)");
+	abi_bytes32(&abi, lease);
+	abi_address(&abi, key);
+	return done(&abi);
+}
+
+struct calldata
 escrow_lease_state(struct arena *a, const struct hash *lease)
 {
 	return hash_only(a, "leaseState(bytes32)", lease);
@@ -303,299 +676,4 @@ escrow_create(struct arena *a, const uint8_t *code, size_t len, const struct add
 	abi_address(&abi, token);
 	abi_uint(&abi, min_window_s);
 	return done(&abi);
-}
-
-/* ------------------------------------------------------------------ */
-/* Events: where each member of the struct stands.                     */
-
-enum from { TOPIC, DATA };
-enum form { END, HASH, ADDRESS, AMOUNT, RATE, U32, U64, SELECTOR };
-
-struct member {
-	enum form form;
-	enum from from;
-	size_t index, offset;
-};
-
-#define M(form, from, index, member)                                                               \
-	{                                                                                          \
-		form, from, index, offsetof(struct escrow_event, member)                           \
-	}
-
-static const struct event {
-	enum escrow_event_kind kind;
-	const char *name, *signature;
-	size_t topics, words; /* indexed fields with topic0; data words */
-	struct member members[9];
-} events[] = {
-	{ ESCROW_DEPOSITED,
-	  "Deposited",
-	  "Deposited(address,address,uint96)",
-	  2,
-	  2,
-	  { M(ADDRESS, TOPIC, 1, account), M(AMOUNT, DATA, 1, amount) } },
-	{ ESCROW_WITHDRAWN,
-	  "Withdrawn",
-	  "Withdrawn(address,address,uint96)",
-	  2,
-	  2,
-	  { M(ADDRESS, TOPIC, 1, account), M(AMOUNT, DATA, 1, amount) } },
-	{ ESCROW_OPENED,
-	  "Opened",
-	  "Opened(bytes32,bytes32,address,address,uint128,uint96)",
-	  4,
-	  3,
-	  { M(HASH, TOPIC, 1, lease), M(HASH, TOPIC, 2, order), M(ADDRESS, TOPIC, 3, tenant),
-	    M(ADDRESS, DATA, 0, provider), M(RATE, DATA, 1, rate), M(AMOUNT, DATA, 2, amount) } },
-	{ ESCROW_SETTLED,
-	  "Settled",
-	  "Settled(bytes32,address,address,address,uint96,uint96,uint96,uint32)",
-	  4,
-	  5,
-	  { M(HASH, TOPIC, 1, lease), M(ADDRESS, TOPIC, 2, tenant), M(ADDRESS, TOPIC, 3, provider),
-	    M(ADDRESS, DATA, 0, auctioneer), M(AMOUNT, DATA, 1, amount),
-	    M(AMOUNT, DATA, 2, credited), M(AMOUNT, DATA, 3, fee), M(U32, DATA, 4, up_to) } },
-	{ ESCROW_CLOSED,
-	  "Closed",
-	  "Closed(bytes32,address,address,uint96,uint96)",
-	  4,
-	  2,
-	  { M(HASH, TOPIC, 1, lease), M(ADDRESS, TOPIC, 2, tenant), M(ADDRESS, TOPIC, 3, provider),
-	    M(AMOUNT, DATA, 0, paid), M(AMOUNT, DATA, 1, refund) } },
-	{ ESCROW_VOIDED,
-	  "Voided",
-	  "Voided(bytes32,bytes32,address,uint96)",
-	  4,
-	  1,
-	  { M(HASH, TOPIC, 1, lease), M(HASH, TOPIC, 2, order), M(ADDRESS, TOPIC, 3, tenant),
-	    M(AMOUNT, DATA, 0, refund) } },
-	{ ESCROW_TOPPED_UP,
-	  "ToppedUp",
-	  "ToppedUp(bytes32,address,uint96)",
-	  3,
-	  1,
-	  { M(HASH, TOPIC, 1, lease), M(ADDRESS, TOPIC, 2, account), M(AMOUNT, DATA, 0, amount) } },
-	{ ESCROW_SKIPPED,
-	  "Skipped",
-	  "Skipped(bytes32,bytes4)",
-	  2,
-	  1,
-	  { M(HASH, TOPIC, 1, lease), M(SELECTOR, DATA, 0, reason) } },
-	{ ESCROW_CLAIMED,
-	  "Claimed",
-	  "Claimed(bytes32,address,uint96,uint32,uint32)",
-	  3,
-	  3,
-	  { M(HASH, TOPIC, 1, lease), M(ADDRESS, TOPIC, 2, provider), M(AMOUNT, DATA, 0, amount),
-	    M(U32, DATA, 1, up_to), M(U32, DATA, 2, payable_at) } },
-	{ ESCROW_STOPPED,
-	  "Stopped",
-	  "Stopped(bytes32,address,uint32)",
-	  3,
-	  1,
-	  { M(HASH, TOPIC, 1, lease), M(ADDRESS, TOPIC, 2, tenant), M(U32, DATA, 0, stop_at) } },
-	{ ESCROW_CANCELLED,
-	  "Cancelled",
-	  "Cancelled(address,uint64)",
-	  2,
-	  1,
-	  { M(ADDRESS, TOPIC, 1, tenant), M(U64, DATA, 0, nonce) } },
-};
-#undef M
-
-const char *
-escrow_event_name(enum escrow_event_kind kind)
-{
-	for (size_t i = 0; i < NELEMS(events); i++)
-		if (events[i].kind == kind)
-			return events[i].name;
-	return "Other";
-}
-
-static const struct event *
-event_of(const struct hash *topic)
-{
-	static struct hash topics[NELEMS(events)];
-	static bool ready;
-
-	for (size_t i = 0; i < NELEMS(events) && !ready; i++)
-		topics[i] = abi_topic(events[i].signature);
-	ready = true;
-	for (size_t i = 0; i < NELEMS(events); i++)
-		if (hash_equal(&topics[i], topic))
-			return &events[i];
-	return NULL;
-}
-
-/* A number of at most this many; u128 holds all that the contract has. */
-static bool
-number_read(const struct hash *word, u128 most, u128 *v)
-{
-	return abi_hash_uint(word, v) && *v <= most;
-}
-
-static bool
-member_read(enum form form, const struct hash *word, void *out)
-{
-	static const uint8_t zeros[28];
-	u128 v;
-
-	switch (form) {
-	case HASH: *(struct hash *)out = *word; return true;
-	case ADDRESS: return abi_hash_address(word, out);
-	case SELECTOR:
-		memcpy(out, word->b, 4);
-		return memcmp(word->b + 4, zeros, sizeof(zeros)) == 0;
-	case AMOUNT:
-		if (!number_read(word, AMOUNT_MAX, &v))
-			return false;
-		((struct amount *)out)->units = v;
-		return true;
-	case RATE: return abi_hash_uint(word, &((struct rate *)out)->nano);
-	case U32:
-		if (!number_read(word, UINT32_MAX, &v))
-			return false;
-		*(uint32_t *)out = (uint32_t)v;
-		return true;
-	case U64:
-		if (!number_read(word, UINT64_MAX, &v))
-			return false;
-		*(uint64_t *)out = (uint64_t)v;
-		return true;
-	case END: break;
-	}
-	return false;
-}
-
-bool
-escrow_event_read(const struct hash *topics, size_t topic_count, const uint8_t *data, size_t len,
-		  struct escrow_event *out)
-{
-	const struct event *ev = topic_count > 0 ? event_of(&topics[0]) : NULL;
-
-	*out = (struct escrow_event){ .kind = ESCROW_OTHER };
-	if (ev == NULL || topic_count != ev->topics || len != 32 * ev->words)
-		return false;
-	for (const struct member *m = ev->members; m->form != END; m++) {
-		struct hash word;
-
-		if (m->from == TOPIC)
-			word = topics[m->index];
-		else if (!abi_word(data, len, m->index, &word))
-			return false;
-		if (!member_read(m->form, &word, (char *)out + m->offset))
-			return false;
-	}
-	out->kind = ev->kind;
-	return true;
-}
-
-/* ------------------------------------------------------------------ */
-/* Why not.                                                            */
-
-static const char *const reasons[] = {
-	"BadTerms()",
-	"Expired()",
-	"NonceUsed()",
-	"AlreadyOpen()",
-	"NoFunds()",
-	"BadTenantSig()",
-	"BadProviderSig()",
-	"BadAuctioneerSig()",
-	"BadPayerSig()",
-	"BadReleaseSig()",
-	"UnknownLease()",
-	"LeaseEnded()",
-	"LeaseStopped()",
-	"LeaseRuns()",
-	"LeaseMoved()",
-	"FutureVoucher()",
-	"Stale()",
-	"NothingToClaim()",
-	"TooEarly()",
-	"TooLate()",
-	"NotTenant()",
-	"NotProvider()",
-	"NotAuctioneer()",
-	"BadToken()",
-	"BadRecipient()",
-	"Reentered()",
-	/* of OpenZeppelin's ERC-20 (EIP-6093), met when tokens are short */
-	"ERC20InsufficientBalance(address,uint256,uint256)",
-	"ERC20InsufficientAllowance(address,uint256,uint256)",
-	"ERC20InvalidSender(address)",
-	"ERC20InvalidReceiver(address)",
-	"ERC20InvalidApprover(address)",
-	"ERC20InvalidSpender(address)",
-};
-
-const char *
-escrow_reason(const uint8_t selector[static 4])
-{
-	static struct {
-		uint8_t selector[4];
-		char name[32];
-	} known[NELEMS(reasons)];
-	static bool ready;
-
-	for (size_t i = 0; i < NELEMS(reasons) && !ready; i++) {
-		struct hash h = abi_topic(reasons[i]);
-
-		memcpy(known[i].selector, h.b, 4);
-		snprintf(known[i].name, sizeof(known[i].name), "%.*s",
-			 (int)strcspn(reasons[i], "("), reasons[i]);
-	}
-	ready = true;
-	for (size_t i = 0; i < NELEMS(reasons); i++)
-		if (memcmp(known[i].selector, selector, 4) == 0)
-			return known[i].name;
-	return NULL;
-}
-
-static const char *
-printable(struct arena *a, const uint8_t *bytes, size_t len)
-{
-	char *text = arena_strndup(a, (const char *)bytes, MIN(len, (size_t)200));
-
-	for (char *p = text; *p != '\0'; p++)
-		if (*p < ' ' || *p > '~')
-			*p = '?';
-	return text;
-}
-
-const char *
-escrow_revert_text(struct arena *a, const uint8_t *data, size_t len)
-{
-	static const uint8_t error[4] = { 0x08, 0xc3, 0x79, 0xa0 }; /* Error(string) */
-	static const uint8_t panic[4] = { 0x4e, 0x48, 0x7b, 0x71 }; /* Panic(uint256) */
-	const uint8_t *message;
-	size_t message_len;
-	const char *name;
-	char hex[11];
-	u128 number;
-
-	if (len < 4)
-		return "";
-	if (memcmp(data, error, 4) == 0 &&
-	    abi_word_bytes(data + 4, len - 4, 0, &message, &message_len))
-		return printable(a, message, message_len);
-	if (memcmp(data, panic, 4) == 0 && abi_word_uint(data + 4, len - 4, 0, &number) &&
-	    number <= UINT32_MAX)
-		return arena_printf(a, "panic 0x%x", (unsigned)number);
-	name = escrow_reason(data);
-	return name != NULL ? name : arena_strdup(a, hex_text(data, 4, hex));
-}
-
-bool
-escrow_lease_read(const uint8_t *data, size_t len, struct escrow_lease *out)
-{
-	u128 w[4];
-
-	for (size_t i = 0; i < 4; i++)
-		if (!abi_word_uint(data, len, i, &w[i]))
-			return false;
-	if (w[0] > AMOUNT_MAX || w[1] > AMOUNT_MAX || w[2] > UINT32_MAX || w[3] > UINT32_MAX)
-		return false;
-	*out = (struct escrow_lease){ { w[0] }, { w[1] }, (uint32_t)w[2], (uint32_t)w[3] };
-	return true;
 }

@@ -31,12 +31,21 @@ struct closing {
 	struct sig payer_sig, release_sig;
 };
 
-/* Anyone who holds the signatures. In the *_many a bad entry is skipped, with a
- * Skipped event; escrow_open() reverts instead, so its reason can be asked for. */
+/* Anyone who holds the signatures. A signature of zeros: its signer is the one
+ * who sends. In the *_many a bad entry is skipped, with a Skipped event, and
+ * leases that share provider, auctioneer and a few terms are grouped; the others
+ * revert instead, so their reason can be asked for. */
 struct calldata escrow_open(struct arena *a, const struct opening *o);
+struct calldata escrow_settle(struct arena *a, const struct settlement *s);
+struct calldata escrow_close(struct arena *a, const struct closing *c);
 struct calldata escrow_open_many(struct arena *a, const struct opening *o, size_t count);
 struct calldata escrow_settle_many(struct arena *a, const struct settlement *s, size_t count);
 struct calldata escrow_close_many(struct arena *a, const struct closing *c, size_t count);
+/* Many under one signature of the payer over their statement_hash() and, unless it
+ * sends, one of the provider. The leases must share all that a group shares. */
+struct calldata escrow_settle_statement(struct arena *a, const struct settlement *s, size_t count,
+					const struct address *payer, const struct sig *payer_sig,
+					const struct sig *provider_sig);
 /* The auctioneer. */
 struct calldata
 escrow_void(struct arena *a, const struct order_terms *o, const struct lease_terms *l);
@@ -48,6 +57,20 @@ struct calldata escrow_top_up(struct arena *a, const struct lease_terms *l, stru
 struct calldata escrow_claim(struct arena *a, const struct lease_terms *l, struct amount amount);
 /* The tenant: orders under this nonce open nothing. */
 struct calldata escrow_cancel(struct arena *a, uint64_t nonce);
+/* The tenant: `key` may sign this lease's vouchers up to limit and until; 0, 0 ends
+ * what it may, from now on. */
+struct calldata escrow_set_key(struct arena *a, const struct lease_terms *l,
+			       const struct address *key, struct amount limit, uint32_t until);
+/* Anyone, of its own balance; notice, and (escrow_view "reclaim") seven days later. */
+struct calldata escrow_bond(struct arena *a, struct amount amount);
+struct calldata escrow_unbond(struct arena *a, struct amount amount);
+/* Anyone: two statements of one signer that contradict each other. */
+struct calldata escrow_slash_bids(struct arena *a, const struct order_terms *o,
+				  const struct bid_terms two[2], const struct sig sigs[2]);
+struct calldata escrow_slash_usages(struct arena *a, const struct lease_terms *l,
+				    const struct usage_terms two[2], const struct sig sigs[2]);
+struct calldata escrow_slash_rounds(struct arena *a, const struct order_terms *o,
+				    const struct round_terms two[2], const struct sig sigs[2]);
 /* stop, finish, expire: functions of the lease's terms alone. */
 struct calldata escrow_of_lease(struct arena *a, const char *function, const struct lease_terms *l);
 
@@ -57,7 +80,10 @@ struct calldata escrow_lease_state(struct arena *a, const struct hash *lease);
 struct calldata escrow_claim_of(struct arena *a, const struct hash *lease);
 struct calldata escrow_start_of(struct arena *a, const struct hash *lease);
 struct calldata escrow_nonce_used(struct arena *a, const struct address *tenant, uint64_t nonce);
-/* Without arguments: token, minWindow, domainSeparator. */
+struct calldata escrow_next_nonce(struct arena *a, const struct address *tenant);
+struct calldata escrow_bond_of(struct arena *a, const struct address *who);
+struct calldata escrow_key_of(struct arena *a, const struct hash *lease, const struct address *key);
+/* Without arguments: token, minWindow, domainSeparator, reclaim. */
 struct calldata escrow_view(struct arena *a, const char *function);
 
 /* The contract's creation: its code and the constructor's arguments. */
@@ -83,26 +109,39 @@ enum escrow_event_kind {
 	ESCROW_CLAIMED,
 	ESCROW_STOPPED,
 	ESCROW_CANCELLED,
+	ESCROW_KEYED,
+	ESCROW_BONDED,
+	ESCROW_UNBONDING,
+	ESCROW_UNBONDED,
+	ESCROW_SLASHED,
 };
 
-/* What an event says; members it does not have are zero. */
+/* What an event says of one lease or account; members it does not have are zero. */
 struct escrow_event {
 	enum escrow_event_kind kind;
-	struct hash lease, order; /* Skipped: lease */
-	struct address account;	  /* deposited to, withdrawn from, topped up by */
+	struct hash lease, order; /* Skipped: lease; Slashed: lease is the lease or the order */
+	struct address account;	  /* deposited to, withdrawn from, topped up by, bonded, the key */
 	struct address tenant, provider, auctioneer;
 	struct rate rate;
-	struct amount amount; /* moved: deposit, withdrawal, lock, top-up; Settled: cumulative */
-	struct amount credited, fee, paid, refund;
+	struct amount amount; /* moved: deposit, withdrawal, lock, top-up, bond; the key's limit */
+	struct amount paid;   /* Settled, Closed: cumulative */
+	struct amount credited, fee; /* Settled, Closed: what this one added to it */
+	struct amount refund;	     /* Closed, Voided, Slashed: to the tenant */
+	struct amount burnt;
 	uint64_t nonce;
-	uint32_t up_to, payable_at, stop_at; /* unix seconds */
+	uint32_t fee_bps;
+	uint32_t up_to, payable_at, stop_at, until; /* unix seconds */
 	uint8_t reason[4]; /* Skipped: the error's selector, see escrow_reason() */
 };
 
 const char *escrow_event_name(enum escrow_event_kind kind);
-/* False for data that is not one of the contract's events, to the last bit. */
-bool escrow_event_read(const struct hash *topics, size_t topic_count, const uint8_t *data,
-		       size_t len, struct escrow_event *out);
+/* One log is of one lease or of a group of them: how many events it is, in the
+ * arena's memory. 0 for data that is not one of the contract's, to the last bit. */
+size_t escrow_events_read(struct arena *a, const struct hash *topics, size_t topic_count,
+			  const uint8_t *data, size_t len, struct escrow_event **out);
+
+/* Where the half of a slashed bond goes that nobody gets. */
+extern const struct address escrow_burnt;
 
 /* The name of the contract's (or the token's) error, or NULL. */
 const char *escrow_reason(const uint8_t selector[static 4]);
@@ -110,7 +149,7 @@ const char *escrow_reason(const uint8_t selector[static 4]);
  * "panic 0x11", "0x12345678"; "" for none. Strange bytes become '?'. */
 const char *escrow_revert_text(struct arena *a, const uint8_t *data, size_t len);
 
-/* Unknown: all zero. Ended: deposit 0, up_to not. Stopped: stop_at not 0. */
+/* Unknown and closed: all zero. Void: deposit 0, up_to not. Stopped: stop_at not 0. */
 struct escrow_lease {
 	struct amount deposit, paid;
 	uint32_t up_to, stop_at;

@@ -15,8 +15,9 @@ view(struct arena *a, struct evm *evm, const struct address *escrow, struct call
 /* All of one block, so that the parts fit together. */
 int
 standing_now(struct arena *a, struct evm *evm, const struct address *escrow,
-	     const struct hash *lease, struct standing *out, struct err *e)
+	     const struct lease_terms *terms, struct standing *out, struct err *e)
 {
+	struct hash lease = lease_hash(terms);
 	u128 start, up_to, payable_at;
 	struct evm_block head;
 	const uint8_t *data;
@@ -26,15 +27,15 @@ standing_now(struct arena *a, struct evm *evm, const struct address *escrow,
 	*out = (struct standing){ .now = 0 };
 	if (evm_now(a, evm, rpc_block(a, "latest", 0), &result, e) < 0 ||
 	    rpc_block_read(result, &head, e) < 0 ||
-	    view(a, evm, escrow, escrow_lease_state(a, lease), head.number, &data, &len, e) < 0)
+	    view(a, evm, escrow, escrow_lease_state(a, &lease), head.number, &data, &len, e) < 0)
 		return err_wrap(e, "lease");
 	if (!escrow_lease_read(data, len, &out->lease))
 		return err_set(e, &EVM_BAD_REPLY, "there is no escrow contract at this address");
-	if (view(a, evm, escrow, escrow_start_of(a, lease), head.number, &data, &len, e) < 0)
+	if (view(a, evm, escrow, escrow_start_of(a, &lease), head.number, &data, &len, e) < 0)
 		return err_wrap(e, "lease");
 	if (!abi_word_uint(data, len, 0, &start) || start > UINT32_MAX)
 		return err_set(e, &EVM_BAD_REPLY, "a lease's start");
-	if (view(a, evm, escrow, escrow_claim_of(a, lease), head.number, &data, &len, e) < 0)
+	if (view(a, evm, escrow, escrow_claim_of(a, &lease), head.number, &data, &len, e) < 0)
 		return err_wrap(e, "lease");
 	if (!abi_word_uint(data, len, 0, &out->claimed.units) ||
 	    !abi_word_uint(data, len, 1, &up_to) || !abi_word_uint(data, len, 2, &payable_at) ||
@@ -45,19 +46,44 @@ standing_now(struct arena *a, struct evm *evm, const struct address *escrow,
 	out->payable_at = (uint32_t)payable_at;
 	out->now = (uint32_t)head.time;
 	out->block = head.number;
+	out->ended = out->lease.deposit.units == 0 &&
+		     (out->lease.up_to != 0 || out->now > terms->openBy);
+	return 0;
+}
+
+int
+standing_receipt(struct arena *a, const struct address *escrow, const struct hash *lease,
+		 const struct evm_receipt *receipt, struct standing *s, struct err *e)
+{
+	for (size_t i = 0; i < receipt->log_count; i++) {
+		const struct evm_log *log = &receipt->logs[i];
+		struct escrow_event *ev;
+		size_t count = escrow_events_read(a, log->topics, log->topic_count, log->data,
+						  log->len, &ev);
+
+		if (!address_equal(&log->address, escrow))
+			continue;
+		for (size_t j = 0; j < count; j++) {
+			const char *reason = escrow_reason(ev[j].reason);
+
+			if (!hash_equal(&ev[j].lease, lease))
+				continue;
+			if (ev[j].kind == ESCROW_SKIPPED)
+				return err_set(e, &EVM_REFUSED, "%s",
+					       reason != NULL ? reason : "unknown");
+			if (ev[j].kind != ESCROW_CLOSED)
+				continue;
+			s->ended = true;
+			s->lease.paid = ev[j].paid;
+		}
+	}
 	return 0;
 }
 
 bool
 standing_unknown(const struct standing *s)
 {
-	return s->lease.deposit.units == 0 && s->lease.up_to == 0;
-}
-
-bool
-standing_ended(const struct standing *s)
-{
-	return s->lease.deposit.units == 0 && s->lease.up_to != 0;
+	return s->lease.deposit.units == 0 && !s->ended;
 }
 
 bool
@@ -94,7 +120,7 @@ expires_at(const struct standing *s, const struct lease_terms *terms)
 static bool
 is_over(const struct standing *s)
 {
-	return standing_unknown(s) || standing_ended(s);
+	return standing_unknown(s) || s->ended;
 }
 
 struct way_step

@@ -17,13 +17,19 @@ struct standing {
 	uint32_t claimed_up_to, payable_at;
 	uint32_t now;	/* of the last block */
 	uint64_t block; /* its number */
+	bool ended;	/* closed or void; or never opened, and it is too late for that */
 };
 
+/* The contract forgets a lease that was closed: only when openBy is over does it
+ * show that what it does not know has ended; standing_receipt() knows at once. */
 int standing_now(struct arena *a, struct evm *evm, const struct address *escrow,
-		 const struct hash *lease, struct standing *out, struct err *e) mustcheck;
+		 const struct lease_terms *terms, struct standing *out, struct err *e) mustcheck;
+/* What a transaction has done to the lease, beyond standing_now(): its end and what
+ * it was paid. EVM_REFUSED with the reason if it was skipped in its batch. */
+int standing_receipt(struct arena *a, const struct address *escrow, const struct hash *lease,
+		     const struct evm_receipt *receipt, struct standing *s, struct err *e) mustcheck;
 
-bool standing_unknown(const struct standing *s); /* never opened */
-bool standing_ended(const struct standing *s);
+bool standing_unknown(const struct standing *s); /* not open, and may still be opened */
 bool standing_claim_pending(const struct standing *s);
 
 enum way {

@@ -117,8 +117,22 @@ release_hash(const struct release_terms *r)
 	return words_end(&w);
 }
 
+struct hash
+statement_hash(struct arena *a, const struct voucher_terms *v, size_t count)
+{
+	struct words w = words_begin("Statement(Voucher[] vouchers)"
+				     "Voucher(bytes32 lease,uint96 amount,uint32 upTo)");
+	struct hash *each = arena_alloc(a, (count + 1) * sizeof(*each)), all;
+
+	for (size_t i = 0; i < count; i++)
+		each[i] = voucher_hash(&v[i]);
+	keccak256(each, count * sizeof(*each), &all);
+	word_hash(&w, &all);
+	return words_end(&w);
+}
+
 /* ------------------------------------------------------------------ */
-/* Types that stay off chain.                                          */
+/* Types that the chain sees only when they contradict each other. */
 
 struct hash
 bid_hash(const struct bid_terms *b)

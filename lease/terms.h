@@ -5,8 +5,8 @@
  * All are EIP-712 typed data under the domain {name "Gavel", version "1",
  * chainId, verifyingContract = the escrow}. The type strings stand in terms.c
  * beside the fields and must equal the contract's (lease/contracts). Order,
- * Award, Lease, Voucher and Release are checked on chain; Bid, Usage, Provider,
- * Round and Close stay off chain.
+ * Award, Lease, Voucher, Statement and Release move money on chain; two Bids, Usages
+ * or Rounds that contradict each other take a bond; Provider stays off chain.
  *
  * Pure: no signing here (key.h), no I/O.
  */
@@ -119,6 +119,8 @@ struct hash award_hash(const struct award_terms *a);
 struct hash lease_hash(const struct lease_terms *l); /* the lease id */
 struct hash voucher_hash(const struct voucher_terms *v);
 struct hash release_hash(const struct release_terms *r);
+/* One signature over many vouchers. */
+struct hash statement_hash(struct arena *a, const struct voucher_terms *v, size_t count);
 struct hash bid_hash(const struct bid_terms *b);
 struct hash usage_hash(const struct usage_terms *u);
 struct hash provider_hash(const struct provider_terms *p);

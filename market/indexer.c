@@ -260,6 +260,14 @@ escrowed(struct arena *a, const struct hash *lease)
 	return arena_printf(a, "escrow:%s", hash_text(lease, text));
 }
 
+static const char *
+bonded(struct arena *a, const struct address *who)
+{
+	char text[43];
+
+	return arena_printf(a, "bond:%s", hex_text(who->b, sizeof(who->b), text));
+}
+
 struct entries {
 	struct jsonw *w;
 };
@@ -289,6 +297,7 @@ static void
 event_entries(struct arena *a, struct entries *en, const struct escrow_event *ev)
 {
 	const char *lease = escrowed(a, &ev->lease);
+	const char *bond = bonded(a, &ev->account);
 
 	switch (ev->kind) {
 	case ESCROW_DEPOSITED: move(en, "world", balance(a, &ev->account), ev->amount); break;
@@ -299,38 +308,58 @@ event_entries(struct arena *a, struct entries *en, const struct escrow_event *ev
 		move(en, lease, balance(a, &ev->auctioneer), ev->fee);
 		break;
 	case ESCROW_CLOSED:
+		move(en, lease, balance(a, &ev->provider), ev->credited);
+		move(en, lease, balance(a, &ev->auctioneer), ev->fee);
+		move(en, lease, balance(a, &ev->tenant), ev->refund);
+		break;
 	case ESCROW_VOIDED: move(en, lease, balance(a, &ev->tenant), ev->refund); break;
 	case ESCROW_TOPPED_UP: move(en, balance(a, &ev->account), lease, ev->amount); break;
+	case ESCROW_BONDED: move(en, balance(a, &ev->account), bond, ev->amount); break;
+	case ESCROW_UNBONDED: move(en, bond, balance(a, &ev->account), ev->amount); break;
+	case ESCROW_SLASHED:
+		move(en, bond, balance(a, &ev->tenant), ev->refund);
+		move(en, bond, balance(a, &escrow_burnt), ev->burnt);
+		break;
 	default: break; /* claims, stops, cancellations: nothing moves */
 	}
+}
+
+/* The part-th event of a log. */
+static void
+store_event(struct task *t, struct batch *b, const struct evm_log *log, size_t part,
+	    const struct escrow_event *ev)
+{
+	struct index *x = t->state;
+	struct entries en = { jsonw_new(false) };
+
+	jsonw_open(en.w, '[');
+	event_entries(&t->arena, &en, ev);
+	jsonw_close(en.w, ']');
+	q_chain_event_put(b, (int64_t)log->block, &log->block_hash, &log->tx_hash,
+			  (int64_t)log->index, (int64_t)part, escrow_event_name(ev->kind),
+			  &ev->lease, address_is_zero(&ev->account) ? &ev->tenant : &ev->account,
+			  (int64_t)x->block.time, ev->paid, ev->refund, jsonw_text(en.w, NULL));
+	jsonw_free(en.w);
+	if (ev->kind != ESCROW_DEPOSITED && ev->kind != ESCROW_WITHDRAWN)
+		q_chain_recount(b, &ev->lease, 0);
 }
 
 static void
 store_log(struct task *t, struct batch *b, const struct evm_log *log)
 {
-	struct index *x = t->state;
-	struct entries en = { jsonw_new(false) };
-	struct escrow_event ev;
+	struct escrow_event *events;
+	size_t count = escrow_events_read(&t->arena, log->topics, log->topic_count, log->data,
+					  log->len, &events);
 
-	if (!escrow_event_read(log->topics, log->topic_count, log->data, log->len, &ev)) {
+	if (count == 0) {
 		log_debug("chain.unknown_event", "block=%llu index=%llu",
 			  (unsigned long long)log->block, (unsigned long long)log->index);
-		jsonw_free(en.w);
 		return;
 	}
-	jsonw_open(en.w, '[');
-	event_entries(&t->arena, &en, &ev);
-	jsonw_close(en.w, ']');
-	q_chain_event_put(b, (int64_t)log->block, &log->block_hash, &log->tx_hash,
-			  (int64_t)log->index, escrow_event_name(ev.kind), &ev.lease,
-			  ev.kind == ESCROW_DEPOSITED || ev.kind == ESCROW_WITHDRAWN ? &ev.account
-										     : &ev.tenant,
-			  (int64_t)x->block.time, jsonw_text(en.w, NULL));
-	jsonw_free(en.w);
-	if (ev.kind != ESCROW_DEPOSITED && ev.kind != ESCROW_WITHDRAWN)
-		q_chain_recount(b, &ev.lease, 0);
-	log_info("chain.event", "kind=%s block=%llu", escrow_event_name(ev.kind),
-		 (unsigned long long)log->block);
+	for (size_t i = 0; i < count; i++)
+		store_event(t, b, log, i, &events[i]);
+	log_info("chain.event", "kind=%s block=%llu leases=%zu", escrow_event_name(events[0].kind),
+		 (unsigned long long)log->block, count);
 }
 
 static enum next store(struct task *t);

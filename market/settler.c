@@ -18,7 +18,10 @@
 #include "market/clerk.h"
 #include "query.h"
 
-#define BATCH_MAX	 40
+/* What one packet to the signer carries; how many of them fit one transaction is
+ * for the estimate to say. */
+#define BATCH_MAX	 200
+#define TX_GAS_MAX	 (EVM_GAS_MAX / 6 * 5) /* evm_gas_limit() adds a fifth */
 #define RECEIPT_EVERY_US (10 * MILLI_US)
 #define RESEND_US	 (5 * SECOND_US)
 #define RIVALS_MAX	 16 /* transactions of one nonce */
@@ -272,6 +275,10 @@ nonce_ask(struct task *t)
 	}
 	if (rpc_uint_read(result, &gas, &t->err) < 0)
 		return TASK_FAIL;
+	if (gas > TX_GAS_MAX && s->count > 1) { /* a block would not take it: fewer */
+		s->count /= 2;
+		return task_jump(t, estimate);
+	}
 	s->gas = evm_gas_limit(gas);
 	return ask(t, rpc_nonce(&t->arena, &c->market));
 }
@@ -466,13 +473,14 @@ receipt_read(struct task *t)
 	s->b = batch_new(t);
 	for (size_t i = 0; i < s->receipt.log_count; i++) {
 		const struct evm_log *log = &s->receipt.logs[i];
-		struct escrow_event ev;
+		struct escrow_event *ev;
 
-		if (escrow_event_read(log->topics, log->topic_count, log->data, log->len, &ev) &&
-		    ev.kind == ESCROW_SKIPPED)
-			q_intent_failed(s->b, s->tx, &ev.lease,
+		if (escrow_events_read(&t->arena, log->topics, log->topic_count, log->data,
+				       log->len, &ev) == 1 &&
+		    ev->kind == ESCROW_SKIPPED)
+			q_intent_failed(s->b, s->tx, &ev->lease,
 					arena_printf(&t->arena, "skipped by the contract: %s",
-						     hex4(&t->arena, ev.reason)));
+						     hex4(&t->arena, ev->reason)));
 	}
 	q_tx_done(s->b, s->tx, s->receipt.success ? "mined" : "reverted", (int64_t)s->receipt.block,
 		  (int64_t)s->receipt.gas_used,

@@ -74,25 +74,6 @@ call_of(struct settling *g, const struct work *w, enum way way, const struct vou
 	}
 }
 
-/* A batch of one that was skipped is a refusal. */
-static int
-skipped(struct settling *g, const struct evm_receipt *receipt, struct err *e)
-{
-	for (size_t i = 0; i < receipt->log_count; i++) {
-		const struct evm_log *log = &receipt->logs[i];
-		struct escrow_event ev;
-
-		if (address_equal(&log->address, &g->s->escrow) &&
-		    escrow_event_read(log->topics, log->topic_count, log->data, log->len, &ev) &&
-		    ev.kind == ESCROW_SKIPPED) {
-			const char *reason = escrow_reason(ev.reason);
-
-			return err_set(e, &EVM_REFUSED, "%s", reason != NULL ? reason : "unknown");
-		}
-	}
-	return 0;
-}
-
 static void
 say_step(struct settling *g, const struct work *w, const char *did, const struct standing *s,
 	 uint32_t at, uint64_t gas)
@@ -127,7 +108,7 @@ state_of(const struct standing *s, const struct way_step *step)
 {
 	if (standing_unknown(s))
 		return "not open";
-	if (standing_ended(s))
+	if (s->ended)
 		return "ended";
 	return step->way == WAY_NONE ? "nothing due" : way_name(step->way);
 }
@@ -142,7 +123,7 @@ one(struct settling *g, const struct work *w, struct err *e)
 		struct way_step step;
 		bool final;
 
-		if (standing_now(&g->a, &g->evm, &g->s->escrow, &w->hash, &standing, e) < 0)
+		if (standing_now(&g->a, &g->evm, &g->s->escrow, &w->terms, &standing, e) < 0)
 			return -1;
 		/* The next block is what counts, and the last may be old. */
 		standing.now = MAX(standing.now, (uint32_t)(clock_wall() / SECOND_US));
@@ -150,16 +131,15 @@ one(struct settling *g, const struct work *w, struct err *e)
 		step = standing_provider(&standing, &w->terms, &voucher, final);
 		if (step.way == WAY_NONE || step.way == WAY_WAIT || g->plan) {
 			/* Old leases that were settled long ago would only be noise. */
-			if (w->state < WORK_ENDED || !standing_ended(&standing))
+			if (w->state < WORK_ENDED || !standing.ended)
 				say_step(g, w, state_of(&standing, &step), &standing, step.at, 0);
 			return 0;
 		}
 		if (evm_send_now(&g->a, &g->evm, &g->key, &g->s->escrow,
 				 call_of(g, w, step.way, &voucher), &receipt, e) < 0 ||
-		    skipped(g, &receipt, e) < 0)
+		    standing_now(&g->a, &g->evm, &g->s->escrow, &w->terms, &standing, e) < 0 ||
+		    standing_receipt(&g->a, &g->s->escrow, &w->hash, &receipt, &standing, e) < 0)
 			return err_wrap(e, "%s", way_name(step.way));
-		if (standing_now(&g->a, &g->evm, &g->s->escrow, &w->hash, &standing, e) < 0)
-			return -1;
 		say_step(g, w, way_name(step.way), &standing,
 			 step.way == WAY_CLAIM ? standing.payable_at : 0, receipt.gas_used);
 	}

@@ -81,7 +81,7 @@ warn_deposit(struct context *c, const struct lease_ref *l, const struct json *ro
 	struct told *t = told;
 	unsigned level;
 
-	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->hash, &s, &ignored) < 0 ||
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, &ignored) < 0 ||
 	    s.lease.deposit.units == 0)
 		return;
 	due.units = MIN(due.units, s.lease.deposit.units);

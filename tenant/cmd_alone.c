@@ -22,7 +22,7 @@ look(struct alone *x, struct err *e)
 {
 	struct context *c = x->c;
 
-	if (standing_now(&c->arena, &c->evm, &c->escrow, &x->lease.hash, &x->s, e) < 0)
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &x->lease.terms, &x->s, e) < 0)
 		return -1;
 	/* The next block is what counts, and the last may be old. */
 	x->s.now = MAX(x->s.now, (uint32_t)(clock_wall() / SECOND_US));
@@ -82,21 +82,11 @@ send(struct alone *x, struct calldata data, const char *what, struct err *e)
 	struct evm_receipt receipt;
 
 	say_price(x, data);
-	if (chain_send(x->c, &x->c->escrow, data, what, &receipt, e) < 0)
+	if (chain_send(x->c, &x->c->escrow, data, what, &receipt, e) < 0 || look(x, e) < 0)
 		return -1;
-	for (size_t i = 0; i < receipt.log_count; i++) {
-		struct escrow_event ev;
-
-		if (escrow_event_read(receipt.logs[i].topics, receipt.logs[i].topic_count,
-				      receipt.logs[i].data, receipt.logs[i].len, &ev) &&
-		    ev.kind == ESCROW_SKIPPED) {
-			const char *reason = escrow_reason(ev.reason);
-
-			return err_set(e, &EVM_REFUSED, "%s: %s", what,
-				       reason != NULL ? reason : "unknown");
-		}
-	}
-	return look(x, e);
+	if (standing_receipt(&x->c->arena, &x->c->escrow, &x->lease.hash, &receipt, &x->s, e) < 0)
+		return err_wrap(e, "%s", what);
+	return 0;
 }
 
 /* Both are there, only the market is not: one transaction pays and refunds. */
@@ -150,7 +140,7 @@ print(struct alone *x)
 	struct context *c = x->c;
 	const struct standing *s = &x->s;
 	struct way_step next = standing_tenant(s, &x->lease.terms);
-	const char *state = standing_ended(s)	    ? "closed"
+	const char *state = s->ended	    ? "closed"
 			    : standing_unknown(s)   ? "unknown"
 			    : s->lease.stop_at != 0 ? "stopped"
 						    : "running";
@@ -159,9 +149,10 @@ print(struct alone *x)
 	struct jsonw *w;
 
 	if (!c->json) {
-		if (standing_ended(s))
-			printf("closed: %s paid; what is left of the deposit is in your balance\n",
-			       money(c, s->lease.paid));
+		if (s->ended)
+			printf("closed%s%s; what is left of the deposit is in your balance\n",
+			       s->lease.paid.units != 0 ? ": paid " : "",
+			       s->lease.paid.units != 0 ? money(c, s->lease.paid) : "");
 		else if (standing_unknown(s))
 			printf("not open on chain: nothing is locked\n");
 		else

@@ -17,14 +17,14 @@ static const struct code AUDIT_DIFFERS = { "audit_differs", CONFLICT,
 
 struct account {
 	struct address who;
-	u128 balance;
+	u128 balance, bond;
 };
 
 struct held {
 	struct hash lease;
 	u128 deposit, paid; /* the first with top-ups; 0 when ended */
 	uint32_t up_to, stop_at;
-	bool settled, ended, old; /* old: it began before --from */
+	bool settled, ended;
 };
 
 struct audit {
@@ -106,7 +106,10 @@ account_of(struct audit *x, const struct address *who, struct account **out, str
 	if (x->from > 0 && call_uint(x, &x->c->escrow, escrow_balance_of(&x->c->arena, who),
 				     x->from - 1, &p->balance, e) < 0)
 		return err_wrap(e, "the state before --from");
-	x->before += p->balance;
+	if (x->from > 0 && call_uint(x, &x->c->escrow, escrow_bond_of(&x->c->arena, who),
+				     x->from - 1, &p->bond, e) < 0)
+		return err_wrap(e, "the state before --from");
+	x->before += p->balance + p->bond;
 	*out = p;
 	return 0;
 }
@@ -134,9 +137,9 @@ lease_of(struct audit *x, const struct hash *lease, struct held **out, struct er
 	p->paid = old.paid.units;
 	p->up_to = old.up_to;
 	p->stop_at = old.stop_at;
-	p->old = p->settled = old.up_to != 0;
-	p->ended = p->old && p->deposit == 0;
-	x->before += p->deposit - (p->ended ? p->deposit : p->paid);
+	p->settled = old.up_to != 0;
+	p->ended = p->settled && p->deposit == 0;
+	x->before += p->deposit - p->paid;
 	return 0;
 }
 
@@ -167,13 +170,50 @@ move(struct audit *x, const struct address *who, bool add, u128 amount, const st
 	return 0;
 }
 
+/* Between an account's balance and its bond, or out of it when it is slashed. */
+static int
+bond_event(struct audit *x, const struct evm_log *log, const struct escrow_event *ev,
+	   struct err *e)
+{
+	u128 amount = ev->kind == ESCROW_SLASHED ? ev->refund.units + ev->burnt.units
+						 : ev->amount.units;
+	struct account *p = NULL;
+
+	if (account_of(x, &ev->account, &p, e) < 0)
+		return -1;
+	if (ev->kind == ESCROW_BONDED) {
+		p->bond += amount;
+		return move(x, &ev->account, false, amount, log, ev, e);
+	}
+	if (p->bond < amount)
+		return wrong(x, log, ev, "more leaves the bond than there was");
+	p->bond -= amount;
+	if (ev->kind == ESCROW_UNBONDED)
+		return move(x, &ev->account, true, amount, log, ev, e);
+	return move(x, &ev->tenant, true, ev->refund.units, log, ev, e) < 0
+		       ? -1
+		       : move(x, &escrow_burnt, true, ev->burnt.units, log, ev, e);
+}
+
+static int
+pay(struct audit *x, const struct evm_log *log, const struct escrow_event *ev, struct held *h,
+    struct err *e)
+{
+	if (ev->paid.units != h->paid + ev->credited.units + ev->fee.units)
+		return wrong(x, log, ev, "credit and fee are not what was added");
+	if (ev->paid.units > h->deposit)
+		return wrong(x, log, ev, "more was paid than the deposit");
+	h->paid = ev->paid.units;
+	return move(x, &ev->provider, true, ev->credited.units, log, ev, e) < 0
+		       ? -1
+		       : move(x, &ev->auctioneer, true, ev->fee.units, log, ev, e);
+}
+
 /* A lease's own event; h: what is known of it. */
 static int
 lease_event(struct audit *x, const struct evm_log *log, const struct escrow_event *ev,
 	    struct held *h, struct err *e)
 {
-	u128 added = ev->credited.units + ev->fee.units;
-
 	switch (ev->kind) {
 	case ESCROW_OPENED:
 		if (h->deposit != 0 || h->ended)
@@ -184,20 +224,16 @@ lease_event(struct audit *x, const struct evm_log *log, const struct escrow_even
 		h->deposit += ev->amount.units;
 		return move(x, &ev->account, false, ev->amount.units, log, ev, e);
 	case ESCROW_SETTLED:
-		if (ev->amount.units != h->paid + added)
-			return wrong(x, log, ev, "credit and fee are not what was added");
-		if (ev->amount.units > h->deposit)
-			return wrong(x, log, ev, "more was paid than the deposit");
-		h->paid = ev->amount.units;
 		h->up_to = ev->up_to;
 		h->settled = true;
-		return move(x, &ev->provider, true, ev->credited.units, log, ev, e) < 0
-			       ? -1
-			       : move(x, &ev->auctioneer, true, ev->fee.units, log, ev, e);
+		return pay(x, log, ev, h, e);
 	case ESCROW_CLOSED:
+		if (pay(x, log, ev, h, e) < 0)
+			return -1;
+		if (x->diff.code != NULL)
+			return 0;
+		/* fall through */
 	case ESCROW_VOIDED:
-		if (ev->kind == ESCROW_CLOSED && ev->paid.units != h->paid)
-			return wrong(x, log, ev, "it was not paid what was settled");
 		if (ev->refund.units != h->deposit - h->paid)
 			return wrong(x, log, ev, "the refund is not what was left");
 		h->ended = true;
@@ -209,32 +245,50 @@ lease_event(struct audit *x, const struct evm_log *log, const struct escrow_even
 }
 
 static int
-apply(struct audit *x, const struct evm_log *log, struct err *e)
+apply_event(struct audit *x, const struct evm_log *log, const struct escrow_event *ev,
+	    struct err *e)
 {
-	struct escrow_event ev;
 	struct held *h = NULL;
 
-	x->events++;
-	if (!escrow_event_read(log->topics, log->topic_count, log->data, log->len, &ev))
-		return err_set(e, &EVM_BAD_REPLY,
-			       "block %llu, log %llu is no event of this contract",
-			       (unsigned long long)log->block, (unsigned long long)log->index);
-	switch (ev.kind) {
+	switch (ev->kind) {
 	case ESCROW_DEPOSITED:
-		x->in += ev.amount.units;
-		return move(x, &ev.account, true, ev.amount.units, log, &ev, e);
+		x->in += ev->amount.units;
+		return move(x, &ev->account, true, ev->amount.units, log, ev, e);
 	case ESCROW_WITHDRAWN:
-		x->out += ev.amount.units;
-		return move(x, &ev.account, false, ev.amount.units, log, &ev, e);
+		x->out += ev->amount.units;
+		return move(x, &ev->account, false, ev->amount.units, log, ev, e);
+	case ESCROW_BONDED:
+	case ESCROW_UNBONDED:
+	case ESCROW_SLASHED: return bond_event(x, log, ev, e);
+	case ESCROW_UNBONDING:
+	case ESCROW_KEYED:
 	case ESCROW_SKIPPED:
 	case ESCROW_CANCELLED: return 0;
 	default: break;
 	}
-	if (lease_of(x, &ev.lease, &h, e) < 0)
+	if (lease_of(x, &ev->lease, &h, e) < 0)
 		return -1;
-	if (ev.kind != ESCROW_OPENED && h->deposit == 0)
-		return wrong(x, log, &ev, h->ended ? "it had ended" : "it was never opened");
-	return lease_event(x, log, &ev, h, e);
+	if (ev->kind != ESCROW_OPENED && h->deposit == 0)
+		return wrong(x, log, ev, h->ended ? "it had ended" : "it was not open");
+	return lease_event(x, log, ev, h, e);
+}
+
+static int
+apply(struct audit *x, const struct evm_log *log, struct err *e)
+{
+	struct escrow_event *events;
+	size_t count = escrow_events_read(&x->c->arena, log->topics, log->topic_count, log->data,
+					  log->len, &events);
+
+	x->events++;
+	if (count == 0)
+		return err_set(e, &EVM_BAD_REPLY,
+			       "block %llu, log %llu is no event of this contract",
+			       (unsigned long long)log->block, (unsigned long long)log->index);
+	for (size_t i = 0; i < count && x->diff.code == NULL; i++)
+		if (apply_event(x, log, &events[i], e) < 0)
+			return -1;
+	return 0;
 }
 
 /* All logs, in stretches that the node is willing to give. */
@@ -286,6 +340,12 @@ check_accounts(struct audit *x, struct err *e)
 		if (stored != p->balance)
 			return differs(x, "the balance", address_text(&p->who, text), p->balance,
 				       stored, "the contract");
+		if (call_uint(x, &x->c->escrow, escrow_bond_of(&x->c->arena, &p->who), x->to,
+			      &stored, e) < 0)
+			return -1;
+		if (stored != p->bond)
+			return differs(x, "the bond", address_text(&p->who, text), p->bond, stored,
+				       "the contract");
 	}
 	return 0;
 }
@@ -305,13 +365,15 @@ check_leases(struct audit *x, struct err *e)
 		if (stored.deposit.units != h->deposit)
 			return differs(x, "the deposit", name, h->deposit, stored.deposit.units,
 				       "the contract");
+		if (h->ended)
+			continue; /* forgotten, or void: nothing but a deposit of 0 is left */
 		if (stored.paid.units != h->paid)
 			return differs(x, "what was paid", name, h->paid, stored.paid.units,
 				       "the contract");
 		if (h->settled && stored.up_to != h->up_to)
 			return differs(x, "the settled time", name, h->up_to, stored.up_to,
 				       "the contract");
-		if (!h->ended && stored.stop_at != h->stop_at)
+		if (stored.stop_at != h->stop_at)
 			return differs(x, "the stop", name, h->stop_at, stored.stop_at,
 				       "the contract");
 	}
@@ -325,7 +387,7 @@ check_tokens(struct audit *x, u128 *owed, u128 *held, struct err *e)
 {
 	*owed = 0;
 	for (size_t i = 0; i < x->account_count; i++)
-		*owed += x->accounts[i].balance;
+		*owed += x->accounts[i].balance + x->accounts[i].bond;
 	for (size_t i = 0; i < x->lease_count; i++)
 		*owed += x->leases[i].ended ? 0 : x->leases[i].deposit - x->leases[i].paid;
 	if (*owed != x->before + x->in - x->out)

@@ -57,7 +57,7 @@ cost_read(struct context *c, const char *name, struct cost *x, struct err *e)
 	    context_unlock(c, e) < 0 || deployment_find(c, name, &d, e) < 0)
 		return -1;
 	if ((c->alone ? lease_recall(c, &d, &x->lease, e) : lease_find(c, &d, &x->lease, e)) < 0 ||
-	    standing_now(&c->arena, &c->evm, &c->escrow, &x->lease.hash, &x->s, e) < 0)
+	    standing_now(&c->arena, &c->evm, &c->escrow, &x->lease.terms, &x->s, e) < 0)
 		return -1;
 	if (provider_call(&c->arena, &x->lease.gateway, "GET", lease_path(c, &x->lease, ""), NULL,
 			  &x->status, e) < 0) {
@@ -66,7 +66,7 @@ cost_read(struct context *c, const char *name, struct cost *x, struct err *e)
 		x->status = NULL;
 	}
 	x->due = x->s.lease.paid;
-	if (standing_unknown(&x->s) || standing_ended(&x->s))
+	if (standing_unknown(&x->s) || x->s.ended)
 		return 0;
 	usage = json_get(x->status, "usage");
 	if (usage != NULL && usage->type == JSON_OBJECT)
@@ -127,7 +127,7 @@ print_cost(struct context *c, const struct cost *x)
 		if (strcmp(p->text, "0") != 0)
 			printf("  %-9s%s\n", p->name, money(c, amount_of(parts, p->name)));
 	printf("paid       %s\n", money(c, x->s.lease.paid));
-	if (standing_ended(&x->s) || standing_unknown(&x->s))
+	if (x->s.ended || standing_unknown(&x->s))
 		return;
 	printf("deposit    %s, %s left\n", money(c, x->s.lease.deposit), money(c, x->left));
 	if (x->ends_at == 0)
@@ -230,7 +230,6 @@ cmd_topup(struct context *c, int argc, char **argv, struct err *e)
 	struct lease_terms terms;
 	struct amount amount;
 	struct standing s;
-	struct hash hash;
 	char text[TIME_TEXT_SIZE], number[AMOUNT_TEXT_SIZE];
 
 	if (argc != 3)
@@ -242,10 +241,9 @@ cmd_topup(struct context *c, int argc, char **argv, struct err *e)
 		return -1;
 	if (amount.units == 0)
 		return err_set(e, &TENANT_USAGE, "an amount above 0");
-	hash = lease_hash(&terms);
 	if (chain_send(c, &c->escrow, escrow_top_up(&c->arena, &terms, amount), "top up", &receipt,
 		       e) < 0 ||
-	    standing_now(&c->arena, &c->evm, &c->escrow, &hash, &s, e) < 0)
+	    standing_now(&c->arena, &c->evm, &c->escrow, &terms, &s, e) < 0)
 		return -1;
 	if (c->json)
 		printf("{\"deposit\":\"%s\",\"block\":%llu}\n",

@@ -42,7 +42,7 @@ print_usage(struct context *c, const struct lease_ref *l, const struct json *sta
 	if (usage == NULL || usage->type != JSON_OBJECT)
 		return;
 	/* With what was added to it since. */
-	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->hash, &s, &ignored) == 0 &&
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, &ignored) == 0 &&
 	    s.lease.deposit.units != 0)
 		left = s.lease.deposit;
 	printf("due so far  %s for %s s healthy, %s CPU ms, %s MiB s of memory\n", money(c, due),

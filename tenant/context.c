@@ -386,9 +386,9 @@ lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l,
 	l->hash = lease_hash(&copy.terms);
 	l->provider = copy.terms.provider;
 	l->gateway = copy.gateway;
-	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->hash, &s, e) < 0)
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, e) < 0)
 		return -1;
-	l->state = standing_unknown(&s) ? "opening" : standing_ended(&s) ? "closed" : "active";
+	l->state = standing_unknown(&s) ? "opening" : s.ended ? "closed" : "active";
 	seen = arena_printf(&c->arena, "{\"opened_at\":\"%s\",\"state\":\"%s\"}",
 			    time_text((wall_t)s.start * SECOND_US, text), l->state);
 	if (json_parse(&c->arena, seen, strlen(seen), &l->lease, e) < 0)

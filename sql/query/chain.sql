@@ -25,20 +25,20 @@ on conflict (one) do update set number = excluded.number, hash = excluded.hash
 where gavel.chain_final.number < excluded.number;
 
 -- name: chain_event_put
--- args: int block, hash block_hash, hash tx_hash, int log_index, text kind, hash lease, address account, int at, text entries
+-- args: int block, hash block_hash, hash tx_hash, int log_index, int part, text kind, hash lease, address account, int at, amount paid, amount refund, text entries
 -- rows: none; entries: [["account", "signed amount"], ...], which must sum to zero
 with put as (
-	insert into gavel.chain_event as chain_event (block, block_hash, tx_hash, log_index, kind, lease, account, at)
-	values ($1::bigint, $2::bytea, $3::bytea, $4::int, $5::text, $6::bytea, $7::bytea, $8::bigint)
-	on conflict (block_hash, log_index) do update set canonical = true -- the block has come back
+	insert into gavel.chain_event as chain_event (block, block_hash, tx_hash, log_index, part, kind, lease, account, at, paid, refund)
+	values ($1::bigint, $2::bytea, $3::bytea, $4::int, $5::int, $6::text, $7::bytea, $8::bytea, $9::bigint, $10::numeric, $11::numeric)
+	on conflict (block_hash, log_index, part) do update set canonical = true -- the block has come back
 	where not chain_event.canonical returning seq
 ), entered as (
 	insert into gavel.ledger_entry (event, account, amount)
 	select put.seq, e.value->>0, (e.value->>1)::numeric
-	from put, jsonb_array_elements($9::jsonb) e
+	from put, jsonb_array_elements($12::jsonb) e
 )
 update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, put
-where l.hash = $6::bytea and o.hash = l.order_hash;
+where l.hash = $7::bytea and o.hash = l.order_hash;
 
 -- name: chain_recount
 -- args: hash lease, int above
@@ -47,8 +47,7 @@ where l.hash = $6::bytea and o.hash = l.order_hash;
 update gavel.lease l set paid = coalesce(x.paid, 0), refund = coalesce(x.refund, 0),
 	deposit = coalesce(x.deposit, l.deposit)
 from (
-	select w.hash, sum(-e.amount) filter (where c.kind = 'Settled') as paid,
-	       sum(-e.amount) filter (where c.kind in ('Closed', 'Voided')) as refund,
+	select w.hash, max(c.paid) as paid, max(c.refund) filter (where c.kind in ('Closed', 'Voided')) as refund,
 	       sum(e.amount) filter (where c.kind in ('Opened', 'ToppedUp')) as deposit
 	from gavel.lease w left join gavel.chain_event c on c.lease = w.hash and c.canonical
 	left join gavel.ledger_entry e on e.event = c.seq and e.account = 'escrow:0x' || encode(w.hash, 'hex')

@@ -19,36 +19,55 @@ must_read(const char *text, void *out, size_t len)
 		fatal("a case is not hex: %s", text);
 }
 
-/* Settled of amount 5, credited 6, fee 7, up to 8. */
+/* Settled at 250 / 10^4 of two leases: paid 40000, of it 20001 now, up to 8. */
 static struct hash topics[4];
-static uint8_t data[6 * 32];
+static uint8_t data[7 * 32 + 64];
+
+#define SETTLED_LEN (96 + 128)
+
+static void
+put(uint8_t *p, unsigned v)
+{
+	p[-1] = (uint8_t)v;
+	p[-2] = (uint8_t)(v >> 8);
+}
 
 static void
 settled(void)
 {
-	topics[0] =
-		abi_topic("Settled(bytes32,address,address,address,uint96,uint96,uint96,uint32)");
+	topics[0] = abi_topic("Settled(address,address,uint16,bytes)");
 	memset(topics + 1, 0, 3 * sizeof(topics[0]));
-	topics[1].b[0] = 1;
-	topics[2].b[31] = 2;
-	topics[3].b[31] = 3;
+	topics[1].b[31] = 2;
+	topics[2].b[31] = 3;
 	memset(data, 0, sizeof(data));
-	for (size_t i = 0; i < 5; i++)
-		data[32 * i + 31] = (uint8_t)(4 + i);
+	put(data + 32, 250);
+	put(data + 64, 64);
+	put(data + 96, 120);
+	for (size_t i = 0; i < 2; i++) {
+		uint8_t *lease = data + 96 + 60 * i;
+
+		lease[0] = (uint8_t)(7 + i);
+		put(lease + 44, 40000);
+		put(lease + 56, 20001);
+		lease[59] = 8;
+	}
 }
 
 static void
 test_event(void)
 {
-	struct escrow_event ev;
+	struct escrow_event *ev;
 
 	settled();
-	ok(escrow_event_read(topics, 4, data, 5 * 32, &ev), "an event is read");
-	is_str(escrow_event_name(ev.kind), "Settled", "its name");
-	ok(ev.lease.b[0] == 1 && ev.tenant.b[19] == 2 && ev.provider.b[19] == 3 &&
-		   ev.auctioneer.b[19] == 4,
-	   "whose it is");
-	ok(ev.amount.units == 5 && ev.credited.units == 6 && ev.fee.units == 7 && ev.up_to == 8,
+	is_int((long long)escrow_events_read(&arena, topics, 3, data, SETTLED_LEN, &ev), 2,
+	       "an event of two leases is read");
+	is_str(escrow_event_name(ev[0].kind), "Settled", "its name");
+	ok(ev[0].lease.b[0] == 7 && ev[1].lease.b[0] == 8 && ev[1].provider.b[19] == 2 &&
+		   ev[1].auctioneer.b[19] == 3,
+	   "whose they are");
+	/* 1000 of 40000, 499 of 19999 */
+	ok(ev[1].paid.units == 40000 && ev[1].credited.units == 20001 - 501 &&
+		   ev[1].fee.units == 501 && ev[1].up_to == 8,
 	   "how much");
 }
 
@@ -60,31 +79,37 @@ test_bad_events(void)
 		size_t topics, len;
 		int topic, at; /* byte `at` of that topic, -1: of the data, gets 0xff */
 	} cases[] = {
-		{ "a topic missing", 3, 160, 0, -1 },
-		{ "no topic", 0, 160, 0, -1 },
-		{ "a word missing", 4, 128, 0, -1 },
-		{ "half a word missing", 4, 144, 0, -1 },
-		{ "a word more", 4, 192, 0, -1 },
-		{ "another event", 4, 160, 0, 0 },
-		{ "a tenant of more than 20 bytes", 4, 160, 2, 11 },
-		{ "a provider of more than 20 bytes", 4, 160, 3, 0 },
-		{ "an auctioneer of more than 20 bytes", 4, 160, -1, 11 },
-		{ "an amount of more than 96 bits", 4, 160, -1, 32 + 19 },
-		{ "an amount of more than 128 bits", 4, 160, -1, 32 },
-		{ "a fee of more than 96 bits", 4, 160, -1, 96 + 19 },
-		{ "a time of more than 32 bits", 4, 160, -1, 128 + 27 },
+		{ "a topic missing", 2, SETTLED_LEN, 0, -1 },
+		{ "a topic more", 4, SETTLED_LEN, 0, -1 },
+		{ "no topic", 0, SETTLED_LEN, 0, -1 },
+		{ "a word missing", 3, SETTLED_LEN - 32, 0, -1 },
+		{ "half a word missing", 3, SETTLED_LEN - 16, 0, -1 },
+		{ "a word more", 3, SETTLED_LEN + 32, 0, -1 },
+		{ "nothing but the head", 3, 96, 0, -1 },
+		{ "no data", 3, 0, 0, -1 },
+		{ "another event", 3, SETTLED_LEN, 0, 0 },
+		{ "a provider of more than 20 bytes", 3, SETTLED_LEN, 1, 11 },
+		{ "an auctioneer of more than 20 bytes", 3, SETTLED_LEN, 2, 0 },
+		{ "a fee of more than 16 bits", 3, SETTLED_LEN, -1, 29 },
+		{ "leases that begin elsewhere", 3, SETTLED_LEN, -1, 63 },
+		{ "leases that begin far away", 3, SETTLED_LEN, -1, 32 },
+		{ "a length that is no multiple", 3, SETTLED_LEN, -1, 95 },
+		{ "a length beyond the data", 3, SETTLED_LEN, -1, 80 },
+		{ "padding that says something", 3, SETTLED_LEN, -1, 96 + 120 },
+		{ "more moved than paid", 3, SETTLED_LEN, -1, 96 + 44 },
+		{ "in the second lease too", 3, SETTLED_LEN, -1, 96 + 60 + 44 },
 	};
 
 	for (size_t i = 0; i < NELEMS(cases); i++) {
-		struct escrow_event ev;
+		struct escrow_event *ev;
 
 		settled();
 		if (cases[i].at >= 0 && cases[i].topic >= 0)
 			topics[cases[i].topic].b[cases[i].at] = 0xff;
 		else if (cases[i].at >= 0)
 			data[cases[i].at] = 0xff;
-		ok(!escrow_event_read(topics, cases[i].topics, data, cases[i].len, &ev) &&
-			   ev.kind == ESCROW_OTHER,
+		ok(escrow_events_read(&arena, topics, cases[i].topics, data, cases[i].len, &ev) ==
+			   0,
 		   "refused: %s", cases[i].what);
 	}
 }
@@ -93,15 +118,16 @@ static void
 test_skipped(void)
 {
 	struct hash skipped[2] = { abi_topic("Skipped(bytes32,bytes4)"), { { 9 } } };
-	uint8_t word[32] = { 0x95, 0x5a, 0x54, 0x5b };
-	struct escrow_event ev;
+	uint8_t word[64] = { 0x95, 0x5a, 0x54, 0x5b };
+	struct escrow_event *ev;
 
-	ok(escrow_event_read(skipped, 2, word, sizeof(word), &ev) && ev.kind == ESCROW_SKIPPED &&
-		   ev.lease.b[0] == 9,
+	ok(escrow_events_read(&arena, skipped, 2, word, 32, &ev) == 1 &&
+		   ev->kind == ESCROW_SKIPPED && ev->lease.b[0] == 9,
 	   "a skipped entry names its lease");
-	is_str(escrow_reason(ev.reason), "BadTenantSig", "and its reason");
+	is_str(escrow_reason(ev->reason), "BadTenantSig", "and its reason");
+	ok(escrow_events_read(&arena, skipped, 2, word, 64, &ev) == 0, "a word more is none");
 	word[4] = 1;
-	ok(!escrow_event_read(skipped, 2, word, sizeof(word), &ev),
+	ok(escrow_events_read(&arena, skipped, 2, word, 32, &ev) == 0,
 	   "more than four bytes are none");
 	ok(escrow_reason((const uint8_t[4]){ 1, 2, 3, 4 }) == NULL,
 	   "an unknown reason has no name");
@@ -158,15 +184,20 @@ test_sizes(void)
 	static struct settlement settlements[3];
 	static struct closing closings[3];
 
-	/* Two words of array, then 12 + 12 + 6 + 1 or 12 + 2 + 4 words each. */
+	/* One head; nothing is signed but by the tenant: the others send. */
 	for (size_t i = 0; i <= 3; i++) {
+		size_t head = i == 0 ? 0 : 75;
+
 		is_int((long long)escrow_open_many(&arena, openings, i).len,
-		       (long long)(4 + 64 + i * 31 * 32), "openings");
+		       (long long)(68 + (head + i * 172 + 31) / 32 * 32), "openings");
 		is_int((long long)escrow_settle_many(&arena, settlements, i).len,
-		       (long long)(4 + 64 + i * 18 * 32), "settlements");
+		       (long long)(68 + (head + i * 100 + 31) / 32 * 32), "settlements");
 		is_int((long long)escrow_close_many(&arena, closings, i).len,
-		       (long long)(4 + 64 + i * 18 * 32), "closings");
+		       (long long)(68 + (head + i * 100 + 31) / 32 * 32), "closings");
 	}
+	settlements[1].lease.provider.b[0] = 1;
+	is_int((long long)escrow_settle_many(&arena, settlements, 3).len,
+	       (long long)(68 + (2 * 75 + 3 * 100 + 31) / 32 * 32), "two providers, two heads");
 }
 
 static void

@@ -31,7 +31,7 @@ const structs = {};
 for (const [, name, body] of source.matchAll(/struct (\w+) \{([^}]*)\}/g))
 	structs[name] = `struct ${name} {${body}}`;
 const abi = viem.parseAbi([
-	...['Order', 'Lease', 'Sig', 'Opening', 'Settlement', 'Closing'].map((n) => structs[n]),
+	...['Order', 'Lease', 'Sig', 'Match', 'Payment', 'Bid', 'Usage', 'Round'].map((n) => structs[n]),
 	...[...source.matchAll(/(event|error) \w+\([^)]*\);/g)].map((m) => m[0].replace(';', '')),
 	...[...source.matchAll(/function (?!_)(\w+)\(([^)]*)\) (?:external|public)/g)]
 		.map(([, name, args]) => `function ${name}(${args}) external`)
@@ -40,12 +40,9 @@ const abi = viem.parseAbi([
 ]);
 const types = {};
 for (const [, name, fields] of source.matchAll(/keccak256\(\s*"(\w+)\(([^"]*)\)"/g))
-	types[name] = fields.split(',').map((f) => ({ type: f.split(' ')[0], name: f.split(' ')[1] }));
+	types[name] = fields.split(')')[0].split(',').map((f) => ({ type: f.split(' ')[0], name: f.split(' ')[1] }));
 const offChain = {
-	Bid: 'bytes32 order,address provider,uint128 floor,uint128 list,uint64 round,bytes32 salt',
-	Usage: 'bytes32 lease,uint64 seq,bytes32 previous,uint32 upTo,uint64 healthySeconds,uint64 cpuMilliSeconds,uint64 memoryMiBSeconds,uint64 storageMiBSeconds,uint64 egressBytes,uint96 amount',
 	Provider: 'address provider,string url,bytes32 tlsKey,bytes32 attributes,uint64 seq',
-	Round: 'bytes32 order,uint64 round,bytes32 root,bytes32 key',
 };
 for (const [name, fields] of Object.entries(offChain))
 	types[name] = fields.split(',').map((f) => ({ type: f.split(' ')[0], name: f.split(' ')[1] }));
@@ -72,6 +69,7 @@ const statements = {
 	Lease: lease,
 	Voucher: { lease: id, amount: 987654321n, upTo: 1799999999 },
 	Release: { lease: id, amount: 987654321n },
+	Statement: { vouchers: [{ lease: id, amount: 987654321n, upTo: 1799999999 }, { lease: lease.order, amount: 2n, upTo: 3 }] },
 	Bid: { order: lease.order, provider: lease.provider, floor: 7n, list: 9n, round: 3n, salt: pad(0x77, 32) },
 	Usage: { lease: id, seq: 1n, previous: pad(0, 32), upTo: 1799999999, healthySeconds: 2n,
 		cpuMilliSeconds: 3n, memoryMiBSeconds: 4n, storageMiBSeconds: 5n, egressBytes: (1n << 64n) - 1n, amount: 6n },
@@ -103,30 +101,64 @@ print('created.300', viem.getContractAddress({ from: account.address, nonce: 300
 
 // --- calls ----------------------------------------------------------------------
 const sig = (byte) => ({ r: pad(byte, 32), vs: pad(byte + 1, 32) });
-const opening = { order, lease, tenantSig: sig(1), providerSig: sig(3), auctioneerSig: sig(5), record: pad(0x66, 32) };
-const settlement = { lease, amount: 987654321n, upTo: 1799999999, payerSig: sig(1), providerSig: sig(3) };
-const closing = { lease, amount: 987654321n, upTo: 1799999999, payerSig: sig(1), releaseSig: sig(3) };
+const flat = (byte) => viem.concat([sig(byte).r, sig(byte).vs]);
+const match = { provider: lease.provider, rate: lease.rate, record: pad(0x66, 32), tenantSig: flat(1), providerSig: flat(3), auctioneerSig: flat(5) };
+const payment = { amount: 987654321n, upTo: 1799999999, payerSig: flat(1), providerSig: flat(3) };
+// Batches, as the contract's comment lays them out.
+const packed = (types, values) => viem.encodePacked(types.split(' '), values);
+const head = (flags, count, more = '0x') => viem.concat([
+	packed('uint8 uint16 uint16 uint16 uint32 uint32 address address address', [flags, count, order.baseBps, lease.feeBps,
+		lease.window, lease.launch, lease.provider, lease.auctioneer, lease.cosigner]), more]);
+const opening = viem.concat([packed('bytes32 address uint128 uint128 uint64 uint96 uint32', [order.group, order.tenant,
+	lease.rate, order.maxRate, order.nonce, order.deposit, order.openBy]), flat(1), flat(3), pad(0x66, 32), flat(5)]);
+const paying = packed('bytes32 address uint128 uint96 uint32 uint96 uint32', [lease.order, lease.tenant, lease.rate,
+	lease.deposit, lease.openBy, 987654321n, 1799999999]);
+const settlement = viem.concat([paying, flat(1), flat(3)]);
+const bids = [1, 2].map((k) => ({ ...statements.Bid, floor: BigInt(k) }));
+const usages = [1, 2].map((k) => ({ ...statements.Usage, amount: BigInt(k) }));
+const rounds = [1, 2].map((k) => ({ ...statements.Round, root: pad(k, 32) }));
 const calls = {
-	open: [opening], openMany: [[opening, opening]], settleMany: [[settlement, settlement, settlement]],
-	closeMany: [[closing]], voidLease: [order, lease], deposit: [order.tenant, 5n], withdraw: [order.tenant, 6n],
+	open: [order, match], settle: [lease, payment], close: [lease, { ...payment, payerSig: '0x' }],
+	openMany: [viem.concat([head(4 + 16, 2), opening, opening])],
+	settleMany: [viem.concat([head(4, 3), settlement, settlement, settlement])],
+	closeMany: [viem.concat([head(4, 1), settlement])],
+	voidLease: [order, lease.provider, lease.rate], deposit: [order.tenant, 5n], withdraw: [order.tenant, 6n],
 	topUp: [lease, 7n], claim: [lease, 8n], cancel: [9n], stop: [lease], finish: [lease], expire: [lease],
-	leaseState: [id], claimOf: [id], startOf: [id], nonceUsed: [order.tenant, 10n],
-	token: [], minWindow: [], domainSeparator: [],
+	setKey: [lease, order.tenant, 11n, 12], bond: [13n], unbond: [14n], reclaim: [],
+	slashBids: [order, ...bids, sig(1), sig(3)], slashUsages: [lease, ...usages, sig(1), sig(3)],
+	slashRounds: [order, ...rounds, sig(1), sig(3)],
+	leaseState: [id], claimOf: [id], startOf: [id], nonceUsed: [order.tenant, 10n], nextNonce: [order.tenant],
+	bondOf: [order.tenant], keyOf: [id, order.tenant], token: [], minWindow: [], domainSeparator: [],
 };
 for (const [functionName, args] of Object.entries(calls))
 	print(`call.${functionName}`, viem.encodeFunctionData({ abi, functionName, args }));
-print('call.settleNone', viem.encodeFunctionData({ abi, functionName: 'settleMany', args: [[]] }));
+const others = {
+	settleNone: '0x',
+	// One entry is the provider's to send, and its group another.
+	settleMixed: viem.concat([head(4, 2), settlement, settlement, head(2, 1), paying]),
+	settleStatement: viem.concat([head(1 + 8, 2, viem.concat([order.tenant, flat(1), flat(3)])), paying, paying]),
+	settleStatementSent: viem.concat([head(1, 1, viem.concat([order.tenant, flat(1)])), paying]),
+};
+for (const [name, batch] of Object.entries(others))
+	print(`call.${name}`, viem.encodeFunctionData({ abi, functionName: 'settleMany', args: [batch] }));
 const erc20 = viem.erc20Abi;
 print('call.approve', viem.encodeFunctionData({ abi: erc20, functionName: 'approve', args: [order.tenant, 11n] }));
 print('call.transfer', viem.encodeFunctionData({ abi: erc20, functionName: 'transfer', args: [order.tenant, 12n] }));
 print('call.balanceOf', viem.encodeFunctionData({ abi: erc20, functionName: 'balanceOf', args: [order.tenant] }));
 
 // --- events: every one the contract has, its k-th field filled with k -------------
+const lists = {
+	Opened: packed('bytes32 bytes32 address uint128 uint96', [pad(4, 32), pad(5, 32), pad(6, 20), 7n, 8n]),
+	Settled: packed('bytes32 uint96 uint96 uint32', [pad(4, 32), 30000n, 10001n, 8]),
+	Closed: packed('bytes32 address uint96 uint96 uint96 uint32', [pad(4, 32), pad(6, 20), 30000n, 10001n, 9n, 8]),
+};
 const filled = { address: (k) => pad(k, 20), bytes32: (k) => pad(k, 32), bytes4: (k) => pad(k, 4) };
 for (const event of abi.filter((item) => item.type === 'event')) {
 	const args = {}, data = [];
 	event.inputs.forEach((input, k) => {
-		args[input.name] = filled[input.type]?.(k + 1) ?? (input.type === 'uint32' ? k + 1 : BigInt(k + 1));
+		args[input.name] = input.name === 'leases' ? viem.concat([lists[event.name], lists[event.name]])
+			: input.name === 'feeBps' ? 250
+			: filled[input.type]?.(k + 1) ?? (input.type === 'uint32' ? k + 1 : BigInt(k + 1));
 		if (!input.indexed)
 			data.push(args[input.name]);
 	});

@@ -3,16 +3,16 @@ pragma solidity 0.8.37;
 
 import {Escrow, IToken} from "../src/Escrow.sol";
 import {vm, Vm} from "./Vm.sol";
-import {Base} from "./Base.sol";
+import {Base, Opening, Settlement, Closing} from "./Base.sol";
 import {Probe} from "./Probe.sol";
-import {OddToken, FeeToken, SilentToken, FalseToken, HookToken, Thief} from "./Tokens.sol";
+import {SharesToken, ScaledToken, OddToken, FeeToken, SilentToken, FalseToken, HookToken, Thief} from "./Tokens.sol";
 
 /// Known ways to rob an escrow, one test each.
 contract AttacksTest is Base {
     // --- replays ---
 
     function test_replay_other_chain() public {
-        Escrow.Opening memory o = opening(order, lease);
+        Opening memory o = opening(order, lease);
         vm.chainId(31338);
         refused(opens(o), Escrow.BadTenantSig.selector, "signed for the other side of a fork");
         vm.assertEq(escrow.domainSeparator(), separator(), "separator follows the chain");
@@ -20,7 +20,7 @@ contract AttacksTest is Base {
     }
 
     function test_replay_other_contract() public {
-        Escrow.Opening memory o = opening(order, lease);
+        Opening memory o = opening(order, lease);
         escrow = deploy(address(token));
         fund(tenant, DEPOSIT);
         refused(opens(o), Escrow.BadTenantSig.selector, "signed for its twin");
@@ -29,11 +29,11 @@ contract AttacksTest is Base {
     function test_replay_voucher_pays_once() public {
         open();
         after_(100);
-        Escrow.Settlement memory s = settlement(lease, 100, T0 + 50, TENANT, PROVIDER);
-        Escrow.Settlement[] memory twice = new Escrow.Settlement[](2);
+        Settlement memory s = settlement(lease, 100, T0 + 50, TENANT, PROVIDER);
+        Settlement[] memory twice = new Settlement[](2);
         twice[0] = s;
         twice[1] = s;
-        escrow.settleMany(twice);
+        settleMany(twice);
         refused(settles(s), Escrow.Stale.selector, "again");
         vm.assertEq(state().paid, 100, "once");
         conserved();
@@ -86,7 +86,7 @@ contract AttacksTest is Base {
     function test_open_again_after_void() public {
         open();
         vm.prank(auctioneer);
-        escrow.voidLease(order, lease);
+        escrow.voidLease(order, lease.provider, lease.rate);
         refused(opens(opening(order, lease)), Escrow.AlreadyOpen.selector, "the same");
         vm.assertEq(balance(tenant), 10 * DEPOSIT, "untouched");
     }
@@ -98,7 +98,7 @@ contract AttacksTest is Base {
         uint256 n = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141;
         open();
         after_(10);
-        Escrow.Settlement memory s = settlement(lease, 5, T0 + 10, TENANT, PROVIDER);
+        Settlement memory s = settlement(lease, 5, T0 + 10, TENANT, PROVIDER);
         uint256 vs = uint256(s.payerSig.vs);
         uint256 mirror = n - (vs & type(uint256).max >> 1);
         s.payerSig.vs = bytes32(mirror);
@@ -124,7 +124,7 @@ contract AttacksTest is Base {
     function testFuzz_zero_address_recovery(bytes32 r, bytes32 vs) public {
         order.tenant = address(0); // whoever garbage recovers to
         lease = leaseFrom(order, provider, RATE);
-        Escrow.Opening memory o = opening(order, lease);
+        Opening memory o = opening(order, lease);
         o.tenantSig = Escrow.Sig(r, vs);
         refused(opens(o), Escrow.NoFunds.selector, "the zero address can hold nothing");
         order.tenant = tenant;
@@ -141,7 +141,7 @@ contract AttacksTest is Base {
         lease = leaseFrom(order, provider, RATE);
         open();
         after_(10);
-        Escrow.Settlement memory s = settlement(lease, 5, T0 + 10, TENANT, PROVIDER);
+        Settlement memory s = settlement(lease, 5, T0 + 10, TENANT, PROVIDER);
         s.payerSig = Escrow.Sig(r, vs);
         refused(settles(s), Escrow.BadPayerSig.selector, "garbage");
         s.payerSig = Escrow.Sig(0, 0);
@@ -151,13 +151,13 @@ contract AttacksTest is Base {
     function test_types_cannot_pass_as_one_another() public {
         open();
         after_(100);
-        Escrow.Settlement memory s = settlement(lease, 50, T0 + 100, TENANT, PROVIDER);
+        Settlement memory s = settlement(lease, 50, T0 + 100, TENANT, PROVIDER);
         s.payerSig = sign(TENANT, releaseHash(id, 50));
         refused(settles(s), Escrow.BadPayerSig.selector, "release as voucher");
         s = settlement(lease, 50, T0 + 100, TENANT, PROVIDER);
         s.providerSig = sign(PROVIDER, id);
         refused(settles(s), Escrow.BadProviderSig.selector, "lease as voucher");
-        Escrow.Closing memory c = closing(lease, 50, T0 + 100, TENANT, PROVIDER);
+        Closing memory c = closing(lease, 50, T0 + 100, TENANT, PROVIDER);
         c.releaseSig = sign(PROVIDER, voucherHash(id, 50, T0 + 100));
         refused(closes(c), Escrow.BadReleaseSig.selector, "voucher as release");
         c = closing(lease, 50, T0 + 100, TENANT, PROVIDER);
@@ -172,7 +172,7 @@ contract AttacksTest is Base {
         Escrow.Lease memory l2 = leaseFrom(o2, provider, RATE);
         taken(opens(opening(o2, l2)), "second");
         after_(100);
-        Escrow.Settlement memory s = settlement(lease, 50, T0 + 100, TENANT, PROVIDER);
+        Settlement memory s = settlement(lease, 50, T0 + 100, TENANT, PROVIDER);
         s.lease = l2;
         refused(settles(s), Escrow.BadPayerSig.selector, "other lease");
         s = settlement(lease, 50, T0 + 100, TENANT, PROVIDER);
@@ -190,9 +190,9 @@ contract AttacksTest is Base {
         after_(1000);
         vm.prank(provider);
         escrow.claim(lease, DEPOSIT);
-        Escrow.Settlement memory s = settlement(lease, 0, time(), TENANT, TENANT);
+        Settlement memory s = settlement(lease, 0, time(), TENANT, TENANT);
         vm.prank(tenant);
-        escrow.settleMany(list(s));
+        settleMany(list(s));
         vm.assertEq(state().upTo, T0, "time did not move");
         after_(WINDOW);
         escrow.finish(lease);
@@ -202,9 +202,9 @@ contract AttacksTest is Base {
     function test_provider_alone_cannot_pay_itself() public {
         open();
         after_(100);
-        Escrow.Settlement memory s = settlement(lease, 50, T0 + 100, PROVIDER, PROVIDER);
+        Settlement memory s = settlement(lease, 50, T0 + 100, PROVIDER, PROVIDER);
         vm.prank(provider);
-        escrow.settleMany(list(s));
+        settleMany(list(s));
         vm.assertEq(state().paid, 0, "nothing");
         refused(settles(settlement(lease, 50, T0 + 100, AUCTIONEER, PROVIDER)), Escrow.BadPayerSig.selector, "none");
         refused(settles(settlement(lease, 50, T0 + 100, STRANGER, PROVIDER)), Escrow.BadPayerSig.selector, "none");
@@ -234,7 +234,9 @@ contract AttacksTest is Base {
         taken(settles(settlement(lease, 7, T0 + 400, TENANT, PROVIDER)), "voucher for part of it");
         after_(WINDOW + 1);
         escrow.expire(lease);
-        vm.assertEq(state().paid, 7 + due(lease.base, 600), "the rest was paid all the same");
+        vm.assertEq(
+            balance(tenant), 10 * DEPOSIT - 7 - due(lease.base, 600), "the rest was paid all the same"
+        );
         conserved();
     }
 
@@ -257,7 +259,7 @@ contract AttacksTest is Base {
         vm.expectRevert(Escrow.TooEarly.selector);
         escrow.claim(lease, DEPOSIT);
         vm.prank(auctioneer);
-        escrow.voidLease(order, lease);
+        escrow.voidLease(order, lease.provider, lease.rate);
     }
 
     function test_last_second_claim_holds_the_refund() public {
@@ -276,7 +278,6 @@ contract AttacksTest is Base {
         escrow.claim(lease, DEPOSIT); // but only once
         after_(WINDOW - 1);
         escrow.expire(lease); // pays it, then refunds
-        vm.assertEq(state().paid, due(lease.base, 1000), "claim paid");
         vm.assertEq(balance(tenant), 10 * DEPOSIT - due(lease.base, 1000), "the rest");
         conserved();
     }
@@ -293,7 +294,7 @@ contract AttacksTest is Base {
         refused(
             settles(settlement(lease, type(uint96).max, T0 + 200, COSIGNER, PROVIDER)), Escrow.Stale.selector, "stopped"
         );
-        Escrow.Closing memory c = closing(lease, due(RATE, 100), 0, COSIGNER, COSIGNER);
+        Closing memory c = closing(lease, due(RATE, 100), 0, COSIGNER, COSIGNER);
         refused(closes(c), Escrow.BadReleaseSig.selector, "cosigner cannot close");
         vm.prank(cosigner);
         vm.expectRevert(Escrow.NotTenant.selector);
@@ -315,7 +316,7 @@ contract AttacksTest is Base {
         taken(settles(settlement(lease, 50, T0 + 50, TENANT, PROVIDER)), "settled");
         refused(closes(closing(lease, 50, T0 + 50, TENANT, TENANT)), Escrow.BadReleaseSig.selector, "old one");
         vm.prank(tenant);
-        escrow.closeMany(list(closing(lease, 50, T0 + 50, TENANT, TENANT)));
+        closeMany(list(closing(lease, 50, T0 + 50, TENANT, TENANT)));
         vm.assertTrue(state().deposit != 0, "still open");
     }
 
@@ -324,24 +325,24 @@ contract AttacksTest is Base {
     /// Two bids for one order: whoever submits what, only the awarded pair opens.
     function test_front_run_open_with_another_bid() public {
         Escrow.Lease memory worse = leaseFrom(order, stranger, order.maxRate);
-        Escrow.Opening memory o = opening(order, worse, TENANT, STRANGER, STRANGER);
+        Opening memory o = opening(order, worse, TENANT, STRANGER, STRANGER);
         refused(opens(o), Escrow.BadAuctioneerSig.selector, "award signed by the bidder");
         o.auctioneerSig = sign(AUCTIONEER, awardHash(hashOf(order), lease));
         refused(opens(o), Escrow.BadAuctioneerSig.selector, "award of another");
         vm.prank(stranger);
         vm.expectRevert(Escrow.BadAuctioneerSig.selector);
-        escrow.open(o);
+        openOne(o);
         // The winner cannot raise its price either.
         Escrow.Lease memory dearer = leaseFrom(order, provider, RATE + 1);
         o = opening(order, dearer);
         o.auctioneerSig = sign(AUCTIONEER, awardHash(hashOf(order), lease));
         refused(opens(o), Escrow.BadAuctioneerSig.selector, "dearer than awarded");
         vm.prank(stranger); // front-running the right pair only pays its gas
-        escrow.open(opening(order, lease));
+        openOne(opening(order, lease));
     }
 
     function test_award_left_lying_about() public {
-        Escrow.Opening memory o = opening(order, lease);
+        Opening memory o = opening(order, lease);
         vm.warp(order.openBy + 1);
         refused(opens(o), Escrow.Expired.selector, "a second late");
         vm.warp(order.openBy);
@@ -374,7 +375,7 @@ contract AttacksTest is Base {
         open();
         taken(closes(closing(lease, 0, T0, TENANT, PROVIDER)), "close");
         vm.prank(tenant);
-        vm.expectRevert(Escrow.LeaseEnded.selector);
+        vm.expectRevert(Escrow.UnknownLease.selector);
         escrow.topUp(lease, 1);
     }
 
@@ -385,20 +386,20 @@ contract AttacksTest is Base {
         Escrow.Lease memory l2 = leaseFrom(o2, provider, RATE);
         taken(opens(opening(o2, l2)), "second");
         after_(100);
-        Escrow.Settlement[] memory batch = new Escrow.Settlement[](3);
+        Settlement[] memory batch = new Settlement[](3);
         batch[0] = settlement(lease, 50, T0 + 100, TENANT, PROVIDER);
         batch[1] = settlement(l2, 60, T0 + 100, TENANT, STRANGER);
         batch[2] = settlement(l2, 70, T0 + 100, TENANT, PROVIDER);
-        escrow.settleMany(list(batch[0])); // somebody was quicker
-        escrow.settleMany(batch);
+        settleMany(list(batch[0])); // somebody was quicker
+        settleMany(batch);
         (, uint96 paid,,) = escrow.leaseState(idOf(l2));
         vm.assertEq(paid, 70, "the good one was paid");
 
-        Escrow.Closing[] memory ends = new Escrow.Closing[](2);
+        Closing[] memory ends = new Closing[](2);
         ends[0] = closing(lease, 50, 0, TENANT, PROVIDER);
         ends[1] = closing(l2, 70, 0, TENANT, PROVIDER);
-        escrow.closeMany(list(ends[0]));
-        escrow.closeMany(ends);
+        closeMany(list(ends[0]));
+        closeMany(ends);
         vm.assertEq(balance(tenant), 10 * DEPOSIT - 120, "both refunded once");
     }
 
@@ -406,7 +407,7 @@ contract AttacksTest is Base {
 
     function testFuzz_type_maxima(uint128 rate, uint96 deposit, uint32 elapsed, uint96 amount) public {
         rate = uint128(bound(rate, type(uint128).max - 1000));
-        deposit = uint96(bound(deposit, type(uint96).max - 1000));
+        deposit = uint96(bound(deposit, type(uint96).max / 2 - 1000));
         amount = uint96(bound(amount, type(uint96).max - 1000));
         elapsed = uint32(uint256(elapsed) % (type(uint32).max - T0));
         order.maxRate = type(uint128).max;
@@ -431,13 +432,16 @@ contract AttacksTest is Base {
     }
 
     function test_topUp_overflow() public {
-        order.deposit = type(uint96).max;
+        order.deposit = type(uint96).max / 2 + 1;
+        lease = leaseFrom(order, provider, RATE);
+        fund(tenant, order.deposit);
+        refused(opens(opening(order, lease)), Escrow.BadTerms.selector, "a bit more than a slot holds");
+        order.deposit -= 1;
         lease = leaseFrom(order, provider, RATE);
         id = idOf(lease);
-        fund(tenant, type(uint96).max);
         open();
         vm.prank(tenant);
-        vm.expectRevert();
+        vm.expectRevert(Escrow.BadTerms.selector);
         escrow.topUp(lease, 1);
     }
 
@@ -509,6 +513,27 @@ contract AttacksTest is Base {
         vm.assertEq(balance(tenant), 1000, "nothing taken for nothing");
     }
 
+    /// Those that can be told by their functions are refused.
+    function test_known_rebasing_tokens() public {
+        IToken shares = IToken(address(new SharesToken()));
+        IToken scaled = IToken(address(new ScaledToken()));
+        vm.expectRevert(Escrow.BadToken.selector);
+        new Escrow(shares, 60);
+        vm.expectRevert(Escrow.BadToken.selector);
+        new Escrow(scaled, 60);
+    }
+
+    /// Balances beyond 96 bits are not taken in, so no credit can ever fail.
+    function test_more_than_fits() public {
+        token.mint(address(escrow), type(uint96).max);
+        token.mint(stranger, 1);
+        vm.startPrank(stranger);
+        token.approve(address(escrow), 1);
+        vm.expectRevert(Escrow.BadToken.selector);
+        escrow.deposit(stranger, 1);
+        vm.stopPrank();
+    }
+
     function test_reentrancy() public {
         HookToken t = new HookToken();
         use(t);
@@ -546,11 +571,14 @@ contract AttacksTest is Base {
 
     /// No owner, no pause, no upgrade: this is all that can be called.
     function test_no_privileged_selector() public view {
-        string[25] memory want = [
+        string[37] memory want = [
             "balanceOf",
+            "bond",
+            "bondOf",
             "cancel",
             "claim",
             "claimOf",
+            "close",
             "closeMany",
             "deposit",
             "depositWithPermit",
@@ -558,18 +586,27 @@ contract AttacksTest is Base {
             "domainSeparator",
             "expire",
             "finish",
+            "keyOf",
             "leaseId",
             "leaseState",
             "minWindow",
+            "nextNonce",
             "nonceUsed",
             "open",
             "openMany",
             "orderHash",
+            "reclaim",
+            "setKey",
+            "settle",
             "settleMany",
+            "slashBids",
+            "slashRounds",
+            "slashUsages",
             "startOf",
             "stop",
             "token",
             "topUp",
+            "unbond",
             "voidLease",
             "withdraw"
         ];
@@ -603,7 +640,7 @@ contract AttacksTest is Base {
         vm.expectRevert(Escrow.NotProvider.selector);
         escrow.claim(lease, 1);
         vm.expectRevert(Escrow.NotAuctioneer.selector);
-        escrow.voidLease(order, lease);
+        escrow.voidLease(order, lease.provider, lease.rate);
         vm.expectRevert(Escrow.NothingToClaim.selector);
         escrow.finish(lease);
         vm.expectRevert(Escrow.LeaseRuns.selector);

@@ -5,6 +5,32 @@ import {Escrow} from "../src/Escrow.sol";
 import {TestToken} from "../src/TestToken.sol";
 import {vm, Vm} from "./Vm.sol";
 
+/// All that it takes to open, settle or close a lease. A signature of zeros: its signer is the one who sends.
+struct Opening {
+    Escrow.Order order;
+    Escrow.Lease lease;
+    Escrow.Sig tenantSig; // over the Order
+    Escrow.Sig providerSig; // over the Lease
+    Escrow.Sig auctioneerSig; // over the Award
+    bytes32 record;
+}
+
+struct Settlement {
+    Escrow.Lease lease;
+    uint96 amount;
+    uint32 upTo;
+    Escrow.Sig payerSig; // over the Voucher
+    Escrow.Sig providerSig; // over the same
+}
+
+struct Closing {
+    Escrow.Lease lease;
+    uint96 amount;
+    uint32 upTo;
+    Escrow.Sig payerSig; // over the Voucher
+    Escrow.Sig releaseSig; // the provider's over the Release
+}
+
 /// People, their signatures, and the documents they sign. Hashes are made here once more from the type strings, so
 /// that the contract's are checked against something else than themselves.
 abstract contract Signers {
@@ -98,7 +124,7 @@ abstract contract Signers {
     function opening(Escrow.Order memory o, Escrow.Lease memory l)
         internal
         view
-        returns (Escrow.Opening memory)
+        returns (Opening memory)
     {
         return opening(o, l, TENANT, PROVIDER, AUCTIONEER);
     }
@@ -106,44 +132,231 @@ abstract contract Signers {
     function opening(Escrow.Order memory o, Escrow.Lease memory l, uint256 t, uint256 p, uint256 a)
         internal
         view
-        returns (Escrow.Opening memory)
+        returns (Opening memory)
     {
         bytes32 hash = hashOf(o);
-        return Escrow.Opening(o, l, sign(t, hash), sign(p, idOf(l)), sign(a, awardHash(hash, l)), RECORD);
+        return Opening(o, l, sign(t, hash), sign(p, idOf(l)), sign(a, awardHash(hash, l)), RECORD);
     }
 
     function settlement(Escrow.Lease memory l, uint96 amount, uint32 upTo, uint256 payer, uint256 p)
         internal
         view
-        returns (Escrow.Settlement memory)
+        returns (Settlement memory)
     {
         bytes32 hash = voucherHash(idOf(l), amount, upTo);
-        return Escrow.Settlement(l, amount, upTo, sign(payer, hash), sign(p, hash));
+        return Settlement(l, amount, upTo, sign(payer, hash), sign(p, hash));
     }
 
     function closing(Escrow.Lease memory l, uint96 amount, uint32 upTo, uint256 payer, uint256 p)
         internal
         view
-        returns (Escrow.Closing memory)
+        returns (Closing memory)
     {
         bytes32 id = idOf(l);
-        return Escrow.Closing(
+        return Closing(
             l, amount, upTo, sign(payer, voucherHash(id, amount, upTo)), sign(p, releaseHash(id, amount))
         );
     }
 
-    function list(Escrow.Opening memory o) internal pure returns (Escrow.Opening[] memory l) {
-        l = new Escrow.Opening[](1);
+    // --- batches as bytes ---
+
+    uint8 constant PAYER_STATEMENT = 1;
+    uint8 constant PAYER_SENDS = 2;
+    uint8 constant PROVIDER_EACH = 4;
+    uint8 constant PROVIDER_STATEMENT = 8;
+    uint8 constant AWARD_EACH = 16;
+
+    function none(Escrow.Sig memory sig) internal pure returns (bool) {
+        return sig.r == 0 && sig.vs == 0;
+    }
+
+    function flat(Escrow.Sig memory sig) internal pure returns (bytes memory) {
+        return none(sig) ? bytes("") : abi.encodePacked(sig.r, sig.vs);
+    }
+
+    /// The share of the rate that this base is; several may give the same base, and then any will do.
+    function bpsOf(Escrow.Lease memory l) internal pure returns (uint16) {
+        return l.rate == 0 ? 0 : uint16(uint256(l.base) * 10000 / l.rate);
+    }
+
+    function head(uint8 flags, uint256 count, uint16 bps, Escrow.Lease memory l)
+        internal
+        pure
+        returns (bytes memory)
+    {
+        return abi.encodePacked(
+            flags, uint16(count), bps, l.feeBps, l.window, l.launch, l.provider, l.auctioneer, l.cosigner
+        );
+    }
+
+    /// Entries one after another; neighbours that may share a head do.
+    function joined(bytes[] memory entries, bytes[] memory heads) internal pure returns (bytes memory) {
+        bytes[] memory parts = new bytes[](2 * entries.length);
+        uint256 first;
+        for (uint256 i = 0; i < entries.length; i++) {
+            if (i == 0 || keccak256(heads[i]) != keccak256(heads[first])) {
+                first = i;
+                parts[2 * i] = bytes.concat(heads[i]);
+            }
+            parts[2 * i + 1] = entries[i];
+            uint256 n = i - first + 1;
+            (parts[2 * first][1], parts[2 * first][2]) = (bytes1(uint8(n >> 8)), bytes1(uint8(n)));
+        }
+        return concat(parts);
+    }
+
+    function pack(Opening[] memory list_) internal pure returns (bytes memory) {
+        bytes[] memory entries = new bytes[](list_.length);
+        bytes[] memory heads = new bytes[](list_.length);
+        for (uint256 i = 0; i < list_.length; i++) {
+            Opening memory o = list_[i];
+            Escrow.Lease memory l = o.lease;
+            heads[i] = head(
+                (none(o.providerSig) ? 0 : PROVIDER_EACH) | (none(o.auctioneerSig) ? 0 : AWARD_EACH),
+                0,
+                o.order.baseBps,
+                l
+            );
+            entries[i] = bytes.concat(
+                abi.encodePacked(o.order.group, o.order.tenant, l.rate, o.order.maxRate, o.order.nonce),
+                abi.encodePacked(o.order.deposit, o.order.openBy, o.tenantSig.r, o.tenantSig.vs),
+                flat(o.providerSig),
+                none(o.auctioneerSig) ? bytes("") : bytes.concat(o.record, flat(o.auctioneerSig))
+            );
+        }
+        return joined(entries, heads);
+    }
+
+    function entry(Escrow.Lease memory l, uint96 amount, uint32 upTo) internal pure returns (bytes memory) {
+        return abi.encodePacked(l.order, l.tenant, l.rate, l.deposit, l.openBy, amount, upTo);
+    }
+
+    function pack(Settlement[] memory list_) internal pure returns (bytes memory) {
+        bytes[] memory entries = new bytes[](list_.length);
+        bytes[] memory heads = new bytes[](list_.length);
+        for (uint256 i = 0; i < list_.length; i++) {
+            Settlement memory s = list_[i];
+            heads[i] = head(
+                (none(s.providerSig) ? 0 : PROVIDER_EACH) | (none(s.payerSig) ? PAYER_SENDS : 0),
+                0,
+                bpsFor(s.lease),
+                s.lease
+            );
+            entries[i] = bytes.concat(entry(s.lease, s.amount, s.upTo), flat(s.payerSig), flat(s.providerSig));
+        }
+        return joined(entries, heads);
+    }
+
+    function pack(Closing[] memory list_) internal pure returns (bytes memory) {
+        Settlement[] memory same = new Settlement[](list_.length);
+        for (uint256 i = 0; i < list_.length; i++) {
+            Closing memory c = list_[i];
+            same[i] = Settlement(c.lease, c.amount, c.upTo, c.payerSig, c.releaseSig);
+        }
+        return pack(same);
+    }
+
+    bytes32 constant STATEMENT =
+        keccak256("Statement(Voucher[] vouchers)Voucher(bytes32 lease,uint96 amount,uint32 upTo)");
+
+    /// One group under one signature of the payer and, if it is not 0, one of the provider.
+    function statement(Escrow.Lease[] memory leases, uint96 amount, uint32 upTo, uint256 payer, uint256 p)
+        internal
+        view
+        returns (bytes memory)
+    {
+        bytes32[] memory hashes = new bytes32[](leases.length);
+        bytes[] memory entries = new bytes[](leases.length);
+        for (uint256 i = 0; i < leases.length; i++) {
+            hashes[i] = voucherHash(idOf(leases[i]), amount, upTo);
+            entries[i] = entry(leases[i], amount, upTo);
+        }
+        bytes32 hash = keccak256(abi.encode(STATEMENT, keccak256(abi.encodePacked(hashes))));
+        bytes memory all = bytes.concat(
+            head(PAYER_STATEMENT | (p == 0 ? 0 : PROVIDER_STATEMENT), leases.length, bpsFor(leases[0]), leases[0]),
+            abi.encodePacked(vm.addr(payer)),
+            flat(sign(payer, hash)),
+            p == 0 ? bytes("") : flat(sign(p, hash))
+        );
+        return bytes.concat(all, concat(entries));
+    }
+
+    function concat(bytes[] memory parts) internal pure returns (bytes memory all) {
+        uint256 len;
+        for (uint256 i = 0; i < parts.length; i++) len += parts[i].length;
+        all = new bytes(len);
+        uint256 pos;
+        for (uint256 i = 0; i < parts.length; i++) {
+            bytes memory part = parts[i];
+            assembly ("memory-safe") {
+                mcopy(add(add(all, 32), pos), add(part, 32), mload(part))
+            }
+            pos += part.length;
+        }
+    }
+
+    bytes32 constant USAGE = keccak256(
+        "Usage(bytes32 lease,uint64 seq,bytes32 previous,uint32 upTo,uint64 healthySeconds,uint64 cpuMilliSeconds,uint64 memoryMiBSeconds,uint64 storageMiBSeconds,uint64 egressBytes,uint96 amount)"
+    );
+
+    function usageHash(Escrow.Usage memory u) internal pure returns (bytes32) {
+        return keccak256(abi.encode(USAGE, u));
+    }
+
+    /// A share of the rate that makes this base.
+    function bpsFor(Escrow.Lease memory l) internal pure returns (uint16 bps) {
+        bps = bpsOf(l);
+        while (bps < 10000 && (uint256(l.rate) * bps + 9999) / 10000 < l.base) bps++;
+    }
+
+    function openMany(Opening[] memory list_) internal {
+        escrow.openMany(pack(list_));
+    }
+
+    function settleMany(Settlement[] memory list_) internal {
+        escrow.settleMany(pack(list_));
+    }
+
+    function closeMany(Closing[] memory list_) internal {
+        escrow.closeMany(pack(list_));
+    }
+
+    // --- one alone ---
+
+    function openOne(Opening memory o) internal {
+        escrow.open(
+            o.order,
+            Escrow.Match(
+                o.lease.provider,
+                o.lease.rate,
+                o.record,
+                flat(o.tenantSig),
+                flat(o.providerSig),
+                flat(o.auctioneerSig)
+            )
+        );
+    }
+
+    function settleOne(Settlement memory s) internal {
+        escrow.settle(s.lease, Escrow.Payment(s.amount, s.upTo, flat(s.payerSig), flat(s.providerSig)));
+    }
+
+    function closeOne(Closing memory c) internal {
+        escrow.close(c.lease, Escrow.Payment(c.amount, c.upTo, flat(c.payerSig), flat(c.releaseSig)));
+    }
+
+    function list(Opening memory o) internal pure returns (Opening[] memory l) {
+        l = new Opening[](1);
         l[0] = o;
     }
 
-    function list(Escrow.Settlement memory s) internal pure returns (Escrow.Settlement[] memory l) {
-        l = new Escrow.Settlement[](1);
+    function list(Settlement memory s) internal pure returns (Settlement[] memory l) {
+        l = new Settlement[](1);
         l[0] = s;
     }
 
-    function list(Escrow.Closing memory c) internal pure returns (Escrow.Closing[] memory l) {
-        l = new Escrow.Closing[](1);
+    function list(Closing memory c) internal pure returns (Closing[] memory l) {
+        l = new Closing[](1);
         l[0] = c;
     }
 }
@@ -196,7 +409,7 @@ abstract contract Base is Signers {
     }
 
     function open() internal {
-        escrow.open(opening(order, lease));
+        openOne(opening(order, lease));
     }
 
     function after_(uint32 s) internal {
@@ -212,21 +425,21 @@ abstract contract Base is Signers {
     }
 
     /// The error that opening this alone ends with; 0: it opened.
-    function opens(Escrow.Opening memory o) internal returns (bytes4) {
+    function opens(Opening memory o) internal returns (bytes4) {
         vm.recordLogs();
-        escrow.openMany(list(o));
+        openMany(list(o));
         return skipped();
     }
 
-    function settles(Escrow.Settlement memory s) internal returns (bytes4) {
+    function settles(Settlement memory s) internal returns (bytes4) {
         vm.recordLogs();
-        escrow.settleMany(list(s));
+        settleMany(list(s));
         return skipped();
     }
 
-    function closes(Escrow.Closing memory c) internal returns (bytes4) {
+    function closes(Closing memory c) internal returns (bytes4) {
         vm.recordLogs();
-        escrow.closeMany(list(c));
+        closeMany(list(c));
         return skipped();
     }
 
@@ -254,6 +467,11 @@ abstract contract Base is Signers {
 
     function state() internal view returns (State memory s) {
         (s.deposit, s.paid, s.upTo, s.stopAt) = escrow.leaseState(id);
+    }
+
+    /// The lease's slot as it is stored: `locks` is the third variable of the contract.
+    function slot(bytes32 id_) internal view returns (uint256) {
+        return uint256(vm.load(address(escrow), keccak256(abi.encode(id_, uint256(2)))));
     }
 
     function balance(address who) internal view returns (uint256) {

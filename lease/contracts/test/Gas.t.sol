@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Escrow, IToken} from "../src/Escrow.sol";
 import {TestToken} from "../src/TestToken.sol";
 import {vm} from "./Vm.sol";
-import {Base} from "./Base.sol";
+import {Base, Opening, Settlement, Closing} from "./Base.sol";
 
 /// What each operation costs as a transaction of its own: 21000, calldata and refunds included. Run with --isolate; the
 /// figures go to snapshots/. Steady state: everybody has had a balance before, every tenant is another one.
@@ -27,46 +27,57 @@ contract GasTest is Base {
         vm.snapshotValue("Escrow", what, vm.lastCallGas().gasTotalUsed / of_);
     }
 
+    /// An order of the i-th of many tenants.
     function lone(uint256 i) private view returns (Escrow.Order memory o) {
         o = order;
         o.tenant = vm.addr(FIRST + i);
     }
 
-    /// Signed by as many tenants as there are entries.
-    function openings() private returns (Escrow.Opening[] memory all) {
-        all = new Escrow.Opening[](MANY);
-        for (uint256 i = 0; i < MANY; i++) {
-            Escrow.Order memory o = lone(i);
+    function unsigned(Settlement memory s) private pure returns (Settlement memory) {
+        s.providerSig = Escrow.Sig(0, 0);
+        return s;
+    }
+
+    /// As many leases, of as many tenants or of one.
+    function openings(uint256 n, bool oneTenant) private returns (Opening[] memory all) {
+        all = new Opening[](n);
+        for (uint256 i = 0; i < n; i++) {
+            uint256 who = oneTenant ? 0 : i;
+            Escrow.Order memory o = lone(who);
+            o.nonce = uint64(oneTenant ? i : 7);
             fund(o.tenant, 2 * DEPOSIT);
             Escrow.Lease memory l = leaseFrom(o, provider, RATE);
             leases.push(l);
-            all[i] = opening(o, l, FIRST + i, PROVIDER, AUCTIONEER);
+            all[i] = opening(o, l, FIRST + who, PROVIDER, AUCTIONEER);
+            all[i].auctioneerSig = Escrow.Sig(0, 0);
         }
     }
 
-    function vouchers(uint96 amount, uint32 upTo, bool cosigned)
-        private
-        view
-        returns (Escrow.Settlement[] memory all)
-    {
-        all = new Escrow.Settlement[](MANY);
-        for (uint256 i = 0; i < MANY; i++) {
-            all[i] = settlement(leases[i], amount, upTo, cosigned ? COSIGNER : FIRST + i, PROVIDER);
+    function vouchers(uint96 amount, uint32 upTo, bool relayed) private view returns (bytes memory) {
+        Settlement[] memory all = new Settlement[](leases.length);
+        for (uint256 i = 0; i < all.length; i++) {
+            all[i] = settlement(leases[i], amount, upTo, FIRST + i, PROVIDER);
+            if (!relayed) unsigned(all[i]);
         }
+        return pack(all);
+    }
+
+    function stated(uint256 payer, uint96 amount, uint32 upTo) private view returns (bytes memory) {
+        return statement(leases, amount, upTo, payer, 0);
     }
 
     function test_gas_one() public {
+        bytes memory batch = pack(list(opening(order, lease)));
         vm.prank(stranger);
-        escrow.open(opening(order, lease));
+        escrow.openMany(batch);
         price("open 1, relayed", 1);
         after_(200);
         vm.prank(stranger);
-        escrow.settleMany(list(settlement(lease, 100, T0 + 100, TENANT, PROVIDER)));
+        settleMany(list(settlement(lease, 100, T0 + 100, TENANT, PROVIDER)));
         price("settle 1, relayed", 1);
-        Escrow.Settlement memory s = settlement(lease, 200, T0 + 110, TENANT, PROVIDER);
-        s.providerSig = Escrow.Sig(0, 0);
+        batch = pack(list(unsigned(settlement(lease, 200, T0 + 110, TENANT, PROVIDER))));
         vm.prank(provider);
-        escrow.settleMany(list(s));
+        escrow.settleMany(batch);
         price("settle 1, provider sends", 1);
         vm.prank(stranger);
         escrow.topUp(lease, 1);
@@ -77,15 +88,34 @@ contract GasTest is Base {
         after_(WINDOW);
         escrow.finish(lease);
         price("finish", 1);
+        Closing memory c = closing(lease, 600, T0 + 790, TENANT, PROVIDER);
+        c.releaseSig = Escrow.Sig(0, 0);
+        batch = pack(list(c));
+        vm.prank(provider);
+        escrow.closeMany(batch);
+        price("settle and close 1, provider sends", 1);
+    }
+
+    function test_gas_one_for_any_wallet() public {
+        Opening memory o = opening(order, lease);
         vm.prank(stranger);
-        escrow.closeMany(list(closing(lease, 600, T0 + 790, TENANT, PROVIDER)));
-        price("settle and close 1, relayed", 1);
+        openOne(o);
+        price("open (any wallet)", 1);
+        after_(200);
+        Settlement memory s = settlement(lease, 100, T0 + 100, TENANT, PROVIDER);
+        vm.prank(stranger);
+        settleOne(s);
+        price("settle (any wallet)", 1);
+        Closing memory c = closing(lease, 200, T0 + 110, TENANT, PROVIDER);
+        vm.prank(stranger);
+        closeOne(c);
+        price("close (any wallet)", 1);
     }
 
     function test_gas_rare() public {
         open();
         vm.prank(auctioneer);
-        escrow.voidLease(order, lease);
+        escrow.voidLease(order, lease.provider, lease.rate);
         price("void", 1);
         lease = leaseFrom(order, provider, RATE + 1);
         open();
@@ -111,29 +141,80 @@ contract GasTest is Base {
         vm.stopPrank();
     }
 
-    function test_gas_many() public {
-        Escrow.Opening[] memory all = openings();
+    function test_gas_100() public {
+        bytes memory batch = pack(openings(MANY, false));
         vm.prank(auctioneer);
-        escrow.openMany(all);
+        escrow.openMany(batch);
         price("open 100, auctioneer sends, each", MANY);
         after_(1000);
-        Escrow.Settlement[] memory v = vouchers(100, T0 + 100, false);
+        batch = vouchers(100, T0 + 100, true);
         vm.prank(stranger);
-        escrow.settleMany(v);
+        escrow.settleMany(batch);
         price("settle 100, relayed, each", MANY);
-        v = vouchers(200, T0 + 200, false);
+        batch = vouchers(200, T0 + 200, false);
         vm.prank(provider);
-        escrow.settleMany(v);
+        escrow.settleMany(batch);
         price("settle 100, provider sends, each", MANY);
-        v = vouchers(300, T0 + 300, true);
+        batch = stated(COSIGNER, 300, T0 + 300);
         vm.prank(provider);
-        escrow.settleMany(v);
-        price("settle 100, cosigner, provider sends, each", MANY);
-        Escrow.Closing[] memory c = new Escrow.Closing[](MANY);
-        for (uint256 i = 0; i < MANY; i++) c[i] = closing(leases[i], 400, T0 + 400, FIRST + i, PROVIDER);
+        escrow.settleMany(batch);
+        price("settle 100, one statement, each", MANY);
+        batch = statement(leases, 350, T0 + 350, COSIGNER, PROVIDER);
         vm.prank(stranger);
-        escrow.closeMany(c);
-        price("settle and close 100, relayed, each", MANY);
+        escrow.settleMany(batch);
+        price("settle 100, one statement of both, relayed, each", MANY);
+        Closing[] memory c = new Closing[](MANY);
+        for (uint256 i = 0; i < MANY; i++) {
+            c[i] = closing(leases[i], 400, T0 + 400, FIRST + i, PROVIDER);
+            c[i].releaseSig = Escrow.Sig(0, 0);
+        }
+        batch = pack(c);
+        vm.prank(provider);
+        escrow.closeMany(batch);
+        price("settle and close 100, provider sends, each", MANY);
         vm.assertEq(balance(vm.addr(FIRST)), 2 * DEPOSIT - 400, "closed");
+    }
+
+    function test_gas_100_of_one_tenant() public {
+        bytes memory batch = pack(openings(MANY, true));
+        vm.prank(auctioneer);
+        escrow.openMany(batch);
+        price("open 100 of one tenant, auctioneer sends, each", MANY);
+        after_(1000);
+        batch = stated(FIRST, 300, T0 + 300);
+        vm.prank(provider);
+        escrow.settleMany(batch);
+        price("settle 100 of one tenant, one statement, each", MANY);
+        batch = stated(FIRST, 400, T0 + 400);
+        vm.prank(provider);
+        escrow.closeMany(batch);
+        price("settle and close 100 of one tenant, each", MANY);
+        vm.assertEq(balance(vm.addr(FIRST)), MANY * (2 * DEPOSIT - 400), "closed");
+    }
+
+    function test_gas_500() public {
+        openings(5 * MANY, false);
+        for (uint256 k = 0; k < 5; k++) {
+            Opening[] memory part = new Opening[](MANY);
+            for (uint256 i = 0; i < MANY; i++) {
+                Escrow.Order memory o = lone(k * MANY + i);
+                part[i] = opening(o, leases[k * MANY + i], FIRST + k * MANY + i, PROVIDER, AUCTIONEER);
+            }
+            openMany(part);
+        }
+        after_(1000);
+        bytes memory batch = vouchers(100, T0 + 100, false);
+        vm.prank(provider);
+        escrow.settleMany(batch);
+        batch = vouchers(200, T0 + 200, false);
+        vm.prank(provider);
+        escrow.settleMany(batch);
+        price("settle 500, provider sends, each", 5 * MANY);
+        batch = stated(COSIGNER, 300, T0 + 300);
+        vm.prank(provider);
+        escrow.settleMany(batch);
+        price("settle 500, one statement, each", 5 * MANY);
+        (, uint96 paid,,) = escrow.leaseState(idOf(leases[499]));
+        vm.assertEq(paid, 300, "settled");
     }
 }

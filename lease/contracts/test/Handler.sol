@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {Escrow} from "../src/Escrow.sol";
 import {TestToken} from "../src/TestToken.sol";
 import {vm, Vm, clamp} from "./Vm.sol";
-import {Signers} from "./Base.sol";
+import {Signers, Opening, Settlement, Closing} from "./Base.sol";
 
 /// Lives a market's life at random: three tenants, two providers, one auctioneer, real signatures, honest and forged.
 /// Each action first makes what it needs, so that few calls are wasted. It keeps books of its own from the events
@@ -22,13 +22,17 @@ contract Handler is Signers {
         uint32 upTo;
         uint32 stopAt;
         uint256 held; // by the events
+        bool over;
+        bool isVoid;
     }
 
     uint256 private constant WINDOW = 60;
+    uint256 private constant SESSION = 0x5E55; // a key that tenants lend
 
     mapping(bytes32 => Known) private known;
     bytes32[] public ids;
     mapping(address => uint256) public book; // internal balances, by the events
+    mapping(address => uint256) public bonded; // by the events
     mapping(bytes32 => bytes32) private liveUnder; // order hash -> lease
     address[] public people;
     uint64 private nonce;
@@ -49,6 +53,7 @@ contract Handler is Signers {
         people.push(auctioneer);
         people.push(cosigner);
         people.push(stranger);
+        people.push(address(0xdEaD));
     }
 
     // --- frame ---
@@ -89,21 +94,26 @@ contract Handler is Signers {
                 outOf += amount;
                 saw("withdraw");
             } else if (t == Escrow.Opened.selector) {
-                (,, uint96 amount) = abi.decode(l.data, (address, uint128, uint96));
-                book[toAddress(l.topics[3])] -= amount;
-                known[l.topics[1]].held += amount;
-                if (liveUnder[l.topics[2]] != 0) flag("two live leases under one order");
-                liveUnder[l.topics[2]] = l.topics[1];
-                saw("open");
+                opened(l);
             } else if (t == Escrow.ToppedUp.selector) {
                 uint96 amount = abi.decode(l.data, (uint96));
                 book[toAddress(l.topics[2])] -= amount;
                 known[l.topics[1]].held += amount;
                 saw("topUp");
-            } else if (t == Escrow.Settled.selector) {
-                settled(l);
-            } else if (t == Escrow.Closed.selector || t == Escrow.Voided.selector) {
-                ended(l, t == Escrow.Voided.selector);
+            } else if (t == Escrow.Settled.selector || t == Escrow.Closed.selector) {
+                paying(l, t == Escrow.Closed.selector);
+            } else if (t == Escrow.Voided.selector) {
+                voided(l);
+            } else if (t == Escrow.Bonded.selector) {
+                moveBond(l, true);
+                saw("bond");
+            } else if (t == Escrow.Unbonded.selector) {
+                moveBond(l, false);
+                saw("unbond");
+            } else if (t == Escrow.Slashed.selector) {
+                slashed(l);
+            } else if (t == Escrow.Keyed.selector) {
+                saw("key");
             } else if (t == Escrow.Claimed.selector) {
                 saw("claim");
             } else if (t == Escrow.Stopped.selector) {
@@ -116,35 +126,83 @@ contract Handler is Signers {
         }
     }
 
-    function settled(Vm.Log memory l) private {
-        Known storage k = known[l.topics[1]];
-        (address a, uint96 amount, uint96 credited, uint96 fee,) =
-            abi.decode(l.data, (address, uint96, uint96, uint96, uint32));
-        book[toAddress(l.topics[3])] += credited;
-        book[a] += fee;
-        k.held -= uint256(credited) + fee;
-        if (uint256(credited) + fee != amount - k.paid) flag("fee + credited is not the difference");
-        if (uint256(amount) * k.lease.feeBps / 10000 < fee) flag("fee too high");
-        if (!honest) flag("moved without consent");
-        saw("settle");
+    /// A number of `size` bytes at `pos`.
+    function number(bytes memory b, uint256 pos, uint256 size) private pure returns (uint256 v) {
+        for (uint256 i = 0; i < size; i++) v = v << 8 | uint8(b[pos + i]);
     }
 
-    function ended(Vm.Log memory l, bool isVoid) private {
-        Known storage k = known[l.topics[1]];
-        uint96 refund;
-        if (isVoid) {
-            refund = abi.decode(l.data, (uint96));
-            liveUnder[l.topics[2]] = 0;
-            if (k.paid != 0) flag("void after a payment");
-            saw("void");
-        } else {
-            (, refund) = abi.decode(l.data, (uint96, uint96));
-            saw("close");
+    function opened(Vm.Log memory l) private {
+        (, bytes memory b) = abi.decode(l.data, (uint16, bytes));
+        for (uint256 pos = 0; pos < b.length; pos += 112) {
+            bytes32 id = bytes32(number(b, pos, 32));
+            bytes32 order = bytes32(number(b, pos + 32, 32));
+            uint256 amount = number(b, pos + 100, 12);
+            book[address(uint160(number(b, pos + 64, 20)))] -= amount;
+            known[id].held += amount;
+            if (liveUnder[order] != 0) flag("two live leases under one order");
+            liveUnder[order] = id;
+            saw("open");
         }
+    }
+
+    function paying(Vm.Log memory l, bool closes) private {
+        (uint16 feeBps, bytes memory b) = abi.decode(l.data, (uint16, bytes));
+        for (uint256 pos = 0; pos < b.length;) {
+            Known storage k = known[bytes32(number(b, pos, 32))];
+            pos += 32;
+            if (closes) pos += 20;
+            uint256 paid = number(b, pos, 12);
+            uint256 moved = number(b, pos + 12, 12);
+            uint256 fee = paid * feeBps / 10000 - (paid - moved) * feeBps / 10000;
+            book[toAddress(l.topics[1])] += moved - fee;
+            book[toAddress(l.topics[2])] += fee;
+            k.held -= moved;
+            if (moved != paid - k.paid) flag("moved is not the difference");
+            if (feeBps != k.lease.feeBps || fee > moved) flag("not the fee that was signed");
+            if (moved != 0 && !honest) flag("moved without consent");
+            if (moved != 0) saw("settle");
+            k.paid = uint96(paid);
+            pos += 24;
+            if (closes) {
+                ended(k, number(b, pos, 12));
+                pos += 12;
+                saw("close");
+            }
+            pos += 4;
+        }
+    }
+
+    function ended(Known storage k, uint256 refund) private {
         if (!honest) flag("ended without consent");
         book[k.order.tenant] += refund;
         if (k.held != refund) flag("refund is not what was held");
         k.held -= refund;
+        k.over = true;
+    }
+
+    function voided(Vm.Log memory l) private {
+        Known storage k = known[l.topics[1]];
+        liveUnder[l.topics[2]] = 0;
+        if (k.paid != 0) flag("void after a payment");
+        k.isVoid = true;
+        ended(k, abi.decode(l.data, (uint96)));
+        saw("void");
+    }
+
+    function moveBond(Vm.Log memory l, bool in_) private {
+        address who = toAddress(l.topics[1]);
+        uint96 amount = abi.decode(l.data, (uint96));
+        if (in_) (book[who], bonded[who]) = (book[who] - amount, bonded[who] + amount);
+        else (book[who], bonded[who]) = (book[who] + amount, bonded[who] - amount);
+    }
+
+    function slashed(Vm.Log memory l) private {
+        (uint96 toTenant, uint96 burnt) = abi.decode(l.data, (uint96, uint96));
+        bonded[toAddress(l.topics[1])] -= uint256(toTenant) + burnt;
+        book[toAddress(l.topics[2])] += toTenant;
+        book[address(0xdEaD)] += burnt;
+        if (!honest) flag("slashed without proof");
+        saw("slash");
     }
 
     /// Every lease, after every action.
@@ -152,17 +210,19 @@ contract Handler is Signers {
         for (uint256 i = 0; i < ids.length; i++) {
             Known storage k = known[ids[i]];
             (uint96 lock, uint96 paid, uint32 upTo, uint32 stopAt) = escrow.leaseState(ids[i]);
-            if (k.upTo != 0 && k.deposit == 0) {
-                if (lock != 0 || paid != k.paid || upTo != k.upTo) flag("an ended lease moved");
+            if (k.over) {
+                if (lock != 0 || paid != 0 || upTo != (k.isVoid ? k.start : 0)) flag("an ended lease moved");
+                k.deposit = 0;
+                continue;
             }
-            if (paid < k.paid || upTo < k.upTo) flag("paid or upTo fell");
+            if (paid != k.paid || upTo < k.upTo) flag("paid is not what the events say, or upTo fell");
             if (lock != 0 && paid > lock) flag("paid above the deposit");
             if (upTo > vm.getBlockTimestamp()) flag("accounted for the future");
             if (k.stopAt != 0 && (stopAt != k.stopAt || upTo > stopAt)) flag("accrued after the stop");
             if (paid > uint256(k.lease.rate) * (upTo - k.start) / 1e9) flag("above rate x elapsed");
             if (lock != 0 && lock - paid != k.held) flag("holds other than the events say");
             if (lock != 0 && escrow.startOf(ids[i]) != k.start) flag("start lost");
-            if (ids[i] != touched && (lock != k.deposit || paid != k.paid || upTo != k.upTo)) {
+            if (ids[i] != touched && (lock != k.deposit || upTo != k.upTo)) {
                 flag("another lease moved");
             }
             (k.deposit, k.paid, k.upTo, k.stopAt) = (lock, paid, upTo, stopAt);
@@ -196,7 +256,7 @@ contract Handler is Signers {
             auctioneer: auctioneer,
             cosigner: (seed >> 80) % 4 == 0 ? address(0) : cosigner,
             feeBps: uint16((seed >> 88) % 2001),
-            nonce: nonce++
+            nonce: (seed >> 112) % 4 == 0 ? nonce++ | 1 << 63 : nonce++
         });
         if (escrow.balanceOf(o.tenant) < o.deposit) give(o.tenant, o.deposit);
         return openOrder(o, TENANT + seed % 3, PROVIDER + (seed >> 104) % 2, o.maxRate);
@@ -215,7 +275,7 @@ contract Handler is Signers {
         known[id].tenantKey = tenantKey;
         known[id].providerKey = providerKey;
         touched = id;
-        escrow.openMany(list(opening(o, l, tenantKey, providerKey, AUCTIONEER)));
+        openMany(list(opening(o, l, tenantKey, providerKey, AUCTIONEER)));
     }
 
     /// A live lease: one of the last few, or a new one.
@@ -253,7 +313,7 @@ contract Handler is Signers {
     }
 
     function withdraw(uint256 seed, uint256 step) external watched(step) {
-        address who = people[seed % people.length];
+        address who = people[seed % (people.length - 1)];
         uint256 some = clamp(seed >> 8, 0, escrow.balanceOf(who));
         vm.prank(who);
         escrow.withdraw(who, uint96(some));
@@ -267,14 +327,14 @@ contract Handler is Signers {
     function reopen(uint256 seed, uint256 step) external watched(step) {
         if (ids.length == 0) return;
         Known storage k = known[ids[seed % ids.length]];
-        escrow.openMany(list(opening(k.order, k.lease, k.tenantKey, k.providerKey, AUCTIONEER)));
+        openMany(list(opening(k.order, k.lease, k.tenantKey, k.providerKey, AUCTIONEER)));
     }
 
     function settle(uint256 seed, uint256 step) external watched(step) {
         Known storage k = known[pick(seed)];
         uint32 upTo = someTime(k, seed >> 16);
         honestly();
-        escrow.settleMany(
+        settleMany(
             list(settlement(k.lease, someAmount(k, upTo, seed >> 32), upTo, payer(k, seed), k.providerKey))
         );
     }
@@ -285,11 +345,11 @@ contract Handler is Signers {
         uint32 upTo = someTime(k, seed >> 16);
         uint96 amount = someAmount(k, upTo, seed >> 32);
         uint256 bad = seed % 3 == 0 ? STRANGER : seed % 3 == 1 ? AUCTIONEER : k.providerKey;
-        if (seed % 2 == 0) escrow.settleMany(list(settlement(k.lease, amount, upTo, bad, k.providerKey)));
-        else escrow.settleMany(list(settlement(k.lease, amount, upTo, k.tenantKey, STRANGER)));
-        escrow.closeMany(list(closing(k.lease, amount, upTo, k.tenantKey, seed % 2 == 0 ? k.tenantKey : COSIGNER)));
+        if (seed % 2 == 0) settleMany(list(settlement(k.lease, amount, upTo, bad, k.providerKey)));
+        else settleMany(list(settlement(k.lease, amount, upTo, k.tenantKey, STRANGER)));
+        closeMany(list(closing(k.lease, amount, upTo, k.tenantKey, seed % 2 == 0 ? k.tenantKey : COSIGNER)));
         if (amount > k.paid) {
-            escrow.closeMany(list(closing(k.lease, amount, upTo, STRANGER, k.providerKey)));
+            closeMany(list(closing(k.lease, amount, upTo, STRANGER, k.providerKey)));
         }
     }
 
@@ -298,7 +358,7 @@ contract Handler is Signers {
         Known storage k = known[pick(seed)];
         uint32 upTo = someTime(k, seed >> 16);
         honestly();
-        escrow.closeMany(
+        closeMany(
             list(closing(k.lease, someAmount(k, upTo, seed >> 32), upTo, payer(k, seed), k.providerKey))
         );
     }
@@ -326,19 +386,19 @@ contract Handler is Signers {
 
     function finish(uint256 seed, uint256 step) external watched(step) {
         bytes32 id = seed % 3 == 0 ? begin(seed) : pick(seed);
-        (uint96 claimed, uint32 upTo, uint32 at) = escrow.claimOf(id);
+        (uint96 claimed, uint32 upTo, uint32 pos) = escrow.claimOf(id);
         if (upTo <= known[id].upTo) {
             vm.warp(vm.getBlockTimestamp() + 201 + (seed >> 16) % 1000); // past any launch
             vm.prank(vm.addr(known[id].providerKey));
             try escrow.claim(known[id].lease, type(uint96).max) {} catch {}
-            (claimed, upTo, at) = escrow.claimOf(id);
+            (claimed, upTo, pos) = escrow.claimOf(id);
         }
         Known storage k = known[id];
-        if (seed % 4 != 1 && vm.getBlockTimestamp() < at) vm.warp(at);
+        if (seed % 4 != 1 && vm.getBlockTimestamp() < pos) vm.warp(pos);
         honestly();
         try escrow.finish(k.lease) {
             (, uint96 paid,,) = escrow.leaseState(id);
-            if (vm.getBlockTimestamp() < at) flag("claim paid before its window");
+            if (vm.getBlockTimestamp() < pos) flag("claim paid before its window");
             if (paid > k.paid && paid > claimed) flag("more than claimed");
             uint256 time = upTo - (k.upTo == 0 ? k.start : k.upTo);
             if (paid - k.paid > uint256(k.lease.base) * time / 1e9) flag("above base x time");
@@ -356,9 +416,10 @@ contract Handler is Signers {
         }
         if (seed % 4 != 0) vm.warp(vm.getBlockTimestamp() + 2 * WINDOW + 1);
         honestly();
+        (, uint32 upTo, uint32 pos) = escrow.claimOf(id);
+        if (upTo <= k.upTo) pos = 0;
         try escrow.expire(k.lease) {
-            (,, uint32 at) = escrow.claimOf(id);
-            if (vm.getBlockTimestamp() < at) flag("expired under a claim");
+            if (vm.getBlockTimestamp() < pos) flag("expired under a claim");
             saw("expire");
         } catch {
             if (seed % 4 != 0) flag("a stopped lease would not end");
@@ -371,7 +432,7 @@ contract Handler is Signers {
         Known storage k = known[id];
         honestly();
         vm.prank(auctioneer);
-        try escrow.voidLease(k.order, k.lease) {} catch {}
+        try escrow.voidLease(k.order, k.lease.provider, k.lease.rate) {} catch {}
     }
 
     /// A voided lease's order goes to the next bidder.
@@ -379,7 +440,7 @@ contract Handler is Signers {
         Known storage k = known[begin(seed)];
         honestly();
         vm.prank(auctioneer);
-        escrow.voidLease(k.order, k.lease);
+        escrow.voidLease(k.order, k.lease.provider, k.lease.rate);
         bookkeep(vm.getRecordedLogs());
         look();
         vm.recordLogs();
@@ -388,9 +449,92 @@ contract Handler is Signers {
 
     function cancel(uint256 seed, uint256 step) external watched(step) {
         address who = people[seed % 3];
-        uint64 n = nonce++;
+        uint64 n = seed % 2 == 0 ? nonce++ : nonce++ | 1 << 40;
         vm.prank(who);
         escrow.cancel(n);
+    }
+
+    // --- keys and statements ---
+
+    /// A key of the tenant's, good and bad, signs.
+    function key(uint256 seed, uint256 step) external watched(step) {
+        bytes32 id = pick(seed);
+        Known storage k = known[id];
+        uint96 limit = uint96((seed >> 8) % 500);
+        uint32 until = uint32(vm.getBlockTimestamp() + (seed >> 24) % 100);
+        bool said;
+        if (seed % 4 != 0) {
+            vm.prank(k.order.tenant);
+            escrow.setKey(k.lease, vm.addr(SESSION), limit, until);
+        }
+        (said, limit, until) = escrow.keyOf(id, vm.addr(SESSION));
+        vm.warp(vm.getBlockTimestamp() + (seed >> 40) % 150);
+        uint32 upTo = someTime(k, seed >> 16);
+        uint96 amount = someAmount(k, upTo, seed >> 32);
+        if (said && amount <= limit && upTo <= until) honestly();
+        settleMany(list(settlement(k.lease, amount, upTo, SESSION, k.providerKey)));
+    }
+
+    /// One signature for one lease, right or wrong.
+    function stated(uint256 seed, uint256 step) external watched(step) {
+        Known storage k = known[pick(seed)];
+        Escrow.Lease[] memory one = new Escrow.Lease[](1);
+        one[0] = k.lease;
+        uint32 upTo = someTime(k, seed >> 16);
+        uint256 who = seed % 4 == 0 ? STRANGER : k.tenantKey;
+        bytes memory batch = statement(
+            one, someAmount(k, upTo, seed >> 32), upTo, who, seed % 8 == 1 ? k.tenantKey : k.providerKey
+        );
+        if (who == k.tenantKey && seed % 8 != 1) honestly();
+        try escrow.settleMany(batch) {
+            saw("statement");
+        } catch {}
+    }
+
+    // --- bonds ---
+
+    function bond(uint256 seed, uint256 step) external watched(step) {
+        address who = seed % 3 == 0 ? auctioneer : vm.addr(PROVIDER + seed % 2);
+        uint96 amount = uint96((seed >> 8) % 3000);
+        give(who, amount);
+        vm.startPrank(who);
+        escrow.bond(amount);
+        (uint96 all,,) = escrow.bondOf(who);
+        if (seed % 4 == 0) escrow.unbond(uint96((seed >> 32) % (uint256(all) + 1)));
+        vm.stopPrank();
+    }
+
+    function reclaim(uint256 seed, uint256 step) external watched(step) {
+        address who = seed % 3 == 0 ? auctioneer : vm.addr(PROVIDER + seed % 2);
+        give(who, 60);
+        vm.startPrank(who);
+        escrow.bond(60);
+        (uint96 all, uint96 leaving, uint32 pos) = escrow.bondOf(who);
+        if (leaving == 0) escrow.unbond(all);
+        (, leaving, pos) = escrow.bondOf(who);
+        if (seed % 4 != 1 && leaving != 0 && pos > vm.getBlockTimestamp()) vm.warp(pos);
+        try escrow.reclaim() {
+            if (vm.getBlockTimestamp() < pos) flag("a bond left before its time");
+        } catch {}
+        vm.stopPrank();
+    }
+
+    function slash(uint256 seed, uint256 step) external watched(step) {
+        seed = uint256(keccak256(abi.encode(seed)));
+        Known storage k = known[begin(seed)];
+        address whose = vm.addr(k.providerKey);
+        give(whose, 50);
+        vm.prank(whose);
+        escrow.bond(50);
+        Escrow.Usage memory a;
+        a.lease = idOf(k.lease);
+        a.seq = uint64(seed >> 16) % 3;
+        Escrow.Usage memory b = abi.decode(abi.encode(a), (Escrow.Usage));
+        if (seed % 4 != 0) b.amount = 1;
+        uint256 who = seed % 8 == 1 ? k.tenantKey : k.providerKey;
+        if (seed % 4 != 0 && who == k.providerKey) honestly();
+        try escrow.slashUsages(k.lease, a, b, sign(who, usageHash(a)), sign(k.providerKey, usageHash(b))) {}
+            catch {}
     }
 
     /// The action in hand has every consent it needs, to its end.

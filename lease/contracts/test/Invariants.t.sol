@@ -40,7 +40,10 @@ contract InvariantsTest {
     /// Balances and leases together are the tokens held, and these what came in less what went out.
     function conservation() private view {
         uint256 sum;
-        for (uint256 i = 0; i < handler.peopleCount(); i++) sum += escrow().balanceOf(handler.people(i));
+        for (uint256 i = 0; i < handler.peopleCount(); i++) {
+            (uint96 bond,,) = escrow().bondOf(handler.people(i));
+            sum += escrow().balanceOf(handler.people(i)) + bond;
+        }
         for (uint256 i = 0; i < handler.leases(); i++) {
             (uint96 deposit, uint96 paid,,) = escrow().leaseState(handler.ids(i));
             if (deposit != 0) sum += deposit - paid;
@@ -55,6 +58,8 @@ contract InvariantsTest {
         for (uint256 i = 0; i < handler.peopleCount(); i++) {
             address who = handler.people(i);
             vm.assertEq(handler.book(who), escrow().balanceOf(who), "balance by the events");
+            (uint96 bond,,) = escrow().bondOf(who);
+            vm.assertEq(handler.bonded(who), bond, "bond by the events");
         }
         for (uint256 i = 0; i < handler.leases(); i++) {
             (uint96 deposit, uint96 paid,,) = escrow().leaseState(handler.ids(i));
@@ -65,10 +70,10 @@ contract InvariantsTest {
     /// A run in which some kind of call never had an effect proves nothing about it. (Short runs are those that forge
     /// makes while it looks for the shortest sequence that breaks something.)
     function afterInvariant() external view {
-        if (handler.actions() < 150) return;
-        string[13] memory kinds = [
+        if (handler.actions() < 190) return;
+        string[18] memory kinds = [
             "deposit", "withdraw", "open", "settle", "close", "topUp", "stop", "claim", "finish", "expire", "void",
-            "cancel", "skip"
+            "cancel", "skip", "key", "statement", "bond", "unbond", "slash"
         ];
         for (uint256 i = 0; i < kinds.length; i++) {
             vm.assertTrue(handler.count(kinds[i]) != 0, string.concat("never happened: ", kinds[i]));

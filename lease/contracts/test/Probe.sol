@@ -8,6 +8,6 @@ contract Probe is Escrow {
     constructor(IToken t) Escrow(t, 60) {}
 
     function recover(bytes32 hash, Sig calldata sig) external pure returns (address) {
-        return _recover(hash, sig);
+        return _recover(hash, sig.r, sig.vs);
     }
 }

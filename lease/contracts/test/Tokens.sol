@@ -53,6 +53,20 @@ contract SilentToken is OddToken {
     }
 }
 
+/// Changes balances by itself, as stETH does.
+contract SharesToken is OddToken {
+    function sharesOf(address who) external view returns (uint256) {
+        return balanceOf[who];
+    }
+}
+
+/// Changes balances by itself, as aTokens do.
+contract ScaledToken is OddToken {
+    function scaledBalanceOf(address who) external view returns (uint256) {
+        return balanceOf[who];
+    }
+}
+
 /// Says no by returning false.
 contract FalseToken is OddToken {
     function transfer(address, uint256) external pure returns (bool) {

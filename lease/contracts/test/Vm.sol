@@ -29,6 +29,9 @@ interface Vm {
     // The compiler takes block.timestamp and block.chainid for constants of a call; these are asked anew.
     function getBlockTimestamp() external view returns (uint256);
     function getChainId() external view returns (uint256);
+    function load(address who, bytes32 slot) external view returns (bytes32);
+    function snapshotState() external returns (uint256);
+    function revertToState(uint256 snapshot) external returns (bool);
     function deal(address who, uint256 wei_) external;
     function label(address who, string calldata name) external;
 
