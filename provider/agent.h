@@ -52,6 +52,7 @@ struct agent {
 	bool volume_busy;
 	const char *token; /* for the market; renewed with the registration */
 	char token_text[1024];
+	unsigned prices_asked; /* price programs that run: price_program.h */
 	bool registered;
 	bool sweep_due;	    /* an event may have ended a lease */
 	mono_t swept_at;    /* when the market was last asked of all leases */

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/appraise.h"
+
+/* Rules that need no look at the machine: NULL, or the reason to decline. */
+static const char *
+why_not_ever(const struct agent *g, const struct appraisal *p)
+{
+	char self[ADDRESS_TEXT_SIZE];
+	uint32_t copies = 0;
+
+	address_text(&g->self, self);
+	for (size_t i = 0; p->excluded != NULL && i < p->excluded->count; i++)
+		if (strcmp(p->excluded->items[i], self) == 0)
+			return "excluded";
+	if (!tenant_admitted(&g->settings->prices.tenants, &p->tenant) ||
+	    !group_admits(p->group, self))
+		return "excluded";
+	if (group_mismatch(p->group, &g->settings->attributes) != NULL)
+		return "attribute";
+	if (p->group->signed_by.count > 0 || p->group->signed_any.count > 0)
+		return "audit";
+	if (p->group->reclaim_s > g->settings->reclaim_s)
+		return "term";
+	for (size_t i = 0; i < p->group->services.count; i++)
+		copies += ((const struct group_service *)p->group->services.items)[i].count;
+	return copies > WORK_COPIES_MAX ? "resources" : NULL;
+}
+
+/* The card's price; a program may change it in the next steps. */
+enum next
+appraise_look(struct task *t)
+{
+	struct appraisal *p = t->state;
+	struct agent *g = t->owner;
+	const struct provider_settings *s = g->settings;
+	struct json_strs devices, models;
+	struct room room;
+	uint32_t load;
+
+	p->decline = why_not_ever(g, p);
+	if (p->decline == NULL &&
+	    agent_room(g, &t->arena, &p->tenant, p->group, &room, &t->err) < 0)
+		p->decline = "capacity";
+	if (p->decline == NULL)
+		p->decline = room_fit(&t->arena, &room, p->group, &devices);
+	t->err = (struct err)ERR_NONE;
+	if (p->decline != NULL)
+		return TASK_NEXT;
+	models = pricing_models(&t->arena, &s->gpus, &devices);
+	load = pricing_load(&room, s->capacity.cpu_milli, &models);
+	p->pricing = pricing_by_card(&s->prices, p->group, &p->tenant, &models, load);
+	random_bytes(p->pricing.nonce.b, sizeof(p->pricing.nonce.b));
+	if (s->price_program.count == 0)
+		return TASK_NEXT;
+	p->ask = (struct price_ask){ .pricing = &p->pricing };
+	p->ask.question =
+		pricing_question(&t->arena, p->order, &p->tenant, p->group, load, &p->pricing);
+	return TASK_NEXT;
+}
+
+enum next
+appraise_place(struct task *t)
+{
+	struct appraisal *p = t->state;
+	struct agent *g = t->owner;
+
+	if (p->ask.question == NULL)
+		return TASK_NEXT;
+	return price_ask_place(t, g->settings, &g->prices_asked, &p->ask, &p->held);
+}
+
+enum next
+appraise_start(struct task *t)
+{
+	struct appraisal *p = t->state;
+	struct agent *g = t->owner;
+
+	if (p->ask.question == NULL)
+		return TASK_NEXT;
+	if (!p->held)
+		return task_jump(t, appraise_place);
+	return price_ask_start(t, g->settings, &p->ask);
+}
+
+enum next
+appraise_read(struct task *t)
+{
+	struct appraisal *p = t->state;
+	struct agent *g = t->owner;
+
+	if (p->ask.question == NULL)
+		return TASK_NEXT;
+	price_ask_read(&t->arena, g->settings, &p->ask);
+	price_ask_end(&p->ask);
+	p->decline = p->ask.decline;
+	return TASK_NEXT;
+}
+
+void
+appraise_end(struct appraisal *a)
+{
+	price_ask_end(&a->ask);
+}
