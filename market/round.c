@@ -17,6 +17,7 @@
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "market/audits.h"
 #include "market/clerk.h"
 #include "query.h"
 
@@ -58,6 +59,7 @@ struct round {
 	wall_t now, ends_at;
 	const char *excluded[64];
 	size_t excluded_count;
+	struct json_list audits; /* of struct audit_doc: of the bidders, if the group asks for any */
 };
 
 /* ------------------------------------------------------------------ */
@@ -224,6 +226,7 @@ close_store(struct task *t)
 		     &r->closed.key);
 	q_bids_of_round(r->b, &r->order.hash, (int64_t)r->ask.round);
 	q_round_get(r->b, &r->order.id, (int64_t)r->ask.round);
+	q_audits_of_round(r->b, &r->order.hash, (int64_t)r->ask.round);
 	return db_run(t, clerk_of(t)->db, r->b);
 }
 
@@ -257,7 +260,7 @@ open_bid(struct task *t, struct entry *en)
 		return "is not signed by its provider";
 	if (!group_admits(&r->order.group, address_text(&en->provider, who)))
 		return "is of a provider that the tenant left out";
-	return NULL;
+	return audits_fault(&t->arena, &r->audits, &r->order.group, &en->provider, en->received_at);
 }
 
 static void
@@ -355,6 +358,7 @@ write_transcript(struct task *t)
 	jsonw_member(w, "order_sig", "%s", sig_text(&r->order.sig, text));
 	jsonw_name(w, "care_hours");
 	jsonw_int(w, r->order.care_hours);
+	audits_write(w, &r->audits, &r->order.group);
 	jsonw_member(w, "root", "%s", hash_text(&r->ask.root, text));
 	jsonw_member(w, "root_sig", "%s", sig_text(&r->closed.sig, text));
 	jsonw_member(w, "public_key", "%s", hash_text(&r->order.round_key, text));
@@ -386,6 +390,7 @@ clear_bids(struct task *t)
 
 	if (rows_count(r->b, 0) == 0) /* closed before a crash: by the same root */
 		row_bytes(r->b, 2, 0, "sig", r->closed.sig.b, sizeof(r->closed.sig.b));
+	r->audits = audits_read(&t->arena, r->b, 3);
 	clear(t);
 	r->transcript = write_transcript(t);
 	return TASK_NEXT;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "provider/appraise.h"
 
+#include "lib/clock.h"
+#include "provider/audits.h"
+
 /* Rules that need no look at the machine: NULL, or the reason to decline. */
 static const char *
 why_not_ever(const struct agent *g, const struct appraisal *p)
@@ -17,7 +20,7 @@ why_not_ever(const struct agent *g, const struct appraisal *p)
 		return "excluded";
 	if (group_mismatch(p->group, &g->settings->attributes) != NULL)
 		return "attribute";
-	if (p->group->signed_by.count > 0 || p->group->signed_any.count > 0)
+	if (audits_lack(g, p->group, clock_wall()))
 		return "audit";
 	if (p->group->reclaim_s > g->settings->reclaim_s)
 		return "term";

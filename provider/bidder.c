@@ -134,10 +134,13 @@ on_bidding(struct agent *g, const char *data)
 		task_kill(t, &ERR_BAD_DATA, e.text);
 	else if (b->round.ends_at < clock_wall())
 		task_kill(t, &ERR_TIMEOUT, "the round is over"); /* an old event, read again */
-	b->appraisal.order = id_text(ID_ORDER, &b->round.id, arena_alloc(&t->arena, ID_TEXT_SIZE));
-	b->appraisal.tenant = b->round.terms.tenant;
-	b->appraisal.group = &b->round.group;
-	b->appraisal.excluded = &b->round.excluded;
+	else {
+		b->appraisal.order =
+			id_text(ID_ORDER, &b->round.id, arena_alloc(&t->arena, ID_TEXT_SIZE));
+		b->appraisal.tenant = b->round.terms.tenant;
+		b->appraisal.group = &b->round.group;
+		b->appraisal.excluded = &b->round.excluded;
+	}
 }
 
 /* ------------------------------------------------------------------ */
@@ -312,6 +315,8 @@ on_event(void *ctx, const struct sse_event *ev)
 		on_bidding(g, ev->data);
 	else if (strcmp(ev->type, "order.awarded") == 0)
 		on_awarded(g, ev->data);
+	else if (strcmp(ev->type, "quote.requested") == 0)
+		quote_begin(g, ev->data);
 	else {
 		g->sweep_due = true;
 		runner_look(g);

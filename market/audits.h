@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * audits.h - auditors' statements in a round: those of its bidders are read in
+ * the batch that stores the root, decide which bids are void, and stand in the
+ * transcript beside the group, so that anyone can check both.
+ */
+#ifndef GAVEL_MARKET_AUDITS_H
+#define GAVEL_MARKET_AUDITS_H
+
+#include "lease/attest.h"
+#include "lib/db.h"
+
+/* Rows of query audits_of_round: struct audit_doc. */
+struct json_list audits_read(struct arena *a, const struct batch *b, size_t q);
+/* Why the bid is void, or NULL. A statement counts if it had not expired when
+ * the bid was received. */
+const char *audits_fault(struct arena *a, const struct json_list *audits, const struct group *g,
+			 const struct address *provider, wall_t received_at);
+/* Members "group" and "audits" of the transcript; nothing if none are asked for. */
+void audits_write(struct jsonw *w, const struct json_list *audits, const struct group *g);
+
+#endif
