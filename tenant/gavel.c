@@ -75,6 +75,23 @@ static const struct command commands[] = {
 	  cmd_receipt },
 	{ "bids", "[NAME]", "who bid, who declined and why", "", cmd_bids },
 	{ "providers", "", "providers of this market", "", cmd_providers },
+	{ "quote", "FILE", "what it would cost, who would serve it; spends nothing",
+	  "      --placement P  only this one of several\n"
+	  "      --akash        read the file as Akash does\n"
+	  "\nThe prices are list prices of now: the most each would be paid. An order is\n"
+	  "awarded at the runner-up's price, and nobody is bound by a quote.\n"
+	  "\nexample: gavel quote web.yaml\n",
+	  cmd_quote },
+	{ "audit", "sign|revoke|list ...", "vouch for a provider's attributes",
+	  "  sign --provider ADDRESS --attributes FILE|KEY=VALUE ... [--expires 30d]\n"
+	  "       sign that the provider has these, and no others; replaces what this key\n"
+	  "       signed about it before\n"
+	  "  revoke --provider ADDRESS\n"
+	  "  list ADDRESS      who vouches for it, for what, until when\n"
+	  "      --no-post     print the statement for others to post, to POST /v1/audits\n"
+	  "\nexample: gavel audit sign --provider 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 \\\n"
+	  "             --attributes region=eu-west --expires 90d\n",
+	  cmd_audit },
 	{ "agent", "[--once]", "countersign usage while it runs",
 	  "      --once     look once at each lease and return\n"
 	  "      --every S  seconds between looks (default 5)\n",

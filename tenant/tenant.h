@@ -170,6 +170,8 @@ int cmd_withdraw(struct context *c, int argc, char **argv, struct err *e);
 int cmd_balance(struct context *c, int argc, char **argv, struct err *e);
 int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
+int cmd_quote(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_providers(struct context *c, int argc, char **argv, struct err *e);
 int cmd_api(struct context *c, int argc, char **argv, struct err *e);
 int cmd_volumes(struct context *c, int argc, char **argv, struct err *e);
