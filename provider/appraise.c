@@ -4,29 +4,37 @@
 #include "lib/clock.h"
 #include "provider/audits.h"
 
-/* Rules that need no look at the machine: NULL, or the reason to decline. */
+const char *
+appraise_refusal(const struct provider_settings *s, const struct address *self,
+		 const struct address *tenant, const struct group *group)
+{
+	char text[ADDRESS_TEXT_SIZE];
+	uint32_t copies = 0;
+
+	if (!tenant_admitted(&s->prices.tenants, tenant) ||
+	    !group_admits(group, address_text(self, text)))
+		return "excluded";
+	if (group_mismatch(group, &s->attributes) != NULL)
+		return "attribute";
+	if (group->reclaim_s > s->reclaim_s)
+		return "term";
+	for (size_t i = 0; i < group->services.count; i++)
+		copies += ((const struct group_service *)group->services.items)[i].count;
+	return copies > WORK_COPIES_MAX ? "resources" : NULL;
+}
+
 static const char *
-why_not_ever(const struct agent *g, const struct appraisal *p)
+refusal(const struct agent *g, const struct appraisal *p)
 {
 	char self[ADDRESS_TEXT_SIZE];
-	uint32_t copies = 0;
+	const char *why;
 
 	address_text(&g->self, self);
 	for (size_t i = 0; p->excluded != NULL && i < p->excluded->count; i++)
 		if (strcmp(p->excluded->items[i], self) == 0)
 			return "excluded";
-	if (!tenant_admitted(&g->settings->prices.tenants, &p->tenant) ||
-	    !group_admits(p->group, self))
-		return "excluded";
-	if (group_mismatch(p->group, &g->settings->attributes) != NULL)
-		return "attribute";
-	if (audits_lack(g, p->group, clock_wall()))
-		return "audit";
-	if (p->group->reclaim_s > g->settings->reclaim_s)
-		return "term";
-	for (size_t i = 0; i < p->group->services.count; i++)
-		copies += ((const struct group_service *)p->group->services.items)[i].count;
-	return copies > WORK_COPIES_MAX ? "resources" : NULL;
+	why = appraise_refusal(g->settings, &g->self, &p->tenant, p->group);
+	return why == NULL && audits_lack(g, p->group, clock_wall()) ? "audit" : why;
 }
 
 /* The card's price; a program may change it in the next steps. */
@@ -40,7 +48,7 @@ appraise_look(struct task *t)
 	struct room room;
 	uint32_t load;
 
-	p->decline = why_not_ever(g, p);
+	p->decline = refusal(g, p);
 	if (p->decline == NULL &&
 	    agent_room(g, &t->arena, &p->tenant, p->group, &room, &t->err) < 0)
 		p->decline = "capacity";

@@ -38,4 +38,8 @@ enum next appraise_read(struct task *t);
 	}
 void appraise_end(struct appraisal *a);
 
+/* Rules that need no look at the machine or at audits: NULL, or why not. */
+const char *appraise_refusal(const struct provider_settings *s, const struct address *self,
+			     const struct address *tenant, const struct group *group);
+
 #endif

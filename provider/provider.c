@@ -25,6 +25,7 @@
 #include "provider/inventory.h"
 #include "provider/mounts.h"
 #include "provider/runc.h"
+#include "provider/simulate.h"
 #include "provider/unpack.h"
 #include "provider/volumes.h"
 
@@ -33,10 +34,14 @@ static const char usage[] =
 	"\n"
 	"  serve              offer this machine (default; needs root)\n"
 	"  check [FILE]       read the settings and test the machine, with cures\n"
+	"  price simulate [FILE]  past orders against the prices these settings make\n"
 	"  clean              remove every container of this provider from the machine\n"
 	"\n"
 	"  -c, --config FILE  settings (default: /etc/gavel/provider.yaml)\n"
-	"      --json         check: the result as one JSON document\n"
+	"      --json         check, price: the result as one JSON document\n"
+	"      --since 7d     price: of the market's orders, as far back as this\n"
+	"      --orders FILE  price: orders of a file instead, one JSON object a line\n"
+	"      --load PCT     price: how full the machine is, for the load curve (0)\n"
 	"  -V, --version\n"
 	"\n"
 	"examples:\n"
@@ -239,10 +244,14 @@ main(int argc, char **argv)
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 						 { "version", no_argument, NULL, 'V' },
 						 { "json", no_argument, NULL, 'j' },
+						 { "since", required_argument, NULL, 's' },
+						 { "orders", required_argument, NULL, 'o' },
+						 { "load", required_argument, NULL, 'l' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
 	const char *config = "/etc/gavel/provider.yaml", *command;
 	struct provider_settings settings;
+	struct simulate sim = { .settings = &settings };
 	struct err e = ERR_NONE;
 	bool json = false;
 	struct arena a;
@@ -252,11 +261,23 @@ main(int argc, char **argv)
 		switch (c) {
 		case 'c': config = optarg; break;
 		case 'j': json = true; break;
+		case 's': sim.since = optarg; break;
+		case 'o': sim.orders = optarg; break;
+		case 'l':
+			sim.load_bp = (uint32_t)MIN(strtoul(optarg, NULL, 10), 100ul) * 100;
+			break;
 		case 'V': printf("gavel-provider %s\n", GAVEL_VERSION); return 0;
 		case 'h': fputs(usage, stdout); return 0;
 		default: fputs(usage, stderr); return 2;
 		}
 	command = optind < argc ? argv[optind] : "serve";
+	if (strcmp(command, "price") == 0) { /* price simulate: two words */
+		if (optind + 1 == argc || strcmp(argv[optind + 1], "simulate") != 0) {
+			fprintf(stderr, "error: price simulate\n\n%s", usage);
+			return 2;
+		}
+		optind++;
+	}
 	/* check FILE is short for -c FILE check. */
 	if (optind + 1 < argc)
 		config = argv[optind + 1];
@@ -273,6 +294,13 @@ main(int argc, char **argv)
 		return check(&settings, json);
 	if (strcmp(command, "clean") == 0)
 		return clean(&settings);
+	if (strcmp(command, "price") == 0) {
+		sim.json = json;
+		if (simulate_run(&sim, &e) == 0)
+			return 0;
+		fprintf(stderr, "error: %s\n", e.text);
+		return kind_exit_status(e.code->kind);
+	}
 	fprintf(stderr, "error: no command \"%s\"\n\n%s", command, usage);
 	return 2;
 }
