@@ -146,7 +146,7 @@ check: setup
 check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
 	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
 	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh tests/tidy.sh \
-		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh
+		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh tests/cli/price.sh
 
 # The same without the programs and the house rules: for SAN=1.
 check-unit: $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
