@@ -50,7 +50,7 @@ sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.ya
 quote() { tenant "$@" quote "$dir/web.yaml" 2>&1; }
 
 is 'a quote names who would serve it' "$(quote)" '^[a-z]+: [23] of 3 providers would serve it$'
-is 'and a range of prices' "$(quote)" 'at most .*/h, .*month to '
+is 'and a range of prices' "$(quote)" 'at most .*/h .* to .*/h '
 mode flat
 is 'the program sets the price' "$(quote --json)" '"lowest": *"987654321012"'
 mode decline
@@ -80,17 +80,17 @@ is 'without audits nobody is eligible' "$(audited)" '^[a-z]+: 0 of 3'
 is 'and they say why' "$(audited)" 'declines: audit'
 is 'an auditor vouches' "$(auditor audit sign --provider "$dc2" --attributes region=eu-west --attributes tier=gold --expires 1h 2>&1)" 'vouched for'
 is 'all can read it' "$(tenant audit list "$dc2")" "^$who +until "
-for _ in $(seq 30); do
+for _ in $(seq 8); do # a tenant has 30 quotes a minute
 	audited | grep -q ': 1 of 3' && break
-	sleep 0.5
+	sleep 2
 done
 is 'soon the provider knows' "$(audited)" '^[a-z]+: 1 of 3'
 is 'it wins an order that asks for the audit' \
 	"$(tenant deploy "$dir/audited.yaml" --deposit 2 --name audited 2>&1; tenant --json status audited)" "$dc2"
 is 'an auditor takes it back' "$(auditor audit revoke --provider "$dc2" 2>&1)" 'taken back'
-for _ in $(seq 30); do
+for _ in $(seq 8); do # a tenant has 30 quotes a minute
 	audited | grep -q ': 0 of 3' && break
-	sleep 0.5
+	sleep 2
 done
 is 'and it is out again' "$(audited)" '^[a-z]+: 0 of 3'
 is 'an audit of nothing is refused' "$(auditor audit sign --provider "$dc2" 2>&1)" 'attributes'
@@ -98,7 +98,7 @@ is 'an audit of nothing is refused' "$(auditor audit sign --provider "$dc2" 2>&1
 # Past orders against other prices.
 tenant deploy "$dir/web.yaml" --deposit 2 --name plain >/dev/null 2>&1
 replay() { "$bin/gavel-provider" price simulate "$@" 2>&1; }
-is 'past orders are replayed' "$(replay "$dir/dc1.yaml" --since 1h)" 'orders? .*would have won'
+is 'past orders are replayed' "$(replay "$dir/dc1.yaml" --since 1h)" 'orders: would have won'
 sed 's/^price_program.*//; s/cpu_milli: "12000000"/cpu_milli: "1"/' "$dir/dc1.yaml" >"$dir/cheap.yaml"
 is 'who is cheaper would have won' "$(replay "$dir/cheap.yaml" --since 1h --json)" '"won": *[1-9]'
 sed 's/^price_program.*//; s/cpu_milli: "12000000"/cpu_milli: "12000000000"/' "$dir/dc1.yaml" >"$dir/dear.yaml"
