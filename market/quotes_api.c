@@ -17,7 +17,7 @@
 #define ALL_MOST       50 /* in a second */
 #define ANSWERS_LISTED 1000
 
-static const struct code QUOTE_QUOTA = { "quote_quota", LIMIT,
+static const struct code QUOTE_QUOTA = { "quote_quota", QUOTA,
 					 "too many quotes were asked for; wait a little" };
 static const struct code QUOTE_OVER = { "quote_over", CONFLICT, "the quote takes no more answers" };
 static const struct code QUOTE_NOT_FOUND = { "quote_not_found", NOT_FOUND,
