@@ -160,7 +160,8 @@ check: setup
 check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS) $(REFERENCE)
 	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
 	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh tests/tidy.sh \
-		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh tests/reference/run.sh
+		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh tests/cli/price.sh \
+		tests/reference/run.sh
 
 # The same without the programs and the house rules: for SAN=1.
 check-unit: $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
@@ -193,6 +194,7 @@ E2E_TESTS += tests/e2e/names.sh
 E2E_TESTS += tests/e2e/demo.sh
 E2E_TESTS += tests/e2e/exec.sh
 E2E_TESTS += tests/e2e/placements.sh
+E2E_TESTS += tests/e2e/pricing.sh
 E2E_TESTS += tests/e2e/faults.sh
 E2E_TESTS += tests/e2e/storage.sh
 E2E_TESTS += tests/e2e/shop.sh

@@ -2,6 +2,7 @@
 /* A sealed round; audit_tick.c has the tick. */
 #include "lease/audit.h"
 
+#include "lease/attest.h"
 #include "lease/key.h"
 #include "lease/seal.h"
 
@@ -10,6 +11,7 @@ const struct code AUDIT_ORDER = { "audit_order", INVALID, "not the order that th
 const struct code AUDIT_CHAIN = { "audit_chain", INVALID, "records do not follow each other" };
 const struct code AUDIT_SIGNATURE = { "audit_signature", INVALID, "a signature does not hold" };
 const struct code AUDIT_ROOT = { "audit_root", INVALID, "the root is not of what is shown" };
+const struct code AUDIT_STATEMENT = { "audit_statement", INVALID, "no auditor has signed that" };
 const struct code AUDIT_LATE = { "audit_late", INVALID, "a late answer was taken" };
 const struct code AUDIT_TWICE = { "audit_twice", INVALID, "answers are doubled or out of order" };
 const struct code AUDIT_KEY = { "audit_key", INVALID, "the key is not the round's" };
@@ -66,6 +68,21 @@ check_order(const struct audit_round *r, struct err *e)
 	if (!hash_equal(&group, &t->terms.group))
 		return err_field(e, &AUDIT_ORDER, "/group", "the terms name another group");
 	return check_signed(r, &order, &t->order_sig, &t->terms.tenant, "/order_sig", e);
+}
+
+static int
+check_statements(const struct audit_round *r, struct err *e)
+{
+	const struct audit_doc *docs = r->t->audits.items;
+	struct err why = ERR_NONE;
+	char field[64];
+
+	for (size_t i = 0; i < r->t->audits.count; i++) {
+		snprintf(field, sizeof(field), "/audits/%zu", i);
+		if (attest_check(r->domain, &docs[i], &why) < 0)
+			return err_field(e, &AUDIT_STATEMENT, field, "%s", why.text);
+	}
+	return 0;
 }
 
 static int
@@ -316,8 +333,8 @@ audit_round(struct arena *a, const struct audit_round *r, struct err *e)
 {
 	struct transcript found;
 
-	if (check_order(r, e) < 0 || check_entries(r->t, e) < 0 || check_root(a, r, e) < 0 ||
-	    check_receipts(r, e) < 0)
+	if (check_order(r, e) < 0 || check_statements(r, e) < 0 || check_entries(r->t, e) < 0 ||
+	    check_root(a, r, e) < 0 || check_receipts(r, e) < 0)
 		return -1;
 	found = compute(a, r);
 	if (check_opened(a, r->t, &found, e) < 0)

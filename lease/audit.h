@@ -21,6 +21,7 @@ extern const struct code AUDIT_ORDER;	  /* not the order that the tenant signed 
 extern const struct code AUDIT_CHAIN;	  /* a record does not follow the one before */
 extern const struct code AUDIT_SIGNATURE; /* not signed by who it says */
 extern const struct code AUDIT_ROOT;	  /* a root is not that of what is shown */
+extern const struct code AUDIT_STATEMENT; /* an auditor did not sign that */
 extern const struct code AUDIT_LATE;	  /* taken after the end */
 extern const struct code AUDIT_TWICE;	  /* two answers of one provider, or out of order */
 extern const struct code AUDIT_KEY;	  /* the key shown is not the round's */

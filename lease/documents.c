@@ -85,6 +85,27 @@ const struct json_field provider_doc_fields[] = {
 	JSON_END
 };
 
+const struct json_field audit_doc_fields[] = {
+	JSON_OBJ(struct audit_doc, terms, audit_terms_fields, 0),
+	JSON_SIG(struct audit_doc, sig, 0),
+	JSON_LIST(struct audit_doc, attributes, attribute_fields, struct attribute, 64, 0), JSON_END
+};
+
+const struct json_field quote_post_fields[] = { JSON_OBJ(struct quote_post, group, group_fields, 0),
+						JSON_U32(struct quote_post, wait_ms, 400, OPT),
+						JSON_END };
+
+const struct json_field quote_doc_fields[] = { JSON_ID(struct quote_doc, id, ID_QUOTE),
+					       JSON_ADDRESS(struct quote_doc, tenant, 0),
+					       JSON_TIME(struct quote_doc, ends_at, 0),
+					       JSON_OBJ(struct quote_doc, group, group_fields, 0),
+					       JSON_END };
+
+const struct json_field quote_answer_fields[] = {
+	JSON_RATE(struct quote_answer, list, OPT),
+	JSON_STR(struct quote_answer, reason, 40, OPT | JSON_OMIT_EMPTY), JSON_END
+};
+
 const struct json_field manifest_post_fields[] = { JSON_HASH(struct manifest_post, lease, 0),
 						   JSON_NODE(struct manifest_post, manifest, 0),
 						   JSON_END };

@@ -120,6 +120,37 @@ struct provider_doc {
 extern const struct json_field provider_doc_fields[];
 struct hash attributes_hash(const struct json_list *attributes);
 
+/* POST /v1/audits: what an auditor signed, by whoever holds it. */
+struct audit_doc {
+	struct audit_terms terms;
+	struct sig sig;
+	struct json_list attributes; /* of struct attribute: those vouched for */
+};
+extern const struct json_field audit_doc_fields[];
+
+/* POST /v1/quotes: what would it cost? Nothing is ordered. */
+struct quote_post {
+	struct group group;
+	uint32_t wait_ms; /* at most for the answers; default and most 400 */
+};
+extern const struct json_field quote_post_fields[];
+
+/* The event quote.requested. */
+struct quote_doc {
+	struct id id;
+	struct address tenant;
+	wall_t ends_at;
+	struct group group;
+};
+extern const struct json_field quote_doc_fields[];
+
+/* POST /v1/quotes/{quote}/answers (bearer: the provider's token) */
+struct quote_answer {
+	struct rate list;   /* the most it would ask now; 0: declined */
+	const char *reason; /* why it declines, see decline_known(); or NULL */
+};
+extern const struct json_field quote_answer_fields[];
+
 /* The provider's manifest intake: POST /v1/manifests */
 struct manifest_post {
 	struct hash lease;

@@ -21,6 +21,7 @@ entry_match(const struct tick_order *o, const struct demand *d, const struct tic
 	    size_t count, uint8_t *why)
 {
 	struct offer_asker asker = { .group = o->group,
+				     .audits = o->audits,
 				     .demand = d,
 				     .tenant = o->tenant,
 				     .owner = o->owner,

@@ -9,7 +9,6 @@
 #include "lease/typed.h"
 
 const struct code OFFER_BAD = { "offer_bad", INVALID, "a rule of offers is broken" };
-const struct code AUDIT_BAD = { "audit_bad", INVALID, "an auditor's statement does not hold" };
 
 /* An egress allowance is for 30 days. */
 #define ALLOWANCE_S (30u * 86400)
@@ -69,11 +68,6 @@ const struct json_field offer_node_fields[] = { JSON_STR(T, name, 63, 0),
 						JSON_OBJ(T, foreign, shape_fields, 0), JSON_END };
 #undef T
 
-#define T struct offer_audit
-const struct json_field offer_audit_fields[] = { JSON_ADDRESS(T, auditor, 0), JSON_U64(T, until, 0),
-						 JSON_SIG(T, sig, 0), JSON_END };
-#undef T
-
 #define T struct offer
 const struct json_field offer_fields[] = {
 	JSON_ADDRESS(T, provider, 0),
@@ -86,7 +80,6 @@ const struct json_field offer_fields[] = {
 	JSON_LIST(T, nodes, offer_node_fields, struct offer_node, OFFER_NODES_MAX, 0),
 	JSON_STR(T, region, 128, 0),
 	JSON_LIST(T, attributes, attribute_fields, struct attribute, GROUP_ATTRIBUTES_MAX, 0),
-	JSON_LIST(T, audits, offer_audit_fields, struct offer_audit, GROUP_AUDITORS_MAX, MAYBE),
 	JSON_U32(T, launch_s, 3600, 0),
 	JSON_U32(T, min_term_s, 0, MAYBE),
 	JSON_U32(T, notice_s, 0, MAYBE),
@@ -129,49 +122,6 @@ offer_hash(const struct offer *o)
 	word_uint(&w, o->expires);
 	word_hash(&w, &content);
 	return words_end(&w);
-}
-
-#define T struct offer
-static const struct json_field audited_fields[] = {
-	JSON_STR(T, region, 128, 0),
-	JSON_LIST(T, attributes, attribute_fields, struct attribute, GROUP_ATTRIBUTES_MAX, 0),
-	JSON_END
-};
-#undef T
-
-struct hash
-audit_hash(const struct offer *o, const struct offer_audit *a)
-{
-	struct hash content = canonical(audited_fields, o);
-	struct words w = words_begin("Audit(address provider,address auditor,uint64 until,"
-				     "bytes32 attributes)");
-
-	word_address(&w, &o->provider);
-	word_address(&w, &a->auditor);
-	word_uint(&w, a->until);
-	word_hash(&w, &content);
-	return words_end(&w);
-}
-
-void
-offer_audits_keep(struct offer *o, const struct domain *d, uint64_t now_s,
-		  const struct address *revoked, size_t revoked_count)
-{
-	struct offer_audit *all = o->audits.items;
-	size_t kept = 0;
-
-	for (size_t i = 0; i < o->audits.count; i++) {
-		struct hash h = audit_hash(o, &all[i]), digest = terms_digest(d, &h);
-		struct err e = ERR_NONE;
-		bool good = all[i].until >= now_s &&
-			    sig_check(&all[i].sig, &digest, &all[i].auditor, &e) == 0;
-
-		for (size_t k = 0; k < revoked_count && good; k++)
-			good = !address_equal(&revoked[k], &all[i].auditor);
-		if (good)
-			all[kept++] = all[i];
-	}
-	o->audits.count = kept;
 }
 
 /* ------------------------------------------------------------------ */
@@ -340,27 +290,13 @@ listed(const struct json_strs *list, const char *who)
 }
 
 static bool
-audited_by(const struct offer *o, const char *auditor)
+audits_match(const struct offer *o, const struct offer_asker *asker)
 {
-	const struct offer_audit *a = o->audits.items;
-	char text[ADDRESS_TEXT_SIZE];
+	static const struct json_list none;
+	struct address who;
 
-	for (size_t i = 0; i < o->audits.count; i++)
-		if (strcasecmp(address_text(&a[i].auditor, text), auditor) == 0)
-			return true;
-	return false;
-}
-
-static bool
-audits_match(const struct offer *o, const struct group *g)
-{
-	for (size_t i = 0; i < g->signed_by.count; i++)
-		if (!audited_by(o, g->signed_by.items[i]))
-			return false;
-	for (size_t i = 0; i < g->signed_any.count; i++)
-		if (audited_by(o, g->signed_any.items[i]))
-			return true;
-	return g->signed_any.count == 0;
+	return !attest_lacks(asker->group, &o->provider,
+			     asker->audits != NULL ? asker->audits : &none, 0, &who);
 }
 
 /* The region is an attribute to the tenant and a member of the offer. */
@@ -428,7 +364,7 @@ offer_matches(const struct offer *o, const struct offer_asker *asker)
 	m = attributes_match(o, asker->group);
 	if (m != OFFER_MATCHES)
 		return m;
-	if (!audits_match(o, asker->group))
+	if (!audits_match(o, asker))
 		return OFFER_AUDIT;
 	if (asker->term_s < o->min_term_s)
 		return OFFER_TERM;

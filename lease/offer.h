@@ -16,6 +16,7 @@
 #ifndef GAVEL_OFFER_H
 #define GAVEL_OFFER_H
 
+#include "lease/attest.h"
 #include "lease/demand.h"
 #include "lease/terms.h"
 
@@ -47,13 +48,6 @@ struct offer_node {
 	struct shape foreign; /* of it used by others than this market's leases */
 };
 
-/* An auditor's word that the provider has these attributes. */
-struct offer_audit {
-	struct address auditor;
-	uint64_t until; /* unix seconds */
-	struct sig sig; /* over audit_hash() */
-};
-
 struct offer {
 	struct address provider, owner;
 	uint64_t seq;
@@ -63,7 +57,6 @@ struct offer {
 	struct json_list nodes; /* of struct offer_node */
 	const char *region;
 	struct json_list attributes; /* of struct attribute */
-	struct json_list audits;     /* of struct offer_audit */
 	uint32_t launch_s;
 	uint32_t min_term_s;
 	uint32_t notice_s;	 /* before the provider takes a lease back */
@@ -73,20 +66,13 @@ struct offer {
 	struct json_strs deny;	 /* never these */
 };
 
-extern const struct json_field offer_fields[], offer_units_fields[], offer_node_fields[],
-	offer_audit_fields[];
+extern const struct json_field offer_fields[], offer_units_fields[], offer_node_fields[];
 
 extern const struct code OFFER_BAD;
-extern const struct code AUDIT_BAD;
 
 /* Every rule an offer must keep by itself, but its signature. */
 int offer_check(const struct offer *o, struct err *e) mustcheck;
 struct hash offer_hash(const struct offer *o); /* its id */
-struct hash audit_hash(const struct offer *o, const struct offer_audit *a);
-/* The audits in force: signed by who they say, not over, not among the revoked
- * (addresses of auditors). Drops the others from the list, in place. */
-void offer_audits_keep(struct offer *o, const struct domain *d, uint64_t now_s,
-		       const struct address *revoked, size_t revoked_count);
 
 /* ------------------------------------------------------------------ */
 /* Why an offer does not match.                                        */
@@ -108,6 +94,7 @@ enum offer_match {
 struct offer_asker { /* the order, as far as offers must match it */
 	const struct group *group;
 	const struct demand *demand;
+	const struct json_list *audits; /* of struct audit_doc, in force; NULL: none */
 	struct address tenant, owner;
 	uint32_t term_s;	      /* how long the deposit lasts at the maximum */
 	const struct address *denied; /* providers that failed it */

@@ -1,10 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lease/price.h"
 
+#include "deploy/rules.h"
+
+const struct code CARD_BAD = { "card_bad", INVALID, "a rule of rate cards is broken" };
+
 #define MIB ((uint64_t)1024 * 1024)
 #define GIB ((uint64_t)1024 * MIB)
 /* An egress allowance is for 30 days. */
 #define ALLOWANCE_S (30u * 86400)
+
+static const struct json_field volume_price_fields[] = {
+	JSON_STR(struct volume_price, class, 16, 0), JSON_RATE(struct volume_price, mib, 0),
+	JSON_END
+};
+
+static const struct json_field gpu_price_fields[] = { JSON_STR(struct gpu_price, model, 128, 0),
+						      JSON_RATE(struct gpu_price, rate, 0),
+						      JSON_END };
 
 const struct json_field rate_card_fields[] = {
 	JSON_RATE(struct rate_card, fixed, JSON_OPTIONAL),
@@ -16,8 +29,55 @@ const struct json_field rate_card_fields[] = {
 	JSON_RATE(struct rate_card, endpoint, JSON_OPTIONAL),
 	JSON_RATE(struct rate_card, ip, JSON_OPTIONAL),
 	JSON_RATE(struct rate_card, egress_gib, JSON_OPTIONAL),
+	JSON_LIST(struct rate_card, volumes, volume_price_fields, struct volume_price,
+		  CARD_VOLUMES_MAX, JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_LIST(struct rate_card, gpus, gpu_price_fields, struct gpu_price, CARD_GPUS_MAX,
+		  JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_END
 };
+
+int
+card_check(const struct rate_card *card, struct err *e)
+{
+	static const char *const classes[] = { "default", "beta1", "beta2", "beta3" };
+	const struct volume_price *v = card->volumes.items;
+	const struct gpu_price *gpus = card->gpus.items;
+
+	for (size_t i = 0; i < card->volumes.count; i++) {
+		size_t k = 0;
+
+		while (k < NELEMS(classes) && strcmp(classes[k], v[i].class) != 0)
+			k++;
+		if (k == NELEMS(classes))
+			return err_field(e, &CARD_BAD, "/card/volumes",
+					 "card: volumes: \"%.16s\": a class is default, beta1, "
+					 "beta2 or beta3",
+					 v[i].class);
+		for (k = 0; k < i; k++)
+			if (strcmp(v[k].class, v[i].class) == 0)
+				return err_field(e, &CARD_BAD, "/card/volumes",
+						 "card: volumes: %s stands twice", v[i].class);
+	}
+	for (size_t i = 0; i < card->gpus.count; i++) {
+		const char *fault = rule_gpu(gpus[i].model);
+
+		if (fault != NULL)
+			return err_field(e, &CARD_BAD, "/card/gpus", "card: gpus: \"%.60s\": %s",
+					 gpus[i].model, fault);
+	}
+	return 0;
+}
+
+struct rate
+card_gpu(const struct rate_card *card, const char *model)
+{
+	const struct gpu_price *p = card->gpus.items;
+
+	for (size_t i = 0; i < card->gpus.count; i++)
+		if (gpu_matches(p[i].model, model))
+			return p[i].rate;
+	return card->gpu;
+}
 
 static u128
 capped(u128 nano)
@@ -48,16 +108,62 @@ struct parts {
 /* What cpu, memory and egress stand at in price_parts(). */
 enum { PART_CPU, PART_MEMORY, PART_EGRESS = PRICE_PARTS - 2, PART_BASE };
 
+/* Bytes of the group's volumes of this class. */
+static uint64_t
+class_bytes(const struct group *g, const char *class)
+{
+	const struct group_service *s = g->services.items;
+	u128 sum = 0;
+
+	for (size_t i = 0; i < g->services.count; i++)
+		for (size_t k = 0; k < s[i].volumes.count; k++) {
+			const struct volume *v = (const struct volume *)s[i].volumes.items + k;
+
+			if (strcmp(v->class, class) == 0)
+				sum += (u128)v->bytes * s[i].count;
+		}
+	return (uint64_t)MIN(sum, UINT64_MAX);
+}
+
+/* Classes that the card names at their prices, what is left at the default. */
+static u128
+volume_part(const struct rate_card *card, const struct resources *r, const struct group *g)
+{
+	const struct volume_price *p = card->volumes.items;
+	uint64_t left = r->persistent_bytes;
+	u128 nano = 0;
+
+	for (size_t i = 0; i < card->volumes.count && g != NULL; i++) {
+		uint64_t bytes = MIN(class_bytes(g, p[i].class), left);
+
+		nano = capped(nano + times(p[i].mib, mib(bytes)));
+		left -= bytes;
+	}
+	return capped(nano + times(card->volume_mib, mib(left)));
+}
+
+static u128
+gpu_part(const struct rate_card *card, const struct resources *r, const struct json_strs *models)
+{
+	size_t known = models != NULL ? MIN(models->count, (size_t)r->gpus) : 0;
+	u128 nano = times(card->gpu, r->gpus - known);
+
+	for (size_t i = 0; i < known; i++)
+		nano = capped(nano + capped(card_gpu(card, models->items[i]).nano));
+	return nano;
+}
+
 static struct parts
-parts_of(const struct rate_card *card, const struct resources *r)
+parts_of(const struct rate_card *card, const struct resources *r, const struct group *g,
+	 const struct json_strs *models)
 {
 	return (struct parts){
 		.fixed = capped(card->fixed.nano),
 		.cpu = times(card->cpu_milli, r->cpu_milli),
 		.memory = times(card->memory_mib, mib(r->memory_bytes)),
 		.storage = times(card->storage_mib, mib(r->storage_bytes)),
-		.volume = times(card->volume_mib, mib(r->persistent_bytes)),
-		.gpu = times(card->gpu, r->gpus),
+		.volume = volume_part(card, r, g),
+		.gpu = gpu_part(card, r, models),
 		.endpoint = times(card->endpoint, r->endpoints),
 		.ip = times(card->ip, r->ips),
 		.egress = (times(card->egress_gib, r->egress_gib) + ALLOWANCE_S - 1) / ALLOWANCE_S,
@@ -72,10 +178,10 @@ parts_sum(const struct parts *p)
 }
 
 struct rate
-price_group(const struct rate_card *card, const struct group *g)
+price_group(const struct rate_card *card, const struct group *g, const struct json_strs *models)
 {
 	struct resources total = group_total(g);
-	struct parts p = parts_of(card, &total);
+	struct parts p = parts_of(card, &total, g, models);
 
 	return (struct rate){ parts_sum(&p) };
 }
@@ -124,7 +230,7 @@ struct split {
 static void
 split_rate(const struct price_lease *l, struct split out[static PRICE_PARTS])
 {
-	struct parts p = parts_of(&l->card, &l->reserved);
+	struct parts p = parts_of(&l->card, &l->reserved, l->group, &l->models);
 	u128 sum = parts_sum(&p), given = 0;
 	const struct split rows[PRICE_PARTS] = {
 		{ "cpu", p.cpu },	{ "memory", p.memory }, { "storage", p.storage },

@@ -11,6 +11,11 @@
  *	     + volume * MiB + gpu * gpus + endpoint * endpoints + ip * ips
  *	     + egress * GiB / 30 days
  *
+ * A class of volumes and a model of GPUs may have a price of its own. The group
+ * says what is asked for, and not which GPU will serve: the models are those of
+ * the bid, kept with the lease beside the card. Who has card, group and models
+ * computes the same price and the same due.
+ *
  * Metered billing charges what was used, each resource capped at its
  * reservation, and never less than the base share that the order allows:
  *
@@ -26,6 +31,19 @@
 #include "deploy/group.h"
 #include "lease/terms.h"
 
+struct volume_price { /* of a storage class, in place of volume_mib */
+	const char *class;
+	struct rate mib;
+};
+
+struct gpu_price {	   /* of a model, in place of gpu */
+	const char *model; /* as gpu_matches() takes it: "nvidia/h100" */
+	struct rate rate;
+};
+
+#define CARD_VOLUMES_MAX 8u
+#define CARD_GPUS_MAX	 64u
+
 struct rate_card {
 	struct rate fixed;     /* per lease */
 	struct rate cpu_milli; /* per thousandth of a CPU */
@@ -35,12 +53,23 @@ struct rate_card {
 	struct rate gpu;
 	struct rate endpoint;
 	struct rate ip;
-	struct rate egress_gib; /* 10^-9 base units for a GiB, not per second */
+	struct rate egress_gib;	  /* 10^-9 base units for a GiB, not per second */
+	struct json_list volumes; /* of struct volume_price: once each */
+	struct json_list gpus;	  /* of struct gpu_price: the first that matches */
 };
 
 extern const struct json_field rate_card_fields[];
 
-struct rate price_group(const struct rate_card *card, const struct group *g);
+extern const struct code CARD_BAD;
+/* Classes known and once each, models well formed. */
+int card_check(const struct rate_card *card, struct err *e) mustcheck;
+/* Of one GPU of this model ("nvidia/h100/80Gi/sxm"). */
+struct rate card_gpu(const struct rate_card *card, const char *model);
+
+/* models: of the group's GPUs one by one, as chosen for the bid; those beyond
+ * the list (NULL: all) have the card's price for any. */
+struct rate
+price_group(const struct rate_card *card, const struct group *g, const struct json_strs *models);
 /* rate * (10^12 + curve_bp * u^2) / 10^12, rounded up; u is the provider's
  * utilisation in 1/10000 (auction rules, section 4). */
 struct rate price_curve(struct rate rate, uint32_t curve_bp, uint32_t utilisation_bp);
@@ -62,6 +91,8 @@ struct price_lease {
 	struct rate rate, base;
 	struct rate_card card;	   /* as bid: gives the shares */
 	struct resources reserved; /* group_total() */
+	const struct group *group; /* whose volumes have classes; NULL: the default */
+	struct json_strs models;   /* as bid; see price_group() */
 	struct amount deposit;
 	enum billing billing;
 };

@@ -26,8 +26,9 @@ int standing_now(struct arena *a, struct evm *evm, const struct address *escrow,
 		 const struct lease_terms *terms, struct standing *out, struct err *e) mustcheck;
 /* What a transaction has done to the lease, beyond standing_now(): its end and what
  * it was paid. EVM_REFUSED with the reason if it was skipped in its batch. */
-int standing_receipt(struct arena *a, const struct address *escrow, const struct hash *lease,
-		     const struct evm_receipt *receipt, struct standing *s, struct err *e) mustcheck;
+int
+standing_receipt(struct arena *a, const struct address *escrow, const struct hash *lease,
+		 const struct evm_receipt *receipt, struct standing *s, struct err *e) mustcheck;
 
 bool standing_unknown(const struct standing *s); /* not open, and may still be opened */
 bool standing_claim_pending(const struct standing *s);

@@ -186,6 +186,20 @@ provider_hash(const struct provider_terms *p)
 }
 
 struct hash
+audit_hash(const struct audit_terms *a)
+{
+	struct words w = words_begin("Audit(address auditor,address provider,bytes32 attributes,"
+				     "uint32 expires,uint64 seq)");
+
+	word_address(&w, &a->auditor);
+	word_address(&w, &a->provider);
+	word_hash(&w, &a->attributes);
+	word_uint(&w, a->expires);
+	word_uint(&w, a->seq);
+	return words_end(&w);
+}
+
+struct hash
 round_hash(const struct round_terms *r)
 {
 	struct words w = words_begin("Round(bytes32 order,uint64 round,bytes32 root,bytes32 key)");
@@ -299,6 +313,12 @@ const struct json_field usage_terms_fields[] = { JSON_HASH(T, lease, 0),
 const struct json_field provider_terms_fields[] = {
 	JSON_ADDRESS(T, provider, 0), JSON_STR(T, url, 200, 0), JSON_HASH(T, tlsKey, 0),
 	JSON_HASH(T, attributes, 0),  JSON_U64(T, seq, 0),	JSON_END
+};
+#undef T
+#define T struct audit_terms
+const struct json_field audit_terms_fields[] = {
+	JSON_ADDRESS(T, auditor, 0), JSON_ADDRESS(T, provider, 0), JSON_HASH(T, attributes, 0),
+	JSON_U32(T, expires, 0, 0),  JSON_U64(T, seq, 0),	   JSON_END
 };
 #undef T
 #define T struct round_terms

@@ -6,7 +6,8 @@
  * chainId, verifyingContract = the escrow}. The type strings stand in terms.c
  * beside the fields and must equal the contract's (lease/contracts). Order,
  * Award, Lease, Voucher, Statement and Release move money on chain; two Bids, Usages
- * or Rounds that contradict each other take a bond; Provider stays off chain.
+ * or Rounds that contradict each other take a bond; Provider, Audit and Close stay
+ * off chain.
  *
  * Pure: no signing here (key.h), no I/O.
  */
@@ -100,6 +101,14 @@ struct provider_terms {
 	uint64_t seq;		/* a higher one replaces */
 };
 
+/* An auditor vouches for attributes of a provider, whatever that one says itself. */
+struct audit_terms {
+	struct address auditor, provider;
+	struct hash attributes; /* attributes_hash() of those vouched for, and no others */
+	uint32_t expires;	/* unix seconds; 0: taken back */
+	uint64_t seq;		/* a higher one of the same two replaces */
+};
+
 /* The market closes a sealed round: the root of all envelopes, signed before
  * the key is shown. */
 struct round_terms {
@@ -111,7 +120,7 @@ struct round_terms {
 
 extern const struct json_field order_terms_fields[], award_terms_fields[], lease_terms_fields[],
 	voucher_terms_fields[], release_terms_fields[], bid_terms_fields[], usage_terms_fields[],
-	provider_terms_fields[], round_terms_fields[];
+	provider_terms_fields[], audit_terms_fields[], round_terms_fields[];
 
 /* hashStruct of EIP-712. */
 struct hash order_hash(const struct order_terms *o);
@@ -124,6 +133,7 @@ struct hash statement_hash(struct arena *a, const struct voucher_terms *v, size_
 struct hash bid_hash(const struct bid_terms *b);
 struct hash usage_hash(const struct usage_terms *u);
 struct hash provider_hash(const struct provider_terms *p);
+struct hash audit_hash(const struct audit_terms *a);
 struct hash round_hash(const struct round_terms *r);
 /* keccak256(0x1901 || separator || hashStruct): what is signed. */
 struct hash terms_digest(const struct domain *d, const struct hash *struct_hash);

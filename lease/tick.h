@@ -60,7 +60,8 @@ struct tick_order {
 	bool retry;		/* an award of it failed: first in line */
 	bool manual;		/* nothing is awarded; the tenant picks from the ranking */
 	enum tick_spread spread;
-	const struct group *group; /* NULL: sealed bids only */
+	const struct group *group;	/* NULL: sealed bids only */
+	const struct json_list *audits; /* of struct audit_doc in force; NULL: none */
 	const struct address *denied;
 	size_t denied_count;
 	const struct tick_bid *bids;

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lease/transcript.h"
 
+#include "lease/attest.h"
 #include "lease/key.h"
 #include "lease/seal.h"
 
-#define MAYBE (JSON_OPTIONAL | JSON_OMIT_EMPTY)
+#define AUDITS_MAX 4096 /* at most 16 auditors' of each bidder */
+#define MAYBE	   (JSON_OPTIONAL | JSON_OMIT_EMPTY)
 
 #define T struct transcript_entry
 const struct json_field transcript_entry_fields[] = {
@@ -31,28 +33,30 @@ const struct json_field transcript_entry_fields[] = {
 #undef T
 
 #define T struct transcript
-const struct json_field transcript_fields[] = { JSON_STR(T, rules, 32, 0),
-						JSON_HASH(T, order, 0),
-						JSON_U32(T, round, 0, 0),
-						JSON_OBJ(T, terms, order_terms_fields, 0),
-						JSON_SIG(T, order_sig, 0),
-						JSON_OBJ(T, group, group_fields, 0),
-						JSON_U32(T, care_hours, 4, 0),
-						JSON_U32(T, established_launches, 0, 0),
-						JSON_TIME(T, ends_at, 0),
-						JSON_HASH(T, root, 0),
-						JSON_SIG(T, root_sig, 0),
-						JSON_HASH(T, public_key, 0),
-						JSON_HASH(T, secret_key, 0),
-						JSON_LIST(T, entries, transcript_entry_fields,
-							  struct transcript_entry, AUCTION_BIDS_MAX,
-							  0),
-						JSON_STR(T, outcome, 32, 0),
-						JSON_ADDRESS(T, winner, MAYBE),
-						JSON_RATE(T, price, MAYBE),
-						JSON_STR(T, price_by, 32, MAYBE),
-						JSON_ADDRESS(T, runner_up, MAYBE),
-						JSON_END };
+const struct json_field transcript_fields[] = {
+	JSON_STR(T, rules, 32, 0),
+	JSON_HASH(T, order, 0),
+	JSON_U32(T, round, 0, 0),
+	JSON_OBJ(T, terms, order_terms_fields, 0),
+	JSON_SIG(T, order_sig, 0),
+	JSON_OBJ(T, group, group_fields, 0),
+	JSON_U32(T, care_hours, 4, 0),
+	JSON_U32(T, established_launches, 0, 0),
+	JSON_LIST(T, audits, audit_doc_fields, struct audit_doc, AUDITS_MAX, MAYBE),
+	JSON_TIME(T, ends_at, 0),
+	JSON_HASH(T, root, 0),
+	JSON_SIG(T, root_sig, 0),
+	JSON_HASH(T, public_key, 0),
+	JSON_HASH(T, secret_key, 0),
+	JSON_LIST(T, entries, transcript_entry_fields, struct transcript_entry, AUCTION_BIDS_MAX,
+		  0),
+	JSON_STR(T, outcome, 32, 0),
+	JSON_ADDRESS(T, winner, MAYBE),
+	JSON_RATE(T, price, MAYBE),
+	JSON_STR(T, price_by, 32, MAYBE),
+	JSON_ADDRESS(T, runner_up, MAYBE),
+	JSON_END
+};
 #undef T
 
 struct transcript_entry *
@@ -89,6 +93,7 @@ open_entry(struct arena *a, const struct domain *d, const struct transcript *t,
 {
 	struct err e = ERR_NONE;
 	struct hash h, digest;
+	struct address auditor;
 	char who[ADDRESS_TEXT_SIZE];
 	size_t len;
 	char *text = seal_open(a, t->public_key.b, t->secret_key.b, en->envelope.b,
@@ -108,6 +113,9 @@ open_entry(struct arena *a, const struct domain *d, const struct transcript *t,
 		return "is not signed by its provider";
 	if (!group_admits(&t->group, address_text(&en->provider, who)))
 		return "is of a provider that the tenant left out";
+	/* A statement counts if it had not expired when the bid was received. */
+	if (attest_lacks(&t->group, &en->provider, &t->audits, en->received_at, &auditor))
+		return arena_printf(a, "lacks an audit by %s", address_text(&auditor, who));
 	return NULL;
 }
 

@@ -42,6 +42,7 @@ struct transcript {
 	struct group group;
 	uint32_t care_hours;
 	uint32_t established_launches; /* from how many on a bid may set prices */
+	struct json_list audits; /* of struct audit_doc: about bidders, by whom the group names */
 	wall_t ends_at;
 	struct hash root;
 	struct sig root_sig; /* the auctioneer's over Round(order, round, root, public_key) */
@@ -58,7 +59,7 @@ extern const struct json_field transcript_fields[], transcript_entry_fields[];
 
 /* SHA-256 over "gavel root", then per envelope its provider and its SHA-256. */
 struct hash transcript_root(struct arena *a, const struct transcript *t);
-/* Needs terms, order, round, group, entries, both keys. */
+/* Needs terms, order, round, group, audits, entries, both keys. */
 void transcript_open(struct arena *a, const struct domain *d, struct transcript *t);
 /* Needs what was opened, care_hours, established_launches. */
 void transcript_decide(struct arena *a, struct transcript *t);

@@ -82,7 +82,8 @@ err_wrap(struct err *e, const char *fmt, ...)
 bool
 err_retryable(const struct err *e)
 {
-	return e->code != NULL && (e->code->kind == UNAVAIL || e->code->kind == TIMEOUT);
+	return e->code != NULL &&
+	       (e->code->kind == UNAVAIL || e->code->kind == TIMEOUT || e->code->kind == QUOTA);
 }
 
 int
@@ -95,6 +96,7 @@ kind_http_status(enum kind kind)
 	case CONFLICT:
 	case NO_BID: return 409;
 	case LIMIT: return 413;
+	case QUOTA: return 429;
 	case UNAVAIL: return 503;
 	case UNFUNDED: return 402;
 	case TIMEOUT: return 504;
@@ -117,7 +119,8 @@ kind_exit_status(enum kind kind)
 	case TIMEOUT: return 9;
 	case FAILED: return 10;
 	case CONFLICT: return 11;
-	case LIMIT: return 12;
+	case LIMIT:
+	case QUOTA: return 12;
 	case INTERNAL: break;
 	}
 	return 1;

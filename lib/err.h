@@ -28,7 +28,8 @@ enum kind {
 	DENIED,	   /* not yours, not signed    403, exit 4  */
 	NOT_FOUND, /*                          404, exit 7  */
 	CONFLICT,  /* changed meanwhile        409, exit 11 */
-	LIMIT,	   /* too big, too many        413/429, 12  */
+	LIMIT,	   /* too big, too many        413, exit 12 */
+	QUOTA,	   /* asked too often          429, exit 12 */
 	UNAVAIL,   /* try again                503, exit 6  */
 	UNFUNDED,  /* money short              402, exit 5  */
 	TIMEOUT,   /* waited too long          504, exit 9  */

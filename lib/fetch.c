@@ -330,8 +330,8 @@ kind_of_status(int status)
 	case 404: return NOT_FOUND;
 	case 409:
 	case 412: return CONFLICT;
-	case 413:
-	case 429: return LIMIT;
+	case 413: return LIMIT;
+	case 429: return QUOTA;
 	case 502: return FAILED;
 	case 503: return UNAVAIL;
 	case 504: return TIMEOUT;

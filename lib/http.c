@@ -230,8 +230,8 @@ request_fail(struct request *r, const struct err *e)
 		jsonw_close(w, ']');
 	}
 	jsonw_close(w, '}');
-	if (e->code->kind == UNAVAIL)
-		request_set_header(r, "Retry-After", "1");
+	if (e->code->kind == UNAVAIL || e->code->kind == QUOTA)
+		request_set_header(r, "Retry-After", e->code->kind == QUOTA ? "10" : "1");
 	text = jsonw_text(w, &len);
 	request_answer(r, status, "application/problem+json", text, len);
 	jsonw_free(w);

@@ -22,6 +22,7 @@ struct id {
 #define ID_BID	   "bid"
 #define ID_LEASE   "lea"
 #define ID_EVENT   "evt"
+#define ID_QUOTE   "quo"
 #define ID_REQUEST "req"
 
 /* Pure: the caller brings the time and ten random bytes. */

@@ -140,6 +140,7 @@ desk_read(struct task *t)
 	d->now = clock_wall();
 	d->b = batch_new(t);
 	q_orders_due(d->b, d->now, DESK_MOST);
+	q_quotes_announce(d->b, d->now);
 	return db_run(t, c->db, d->b);
 }
 
@@ -454,6 +455,8 @@ desk_decide(struct task *t)
 
 	if (batch_failed(due, &t->err))
 		return TASK_FAIL;
+	if (rows_count(due, 1) > 0)
+		clerk_tell_webs(c);
 	c->desk_again = c->desk_again || rows_count(due, 0) == DESK_MOST;
 	if (rows_count(due, 0) == 0)
 		return TASK_DONE;

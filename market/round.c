@@ -16,6 +16,7 @@
 #include "lease/transcript.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "market/audits.h"
 #include "market/clerk.h"
 #include "query.h"
 
@@ -195,6 +196,7 @@ close_store(struct task *t)
 		     &r->closed.key);
 	q_bids_of_round(r->b, &r->order.hash, (int64_t)r->ask.round);
 	q_round_get(r->b, &r->order.id, (int64_t)r->ask.round);
+	q_audits_of_round(r->b, &r->order.hash, (int64_t)r->ask.round);
 	return db_run(t, clerk_of(t)->db, r->b);
 }
 
@@ -238,6 +240,7 @@ clear_bids(struct task *t)
 
 	if (rows_count(r->b, 0) == 0) /* closed before a crash: by the same root */
 		row_bytes(r->b, 2, 0, "sig", r->closed.sig.b, sizeof(r->closed.sig.b));
+	r->t.audits = audits_read(&t->arena, r->b, 3);
 	clear(t);
 	return TASK_NEXT;
 }

@@ -32,6 +32,10 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show 
 				       { "POST", "/v1/providers", provider_put },
 				       { "GET", "/v1/providers", provider_list },
 				       { "GET", "/v1/providers/{address}", provider_show },
+				       { "GET", "/v1/providers/{address}/audits", audit_list },
+				       { "POST", "/v1/audits", audit_create },
+				       { "POST", "/v1/quotes", quote_create },
+				       { "POST", "/v1/quotes/{quote}/answers", quote_answer },
 				       { "GET", "/v1/events", events_stream },
 				       ROUTE_END };
 

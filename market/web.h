@@ -57,6 +57,10 @@ void release_create(struct request *r);
 void provider_put(struct request *r);
 void provider_show(struct request *r);
 void provider_list(struct request *r);
+void audit_create(struct request *r);
+void audit_list(struct request *r);
+void quote_create(struct request *r);
+void quote_answer(struct request *r);
 void events_stream(struct request *r);
 
 /* events_api.c: the feed of gavel.event, read once and given to many. */

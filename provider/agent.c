@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "provider/audits.h"
 #include "provider/dns.h"
 #include "provider/exits.h"
 #include "provider/image.h"
@@ -202,12 +203,39 @@ register_read(struct task *t)
 		bidder_start(g);
 		runner_look(g);
 	}
+	return TASK_NEXT;
+}
+
+/* What auditors have said of us since; the market has it, we check it. */
+static enum next
+audits_ask(struct task *t)
+{
+	struct registration *reg = t->state;
+	struct agent *g = t->owner;
+	char self[ADDRESS_TEXT_SIZE];
+
+	reg->f = (struct fetch){ .url = arena_printf(&t->arena, "%s/v1/providers/%s/audits",
+						     g->settings->market_url,
+						     address_text(&g->self, self)),
+				 .ca_path = g->settings->market_ca };
+	return fetch_start(t, &reg->f);
+}
+
+static enum next
+audits_take(struct task *t)
+{
+	struct registration *reg = t->state;
+
+	if (fetch_check(&t->arena, &reg->f, &t->err) < 0 ||
+	    audits_replace(t->owner, reg->f.reply, reg->f.reply_len, &t->err) < 0)
+		return TASK_FAIL;
 	return TASK_DONE;
 }
 
 static const struct step register_steps[] = { { "market", market_ask },	 { "check", market_read },
 					      { "token", token_ask },	 { "send", register_send },
-					      { "read", register_read }, STEP_END };
+					      { "read", register_read }, { "audits", audits_ask },
+					      { "take", audits_take },	 STEP_END };
 
 static void
 register_done(struct task *t)

@@ -6,6 +6,8 @@
  *
  *	agent.c        the role: start-up, timers, registration
  *	bidder.c       the market's events: price, seal, bid or decline; accept
+ *	appraise.c     what we would ask for a group, or why we decline (pricing.c,
+ *	               price_program.c, audits.c); quotes.c  the same, not binding
  *	runner.c       leases from accepted to running to ended, level-triggered;
  *	               launch.c and sweep.c are its beginning and end
  *	unit.c         one container up and down; unit_life.c when
@@ -34,6 +36,7 @@
 struct ingress;
 struct live;
 struct pull;
+struct audits;
 
 struct agent {
 	struct loop loop;
@@ -52,6 +55,9 @@ struct agent {
 	bool volume_busy;
 	const char *token; /* for the market; renewed with the registration */
 	char token_text[1024];
+	struct audits *audits; /* what auditors say of us: audits.h */
+	unsigned quotes; /* questions being answered */
+	unsigned prices_asked; /* price programs that run: price_program.h */
 	bool registered;
 	bool sweep_due;	    /* an event may have ended a lease */
 	mono_t swept_at;    /* when the market was last asked of all leases */
@@ -123,6 +129,9 @@ void plan_repoint(struct work *w, const struct manifest *m);
 /* What tenants are told: an array in the arena. */
 struct endpoint *plan_endpoints(const struct agent *g, struct arena *a, const struct work *w,
 				const struct manifest *m, size_t *count) mustcheck;
+
+/* quotes.c: an event quote.requested. */
+void quote_begin(struct agent *g, const char *data);
 
 /* expire.c: accepted, and the time in which it could be opened is over; ask the
  * chain, and let the sweep take it if that is so. */

@@ -9,7 +9,7 @@
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
-#include "provider/agent.h"
+#include "provider/appraise.h"
 
 #define RESTART_NOTE "last_event"
 
@@ -17,75 +17,33 @@
 /* An announced round.                                                  */
 
 struct bidding {
+	struct appraisal appraisal; /* first: appraise.h */
 	struct round_doc round;
-	const char *decline; /* or NULL: bid */
 	struct bid_terms bid;
 	struct bid_doc doc;
 	struct chan_call call;
 	struct fetch f;
 };
 
-static uint32_t
-utilisation_bp(const struct agent *g, const struct resources *reserved)
-{
-	if (g->settings->capacity.cpu_milli == 0)
-		return 10000;
-	return (uint32_t)((uint64_t)reserved->cpu_milli * 10000 / g->settings->capacity.cpu_milli);
-}
-
-/* NULL, or the reason not to bid. */
-static const char *
-why_not(struct agent *g, struct arena *a, const struct round_doc *round, struct resources *reserved)
-{
-	struct json_strs devices;
-	struct room room;
-	char self[ADDRESS_TEXT_SIZE];
-	struct err e = ERR_NONE;
-	uint32_t copies = 0;
-
-	address_text(&g->self, self);
-	for (size_t i = 0; i < round->excluded.count; i++)
-		if (strcmp(round->excluded.items[i], self) == 0)
-			return "excluded";
-	if (group_mismatch(&round->group, &g->settings->attributes) != NULL)
-		return "attribute";
-	if (!group_admits(&round->group, self))
-		return "excluded";
-	if (round->group.signed_by.count > 0 || round->group.signed_any.count > 0)
-		return "audit";
-	if (round->group.reclaim_s > g->settings->reclaim_s)
-		return "term";
-	for (size_t i = 0; i < round->group.services.count; i++)
-		copies += ((const struct group_service *)round->group.services.items)[i].count;
-	if (copies > WORK_COPIES_MAX)
-		return "resources";
-	if (runner_reserved(g, a, reserved, &e) < 0)
-		return "capacity";
-	if (agent_room(g, a, &round->terms.tenant, &round->group, &room, &e) < 0)
-		return "capacity";
-	return room_fit(a, &room, &round->group, &devices);
-}
-
+/* What the bid is made of is in the book before anyone sees the bid. */
 static enum next
-bid_price(struct task *t)
+bid_sign(struct task *t)
 {
 	struct bidding *b = t->state;
 	struct agent *g = t->owner;
-	struct resources reserved = { .cpu_milli = 0 };
-	struct rate floor, list;
+	const struct pricing *p = &b->appraisal.pricing;
 
-	b->decline = why_not(g, &t->arena, &b->round, &reserved);
-	if (b->decline != NULL)
+	if (b->appraisal.decline != NULL)
 		return TASK_NEXT;
-	floor = price_curve(price_group(&g->settings->card, &b->round.group), g->settings->curve_bp,
-			    utilisation_bp(g, &reserved));
-	list = price_scale(floor, MAX(g->settings->list_bp, 10000u));
+	if (book_bid_put(g->book, &b->round.hash, json_encode(&t->arena, pricing_fields, p),
+			 clock_wall(), &t->err) < 0)
+		return TASK_FAIL;
 	b->bid = (struct bid_terms){ .order = b->round.hash,
 				     .provider = g->self,
-				     .floor = floor,
-				     .list = list,
-				     .round = b->round.round };
-	random_bytes(b->bid.salt.b, sizeof(b->bid.salt.b));
+				     .floor = p->floor,
+				     .list = p->list,
+				     .round = b->round.round,
+				     .salt = pricing_salt(p) };
 	return signer_start(t, g->signer, &b->call, SIGN_BID, &b->bid, sizeof(b->bid));
 }
 
@@ -115,12 +73,12 @@ bid_send(struct task *t)
 	};
 	const char *text;
 
-	if (b->decline != NULL) {
+	if (b->appraisal.decline != NULL) {
 		struct decline_post no = { .id = bid.id,
 					   .order = bid.order,
 					   .round = bid.round,
 					   .provider = g->self,
-					   .reason = b->decline };
+					   .reason = b->appraisal.decline };
 
 		post(t, &b->f, "/v1/declines", json_encode(&t->arena, decline_post_fields, &no));
 		return fetch_start(t, &b->f);
@@ -143,18 +101,22 @@ bid_answer(struct task *t)
 	if (fetch_check(&t->arena, &b->f, &t->err) < 0)
 		return TASK_FAIL;
 	log_info("bid.sent", "order=%s round=%u %s=%s", id_text(ID_ORDER, &b->round.id, order),
-		 b->round.round, b->decline != NULL ? "declined" : "floor",
-		 b->decline != NULL ? b->decline : u128_text(b->bid.floor.nano, floor));
+		 b->round.round, b->appraisal.decline != NULL ? "declined" : "floor",
+		 b->appraisal.decline != NULL ? b->appraisal.decline
+					      : u128_text(b->bid.floor.nano, floor));
 	return TASK_DONE;
 }
 
-static const struct step bid_steps[] = {
-	{ "price", bid_price }, { "send", bid_send }, { "answer", bid_answer }, STEP_END
-};
+static const struct step bid_steps[] = { APPRAISE_STEPS,
+					 { "sign", bid_sign },
+					 { "send", bid_send },
+					 { "answer", bid_answer },
+					 STEP_END };
 
 static void
 bid_done(struct task *t)
 {
+	appraise_end(t->state);
 	if (t->err.code != NULL)
 		log_warn("bid.failed", "error=\"%s\"", t->err.text);
 }
@@ -172,6 +134,13 @@ on_bidding(struct agent *g, const char *data)
 		task_kill(t, &ERR_BAD_DATA, e.text);
 	else if (b->round.ends_at < clock_wall())
 		task_kill(t, &ERR_TIMEOUT, "the round is over"); /* an old event, read again */
+	else {
+		b->appraisal.order =
+			id_text(ID_ORDER, &b->round.id, arena_alloc(&t->arena, ID_TEXT_SIZE));
+		b->appraisal.tenant = b->round.terms.tenant;
+		b->appraisal.group = &b->round.group;
+		b->appraisal.excluded = &b->round.excluded;
+	}
 }
 
 /* ------------------------------------------------------------------ */
@@ -179,12 +148,26 @@ on_bidding(struct agent *g, const char *data)
 
 struct accepting {
 	struct award_doc award;
+	struct pricing bid;
 	struct work work;
 	struct chan_call call;
 	struct fetch f;
 };
 
-/* The market may award what it wants; we sign only what we would have bid. */
+/* The bid as the book has it. */
+static int
+award_bid(struct task *t)
+{
+	struct accepting *x = t->state;
+	struct agent *g = t->owner;
+	const char *doc = book_bid(g->book, &t->arena, &x->award.award.order);
+
+	if (doc == NULL)
+		return err_set(&t->err, &ERR_BAD_DATA, "an award for an order we did not bid on");
+	return json_decode(&t->arena, doc, strlen(doc), pricing_fields, &x->bid, &t->err);
+}
+
+/* The market may award what it wants; we sign only what we have bid. */
 static int
 award_check(struct task *t)
 {
@@ -192,7 +175,6 @@ award_check(struct task *t)
 	struct agent *g = t->owner;
 	const struct award_doc *d = &x->award;
 	struct hash h = order_hash(&d->terms), group = group_hash(&d->group), digest;
-	struct rate floor = price_group(&g->settings->card, &d->group);
 
 	if (!hash_equal(&h, &d->award.order) || !hash_equal(&group, &d->terms.group))
 		return err_set(&t->err, &ERR_BAD_DATA,
@@ -204,7 +186,9 @@ award_check(struct task *t)
 	digest = terms_digest(&g->domain, &h);
 	if (sig_check(&d->award_sig, &digest, &d->terms.auctioneer, &t->err) < 0)
 		return err_wrap(&t->err, "award");
-	if (rate_cmp(d->award.rate, floor) < 0)
+	if (award_bid(t) < 0)
+		return -1;
+	if (rate_cmp(d->award.rate, x->bid.floor) < 0)
 		return err_set(&t->err, &ERR_BAD_DATA, "the award is below our floor");
 	return 0;
 }
@@ -221,7 +205,7 @@ award_place(struct task *t)
 	if (agent_room(t->owner, &t->arena, &x->award.terms.tenant, &x->award.group, &room,
 		       &t->err) < 0)
 		return -1;
-	why = room_fit(&t->arena, &room, &x->award.group, &x->work.gpus);
+	why = room_fit_models(&t->arena, &room, &x->award.group, &x->bid.models, &x->work.gpus);
 	return why == NULL ? 0 : err_set(&t->err, &RESOURCES_SHORT, "%s", why);
 }
 
@@ -259,7 +243,9 @@ accept_store(struct task *t)
 		return TASK_FAIL;
 	w->id = x->award.lease;
 	w->award = x->award;
-	w->card = g->settings->card;
+	w->card = x->bid.card;
+	w->models = x->bid.models;
+	w->price_nonce = x->bid.nonce;
 	w->state = WORK_ACCEPTED;
 	w->created = clock_wall();
 	/* Before the market hears yes, we know that we said it. */
@@ -329,6 +315,8 @@ on_event(void *ctx, const struct sse_event *ev)
 		on_bidding(g, ev->data);
 	else if (strcmp(ev->type, "order.awarded") == 0)
 		on_awarded(g, ev->data);
+	else if (strcmp(ev->type, "quote.requested") == 0)
+		quote_begin(g, ev->data);
 	else {
 		g->sweep_due = true;
 		runner_look(g);

@@ -5,6 +5,8 @@
 
 #include "lib/log.h"
 
+#define BID_KEEP_US (24 * 3600 * SECOND_US)
+
 const struct code BOOK_FAILED = { "book_failed", INTERNAL, "the provider's database refused" };
 
 struct book {
@@ -25,6 +27,9 @@ static const char schema[] =
 	" until integer not null) without rowid;"
 	"create table if not exists note (name text primary key, value text not null) without "
 	"rowid;"
+	"create table if not exists bid (order_hash blob primary key, doc text not null,"
+	" at integer not null) without rowid;"
+	"create index if not exists bid_at on bid (at);"
 	"create table if not exists blob (digest blob primary key, diff blob,"
 	" bytes integer not null, tree_bytes integer not null, used integer not null)"
 	" without rowid;";
@@ -71,6 +76,8 @@ struct work_doc {
 	struct lease_terms terms;
 	struct sig accept_sig;
 	struct rate_card card;
+	struct json_strs models;
+	struct hash price_nonce;
 	struct json_list units, ports, images;
 	struct usage_terms usage, paid;
 	struct sig usage_sig, voucher_sig, payer_sig, release_sig;
@@ -113,6 +120,8 @@ static const struct json_field work_fields[] = {
 	JSON_OBJ(T, terms, lease_terms_fields, 0),
 	JSON_SIG(T, accept_sig, 0),
 	JSON_OBJ(T, card, rate_card_fields, 0),
+	JSON_STRS(T, models, 0, JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_HASH(T, price_nonce, JSON_OPTIONAL),
 	JSON_LIST(T, units, unit_fields, struct unit_doc, WORK_UNITS_MAX, 0),
 	JSON_LIST(T, ports, port_fields, struct port_doc, WORK_UNITS_MAX, 0),
 	JSON_LIST(T, images, image_fields, struct work_image, WORK_UNITS_MAX, JSON_OPTIONAL),
@@ -145,6 +154,8 @@ work_encode(struct arena *a, const struct work *w)
 		.terms = w->terms,
 		.accept_sig = w->accept_sig,
 		.card = w->card,
+		.models = w->models,
+		.price_nonce = w->price_nonce,
 		.units = { units, w->unit_count },
 		.ports = { ports, w->port_count },
 		.images = { (void *)(uintptr_t)w->images, w->image_count },
@@ -189,6 +200,8 @@ work_decode(struct arena *a, const char *text, size_t len, struct work *w, struc
 	w->terms = doc.terms;
 	w->accept_sig = doc.accept_sig;
 	w->card = doc.card;
+	w->models = doc.models;
+	w->price_nonce = doc.price_nonce;
 	w->usage = doc.usage;
 	w->paid = doc.paid;
 	w->usage_sig = doc.usage_sig;
@@ -477,6 +490,50 @@ book_noted(struct book *b, struct arena *a, const char *name)
 		value = column_text(a, s, 0);
 	sqlite3_finalize(s);
 	return value;
+}
+
+/* ------------------------------------------------------------------ */
+/* Bids.                                                               */
+
+int
+book_bid_put(struct book *b, const struct hash *order, const char *doc, wall_t now, struct err *e)
+{
+	sqlite3_stmt *old = prepare(b, "delete from bid where at < ?", e);
+	sqlite3_stmt *s =
+		prepare(b, "insert or replace into bid (order_hash, doc, at) values (?, ?, ?)", e);
+	int result;
+
+	if (old == NULL || s == NULL) {
+		sqlite3_finalize(old);
+		sqlite3_finalize(s);
+		return -1;
+	}
+	sqlite3_bind_int64(old, 1, now - BID_KEEP_US);
+	sqlite3_bind_blob(s, 1, order->b, sizeof(order->b), SQLITE_STATIC);
+	sqlite3_bind_text(s, 2, doc, -1, SQLITE_STATIC);
+	sqlite3_bind_int64(s, 3, now);
+	result = sqlite3_step(old) == SQLITE_DONE && sqlite3_step(s) == SQLITE_DONE
+			 ? 0
+			 : fail(b, "book_bid_put", e);
+	sqlite3_finalize(old);
+	sqlite3_finalize(s);
+	return result;
+}
+
+const char *
+book_bid(struct book *b, struct arena *a, const struct hash *order)
+{
+	struct err e = ERR_NONE;
+	sqlite3_stmt *s = prepare(b, "select doc from bid where order_hash = ?", &e);
+	const char *doc = NULL;
+
+	if (s == NULL)
+		return NULL;
+	sqlite3_bind_blob(s, 1, order->b, sizeof(order->b), SQLITE_STATIC);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		doc = column_text(a, s, 0);
+	sqlite3_finalize(s);
+	return doc;
 }
 
 /* ------------------------------------------------------------------ */

@@ -72,6 +72,8 @@ struct work {
 	bool returning;
 	const char *update_failure; /* of the last update, or NULL */
 	struct rate_card card;	    /* as bid */
+	struct json_strs models;    /* of the GPUs, as bid: price.h */
+	struct hash price_nonce;    /* zero: an old lease; see pricing_salt() */
 	struct work_unit units[WORK_UNITS_MAX];
 	uint32_t unit_count;
 	struct work_port ports[WORK_UNITS_MAX];
@@ -127,6 +129,12 @@ int book_volume_drop(struct book *b, const char *id, struct err *e) mustcheck;
 /* All of them, by id. */
 int book_volumes(struct book *b, struct arena *a, struct book_volume **out, size_t *count,
 		 struct err *e) mustcheck;
+
+/* What the bid on an order was made of, as JSON (pricing.h). Kept for a day: an
+ * award comes within seconds or not at all. */
+int book_bid_put(struct book *b, const struct hash *order, const char *doc, wall_t now,
+		 struct err *e) mustcheck;
+const char *book_bid(struct book *b, struct arena *a, const struct hash *order);
 
 /* Remember one value by name: the last event seen. */
 int book_note(struct book *b, const char *name, const char *value, struct err *e) mustcheck;

@@ -302,12 +302,39 @@ volumes_fit(struct room *left, const struct group_service *s)
 	return true;
 }
 
-const char *
-room_fit(struct arena *a, const struct room *r, const struct group *g, struct json_strs *devices)
+/* Lowest free devices of just that model. */
+static uint64_t
+take_model(struct room *r, const char *model, uint32_t count)
+{
+	uint64_t chosen = 0;
+
+	for (size_t d = 0; d < r->device_count && chosen == 0; d++)
+		if ((r->gpus >> d & 1) != 0 && strcmp(r->devices[d].model, model) == 0)
+			chosen = same_model(r, d, count);
+	r->gpus &= ~chosen;
+	return chosen;
+}
+
+static void
+name_devices(struct arena *a, const struct room *r, uint64_t chosen, struct json_strs *devices)
+{
+	for (size_t d = 0; d < r->device_count; d++)
+		if ((chosen >> d & 1) != 0) {
+			devices->items = arena_grow(a, devices->items, devices->count,
+						    sizeof(*devices->items));
+			devices->items[devices->count++] = r->devices[d].device;
+		}
+}
+
+/* models NULL: any that will do. */
+static const char *
+fit(struct arena *a, const struct room *r, const struct group *g, const struct json_strs *models,
+    struct json_strs *devices)
 {
 	const struct group_service *s = g->services.items;
 	struct resources total = group_total(g);
 	struct room left = *r;
+	size_t gpu = 0;
 
 	*devices = (struct json_strs){ NULL, 0 };
 	if (!could_ever(r, g))
@@ -318,18 +345,31 @@ room_fit(struct arena *a, const struct room *r, const struct group *g, struct js
 		if (!volumes_fit(&left, &s[i]))
 			return "capacity";
 		for (uint32_t copy = 0; copy < s[i].count && s[i].resources.gpus > 0; copy++) {
-			uint64_t chosen;
+			uint32_t count = s[i].resources.gpus;
+			uint64_t chosen = 0;
 
-			if (!room_take_gpus(&left, &s[i].gpus, s[i].resources.gpus, &chosen))
+			if (models == NULL)
+				(void)room_take_gpus(&left, &s[i].gpus, count, &chosen);
+			else if (gpu < models->count)
+				chosen = take_model(&left, models->items[gpu], count);
+			if (chosen == 0)
 				return "capacity";
-			for (size_t d = 0; d < r->device_count; d++)
-				if ((chosen >> d & 1) != 0) {
-					devices->items =
-						arena_grow(a, devices->items, devices->count,
-							   sizeof(*devices->items));
-					devices->items[devices->count++] = r->devices[d].device;
-				}
+			name_devices(a, r, chosen, devices);
+			gpu += count;
 		}
 	}
 	return NULL;
+}
+
+const char *
+room_fit(struct arena *a, const struct room *r, const struct group *g, struct json_strs *devices)
+{
+	return fit(a, r, g, NULL, devices);
+}
+
+const char *
+room_fit_models(struct arena *a, const struct room *r, const struct group *g,
+		const struct json_strs *models, struct json_strs *devices)
+{
+	return fit(a, r, g, models, devices);
 }

@@ -84,5 +84,8 @@ room_take_gpus(struct room *r, const struct json_strs *models, uint32_t count, u
  * that, or "capacity" when it has not got it now. The room is as it was. */
 const char *
 room_fit(struct arena *a, const struct room *r, const struct group *g, struct json_strs *devices);
+/* The same with just these models, one for each GPU: those of the bid. */
+const char *room_fit_models(struct arena *a, const struct room *r, const struct group *g,
+			    const struct json_strs *models, struct json_strs *devices);
 
 #endif

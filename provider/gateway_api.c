@@ -400,6 +400,12 @@ work_show(struct request *r)
 	jsonw_int(w, (int64_t)work.meter.last.memory_bytes);
 	jsonw_name(w, "card");
 	json_write(w, rate_card_fields, &work.card);
+	jsonw_name(w, "models");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < work.models.count; i++)
+		jsonw_str(w, work.models.items[i]);
+	jsonw_close(w, ']');
+	jsonw_member(w, "price_nonce", "%s", hash_text(&work.price_nonce, text));
 	work_write_usage(w, &work);
 	jsonw_close(w, '}');
 	request_answer_json(r, 200, w);

@@ -28,6 +28,8 @@ work_price(const struct work *w)
 		.base = w->terms.base,
 		.card = w->card,
 		.reserved = group_total(&w->award.group),
+		.group = &w->award.group,
+		.models = w->models,
 		.deposit = w->terms.deposit,
 		.billing = group_billing(&w->award.group),
 	};

@@ -26,6 +26,7 @@
 #include "provider/mounts.h"
 #include "provider/runc.h"
 #include "provider/settle.h"
+#include "provider/simulate.h"
 #include "provider/unpack.h"
 #include "provider/volumes.h"
 
@@ -35,11 +36,15 @@ static const char usage[] =
 	"  serve              offer this machine (default; needs root)\n"
 	"  check [FILE]       read the settings and test the machine, with cures\n"
 	"  settle [LEASE]     take what is due from the chain itself, without a market\n"
+	"  price simulate [FILE]  past orders against the prices these settings make\n"
 	"  clean              remove every container of this provider from the machine\n"
 	"\n"
 	"  -c, --config FILE  settings (default: /etc/gavel/provider.yaml)\n"
-	"      --json         check, settle: the result as one JSON document\n"
+	"      --json         check, settle, price: the result as one JSON document\n"
 	"      --plan         settle: only say what would be done\n"
+	"      --since 7d     price: of the market's orders, as far back as this\n"
+	"      --orders FILE  price: orders of a file instead, one JSON object a line\n"
+	"      --load PCT     price: how full the machine is, for the load curve (0)\n"
 	"  -V, --version\n"
 	"\n"
 	"examples:\n"
@@ -241,13 +246,18 @@ clean(const struct provider_settings *s)
 int
 main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "config", required_argument, NULL, 'c' }, { "version", no_argument, NULL, 'V' },
-		{ "json", no_argument, NULL, 'j' },	    { "plan", no_argument, NULL, 'p' },
-		{ "help", no_argument, NULL, 'h' },	    { NULL, 0, NULL, 0 }
-	};
+	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
+						 { "version", no_argument, NULL, 'V' },
+						 { "json", no_argument, NULL, 'j' },
+						 { "plan", no_argument, NULL, 'p' },
+						 { "since", required_argument, NULL, 's' },
+						 { "orders", required_argument, NULL, 'o' },
+						 { "load", required_argument, NULL, 'l' },
+						 { "help", no_argument, NULL, 'h' },
+						 { NULL, 0, NULL, 0 } };
 	const char *config = "/etc/gavel/provider.yaml", *command;
 	struct provider_settings settings;
+	struct simulate sim = { .settings = &settings };
 	struct err e = ERR_NONE;
 	bool json = false, plan = false;
 	struct arena a;
@@ -258,11 +268,23 @@ main(int argc, char **argv)
 		case 'c': config = optarg; break;
 		case 'j': json = true; break;
 		case 'p': plan = true; break;
+		case 's': sim.since = optarg; break;
+		case 'o': sim.orders = optarg; break;
+		case 'l':
+			sim.load_bp = (uint32_t)MIN(strtoul(optarg, NULL, 10), 100ul) * 100;
+			break;
 		case 'V': printf("gavel-provider %s\n", GAVEL_VERSION); return 0;
 		case 'h': fputs(usage, stdout); return 0;
 		default: fputs(usage, stderr); return 2;
 		}
 	command = optind < argc ? argv[optind] : "serve";
+	if (strcmp(command, "price") == 0) { /* price simulate: two words */
+		if (optind + 1 == argc || strcmp(argv[optind + 1], "simulate") != 0) {
+			fprintf(stderr, "error: price simulate\n\n%s", usage);
+			return 2;
+		}
+		optind++;
+	}
 	/* check FILE is short for -c FILE check. */
 	if (optind + 1 < argc && strcmp(command, "settle") != 0)
 		config = argv[optind + 1];
@@ -282,6 +304,13 @@ main(int argc, char **argv)
 				  json);
 	if (strcmp(command, "clean") == 0)
 		return clean(&settings);
+	if (strcmp(command, "price") == 0) {
+		sim.json = json;
+		if (simulate_run(&sim, &e) == 0)
+			return 0;
+		fprintf(stderr, "error: %s\n", e.text);
+		return kind_exit_status(e.code->kind);
+	}
 	fprintf(stderr, "error: no command \"%s\"\n\n%s", command, usage);
 	return 2;
 }

@@ -17,6 +17,11 @@ static const struct json_field reserve_fields[] = { JSON_U32(R, cpu_milli, 0, JS
 
 #define T   struct provider_settings
 #define OPT JSON_OPTIONAL
+#define PRICE_U32(text, m, most)                                                                   \
+	{                                                                                          \
+		.name = text, .kind = JSON_KIND_U32, .flags = OPT,                                 \
+		.offset = offsetof(T, prices.m), .max = most                                       \
+	}
 static const struct json_field fields[] = {
 	JSON_STR(T, market_url, 200, 0),
 	JSON_STR(T, market_ca, 500, OPT),
@@ -54,9 +59,22 @@ static const struct json_field fields[] = {
 	JSON_LIST(T, gpus, gpu_fields, struct gpu, MACHINE_GPUS, OPT),
 	JSON_STR(T, cdi_dir, 120, OPT),
 	JSON_LIST(T, attributes, attribute_fields, struct attribute, 64, 0),
-	JSON_OBJ(T, card, rate_card_fields, 0),
-	JSON_U32(T, list_bp, 1000000, OPT),
-	JSON_U32(T, curve_bp, 20000, OPT),
+	{ .name = "card",
+	  .kind = JSON_KIND_OBJECT,
+	  .offset = offsetof(T, prices.card),
+	  .sub = rate_card_fields },
+	PRICE_U32("list_bp", list_bp, 1000000),
+	PRICE_U32("curve_bp", curve_bp, 20000),
+	PRICE_U32("price_least_bp", least_bp, 10000),
+	{ .name = "tenants",
+	  .kind = JSON_KIND_OBJECT,
+	  .flags = OPT,
+	  .offset = offsetof(T, prices.tenants),
+	  .sub = tenant_rules_fields },
+	JSON_STRS(T, price_program, 32, OPT),
+	JSON_U32(T, price_timeout_ms, 60000, OPT),
+	JSON_U32(T, price_at_once, 256, OPT),
+	JSON_STR(T, price_fallback, 8, OPT),
 	JSON_U32(T, meter_every_ms, 3600000, OPT),
 	JSON_U32(T, reclaim_s, RECLAIM_S_MAX, OPT),
 	JSON_U32(T, lease_in_mbit, NET_MBIT_MAX, OPT),
@@ -122,6 +140,24 @@ ips_check(const struct provider_settings *s, struct err *e)
 	return 0;
 }
 
+static int
+price_check(const struct provider_settings *s, struct err *e)
+{
+	if (card_check(&s->prices.card, e) < 0 || tenant_rules_check(&s->prices.tenants, e) < 0)
+		return -1;
+	if (s->price_program.count > 0 && s->price_program.items[0][0] != '/')
+		return err_field(e, &ERR_CONFIG, "/price_program",
+				 "price_program: \"%.60s\" is not an absolute path",
+				 s->price_program.items[0]);
+	if (s->price_timeout_ms == 0 || s->price_at_once == 0)
+		return err_field(e, &ERR_CONFIG, "/price_timeout_ms",
+				 "price_timeout_ms and price_at_once are at least 1");
+	if (strcmp(s->price_fallback, "decline") != 0 && strcmp(s->price_fallback, "card") != 0)
+		return err_field(e, &ERR_CONFIG, "/price_fallback",
+				 "price_fallback is decline or card");
+	return 0;
+}
+
 int
 provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,
 		       struct err *e)
@@ -142,8 +178,10 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.image_cache = "20Gi",
 		.image_max = "10Gi",
 		.slots = 256,
-		.list_bp = 11000,
-		.curve_bp = 3000,
+		.prices = { .list_bp = 11000, .curve_bp = 3000, .least_bp = 5000 },
+		.price_timeout_ms = 200,
+		.price_at_once = 4,
+		.price_fallback = "decline",
 		.meter_every_ms = 10000,
 		.ingress_routes = 256,
 		.acme_port = 8402,
@@ -157,7 +195,7 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.volume_keep_s = 72 * 3600,
 	};
 	if (conf_read(a, path, fields, s, e) < 0 || machine_check(&s->volumes, &s->gpus, e) < 0 ||
-	    evm_urls(a, &s->evm, s->rpc_url, &s->rpc_urls, e) < 0)
+	    price_check(s, e) < 0 || evm_urls(a, &s->evm, s->rpc_url, &s->rpc_urls, e) < 0)
 		return -1;
 	s->evm.chain_id = s->chain_id;
 	if (s->acme_url != NULL && (s->acme_email == NULL || s->ingress_http == 0))

@@ -5,8 +5,8 @@
 
 #include "deploy/group.h"
 #include "lease/nodes.h"
-#include "lease/price.h"
 #include "provider/capacity.h"
+#include "provider/pricing.h"
 
 struct provider_settings {
 	const char *market_url, *market_ca;
@@ -40,9 +40,10 @@ struct provider_settings {
 	struct json_list gpus;	  /* of struct gpu; live leases know them by device */
 	const char *cdi_dir;	  /* besides /etc/cdi and /var/run/cdi */
 	struct json_list attributes;
-	struct rate_card card; /* the floor */
-	uint32_t list_bp;      /* list price = floor * list_bp / 10000 */
-	uint32_t curve_bp;     /* load curve */
+	struct price_rules prices;	/* card: the floor; list_bp, curve_bp, tenants */
+	struct json_strs price_program; /* argv; none: the card decides */
+	uint32_t price_timeout_ms, price_at_once;
+	const char *price_fallback; /* when it fails: "decline" or "card" */
 	uint32_t meter_every_ms;
 	uint32_t reclaim_s;			/* the longest notice that we promise to give */
 	uint32_t lease_in_mbit, lease_out_mbit; /* bandwidth of a container; 0: net.h */

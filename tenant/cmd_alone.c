@@ -140,7 +140,7 @@ print(struct alone *x)
 	struct context *c = x->c;
 	const struct standing *s = &x->s;
 	struct way_step next = standing_tenant(s, &x->lease.terms);
-	const char *state = s->ended	    ? "closed"
+	const char *state = s->ended		    ? "closed"
 			    : standing_unknown(s)   ? "unknown"
 			    : s->lease.stop_at != 0 ? "stopped"
 						    : "running";

@@ -172,11 +172,10 @@ move(struct audit *x, const struct address *who, bool add, u128 amount, const st
 
 /* Between an account's balance and its bond, or out of it when it is slashed. */
 static int
-bond_event(struct audit *x, const struct evm_log *log, const struct escrow_event *ev,
-	   struct err *e)
+bond_event(struct audit *x, const struct evm_log *log, const struct escrow_event *ev, struct err *e)
 {
-	u128 amount = ev->kind == ESCROW_SLASHED ? ev->refund.units + ev->burnt.units
-						 : ev->amount.units;
+	u128 amount =
+		ev->kind == ESCROW_SLASHED ? ev->refund.units + ev->burnt.units : ev->amount.units;
 	struct account *p = NULL;
 
 	if (account_of(x, &ev->account, &p, e) < 0)

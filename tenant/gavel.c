@@ -80,6 +80,13 @@ static const struct command commands[] = {
 	  cmd_receipt },
 	{ "bids", "[NAME]", "who bid, who declined and why", "", cmd_bids },
 	{ "providers", "", "providers of this market", "", cmd_providers },
+	{ "quote", "FILE", "what it would cost, who would serve it; spends nothing",
+	  "      --placement P  only this one of several\n"
+	  "      --akash        read the file as Akash does\n"
+	  "\nThe prices are list prices of now: the most each would be paid. An order is\n"
+	  "awarded at the runner-up's price, and nobody is bound by a quote.\n"
+	  "\nexample: gavel quote web.yaml\n",
+	  cmd_quote },
 	{ "agent", "[--once]", "countersign usage while it runs",
 	  "      --once     look once at each lease and return\n"
 	  "      --every S  seconds between looks (default 5)\n",
@@ -99,15 +106,22 @@ static const struct command commands[] = {
 	{ "withdraw", "AMOUNT", "take free tokens out of escrow", "", cmd_withdraw },
 	{ "balance", "[ADDRESS]", "tokens in the wallet and in escrow", "", cmd_balance },
 	{ "faucet", "AMOUNT", "test tokens, on a devnet only", "", cmd_faucet },
-	{ "audit", "auction|ledger ...", "compute again what others say, and name the first lie",
+	{ "audit", "KIND ...", "compute again what others say; vouch for a provider",
 	  "auction [NAME|ORDER|FILE]   every round of an order, from what is public\n"
 	  "      --save FILE    keep the evidence: whoever has it needs no market\n"
 	  "ledger                      every balance, from the chain's events alone\n"
 	  "      --from BLOCK   begin there, with what the contract had before (default: 0)\n"
 	  "      --at TAG       latest, safe or finalized (default: latest)\n"
 	  "      --market URL   and compare with what this market's ledger says\n"
+	  "sign                        that a provider has attributes, and no others\n"
+	  "      --provider ADDRESS --attributes FILE|KEY=VALUE ... [--expires 30d]\n"
+	  "      --no-post      print the statement for others to post, to POST /v1/audits\n"
+	  "revoke --provider ADDRESS   take back what this key signed about it\n"
+	  "list ADDRESS                who vouches for it, for what, until when\n"
 	  "\nexamples: gavel audit auction web\n"
-	  "          gavel audit ledger --market https://market.example\n",
+	  "          gavel audit ledger --market https://market.example\n"
+	  "          gavel audit sign --provider 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 \\\n"
+	  "              --attributes region=eu-west --expires 90d\n",
 	  cmd_audit },
 	{ "sdl", "COMMAND ...", "check, format, explain, convert deployment files", NULL, cmd_sdl },
 	{ "api", "METHOD PATH [BODY]", "call the market's REST API",

@@ -29,7 +29,9 @@ const types = { Order: [["tenant", "address"], ["group", "bytes32"], ["maxRate",
 	["deposit", "uint96"], ["openBy", "uint32"], ["window", "uint32"], ["launch", "uint32"],
 	["auctioneer", "address"], ["cosigner", "address"], ["feeBps", "uint16"], ["nonce", "uint64"]],
 	Provider: [["provider", "address"], ["url", "string"], ["tlsKey", "bytes32"], ["attributes", "bytes32"],
-		["seq", "uint64"]] };
+		["seq", "uint64"]],
+	Audit: [["auditor", "address"], ["provider", "address"], ["attributes", "bytes32"],
+		["expires", "uint32"], ["seq", "uint64"]] };
 for (const t in types) types[t] = types[t].map(([name, type]) => ({ name, type }));
 const domain = { name: "Gavel", version: "1", chainId: info.chain_id, verifyingContract: info.escrow };
 const compact = (sig) => {
@@ -272,6 +274,114 @@ await refused("address with a wrong checksum", { ...good, terms: { ...good.terms
 	ok(keccak256(toBytes(JSON.stringify(script.transcript))) === lease.record,
 		"the award names the hash of the transcript as published", lease.record);
 	ok(script.transcript?.price_by === "runner_up", "the price is the runner-up's floor", script.transcript?.price);
+}
+
+// --- auditors: statements, and bids that lack them ------------------------------
+{
+	const auditor = await account(0n), stranger = await account(0n);
+	const attributes = [{ key: "region", value: "eu-west" }];
+	const digest = (list) => keccak256(toBytes(JSON.stringify({ attributes: list })));
+	const register = async () => {
+		const p = await account(0n), rec = { provider: p.address, url: "https://127.0.0.1:1",
+			tlsKey: "0x" + "44".repeat(32), attributes: digest(attributes), seq: 1n };
+		await post("/v1/providers", { terms: { ...rec, seq: 1 }, attributes, sig: compact(await p.signTypedData({ domain,
+			types, primaryType: "Provider", message: rec })) });
+		return p;
+	};
+	const soon = Math.floor(Date.now() / 1000) + 3600;
+	const audit = async (who, terms, list = attributes) => {
+		const message = { auditor: auditor.address, attributes: digest(list), expires: soon, seq: 1n, ...terms };
+		return { terms: { ...message, seq: Number(message.seq) }, attributes: list, sig: compact(await who.signTypedData({
+			domain, types, primaryType: "Audit", message })) };
+	};
+	const good = await register(), bare = await register(), gone = await register();
+	let r = await post("/v1/audits", await audit(stranger, { provider: good.address }));
+	ok(r.status === 403 && r.code === "signature_bad", "an audit signed by another: 403 signature_bad", r.doc);
+	r = await post("/v1/audits", { ...await audit(auditor, { provider: good.address }), attributes: [{ key: "tier", value: "gold" }] });
+	ok(r.status === 422 && r.code === "audit_bad" && r.pointer === "/attributes", "attributes other than signed: audit_bad", r.doc);
+	r = await post("/v1/audits", await audit(auditor, { provider: stranger.address }));
+	ok(r.status === 404 && r.code === "provider_not_found", "of nobody: 404 provider_not_found", r.doc);
+	r = await post("/v1/audits", await audit(auditor, { provider: good.address, expires: 1 }));
+	ok(r.status === 422 && r.code === "audit_expired", "expired already: audit_expired", r.doc);
+	const statement = await audit(auditor, { provider: good.address });
+	r = await post("/v1/audits", statement);
+	ok(r.status === 201, "an audit is taken from whoever holds it", r.doc);
+	r = await post("/v1/audits", statement);
+	ok(r.status === 201, "and again", r.doc);
+	await post("/v1/audits", await audit(auditor, { provider: gone.address }));
+	r = await post("/v1/audits", await audit(auditor, { provider: gone.address, expires: 0, seq: 2n }, []));
+	ok(r.status === 201, "another is taken back", r.doc);
+	r = await post("/v1/audits", await audit(auditor, { provider: gone.address }));
+	ok(r.status === 409 && r.code === "audit_old", "and does not come back: 409 audit_old", r.doc);
+	const list = await (await fetch(`${market}/v1/providers/${good.address}/audits`)).json();
+	ok(JSON.stringify(list.data) === JSON.stringify([JSON.parse(JSON.stringify(statement))]) ||
+		list.data[0]?.sig === statement.sig, "a provider's audits are there for all", list);
+
+	const wish = await order(rich, {}, { group: { ...group(), signed_by: [auditor.address] }, extra: { window_ms: 3000 } });
+	r = await place(wish);
+	ok(r.status === 201, "an order that asks for an audit", r.doc);
+	let shown = {};
+	for (let i = 0; i < 100 && shown.state !== "bidding"; i++) {
+		shown = await (await fetch(`${market}/v1/orders/${wish.id}`)).json();
+		await sleep(10);
+	}
+	const round = await (await fetch(`${market}/v1/orders/${wish.id}/rounds/1`)).json();
+	for (const p of [bare, gone, good]) { // the cheapest have none
+		const floor = p === good ? 10n ** 11n : 10n ** 10n;
+		const text = await bidText(p, { order: shown.hash, provider: p.address, floor, list: floor, round: 1n,
+			salt: "0x" + "88".repeat(32) });
+		r = await post("/v1/bids", { id: id("bid"), order: wish.id, round: 1, provider: p.address,
+			envelope: sealed(round.key, text) }, await token(p));
+		if (r.status !== 201) ok(false, "a bid is taken", r.doc);
+	}
+	let script = {};
+	for (let i = 0; i < 100 && !script.transcript?.entries; i++) {
+		script = await (await fetch(`${market}/v1/orders/${wish.id}/rounds/1`)).json();
+		await sleep(50);
+	}
+	const of = (p) => script.transcript?.entries.find((x) => x.provider.toLowerCase() === p.address.toLowerCase());
+	const lacks = `lacks an audit by ${auditor.address}`.toLowerCase();
+	ok(of(bare)?.void?.toLowerCase() === lacks, "a bid without the audit is void, and says whose it lacks", of(bare));
+	ok(of(gone)?.void?.toLowerCase() === lacks, "with one that was taken back too", of(gone));
+	ok(of(good)?.reason === "won", "who has it wins, though dearer", of(good));
+	ok(script.transcript?.audits?.some((a) => a.sig === statement.sig) && keccak256(toBytes(JSON.stringify(
+		script.transcript.group))) === script.transcript.terms.group, "group and statements stand in the transcript",
+		script.transcript?.audits);
+	ok(script.transcript?.entries.filter((x) => x.declined).some((x) => x.declined === "audit"),
+		"the daemons without it decline: audit", script.transcript?.entries);
+	await fetch(`${market}/v1/orders/${wish.id}`, { method: "DELETE", headers: await token(rich, info.market, "close") });
+}
+
+// --- quotes: prices without an order --------------------------------------------
+{
+	const asker = await account(0n), count = async () =>
+		(await (await fetch(`${market}/v1/orders?tenant=${asker.address}`)).json()).data.length;
+	let r = await post("/v1/quotes", { group: group() });
+	ok(r.status === 403 && r.code === "token_missing", "a quote without a token: token_missing", r.doc);
+	const auth = await token(asker, info.market, "status");
+	r = await post("/v1/quotes", { group: { ...group(), services: [] } }, auth);
+	ok(r.status === 422 && r.code === "group_bad", "of nothing: group_bad", r.doc);
+	const began = Date.now();
+	r = await post("/v1/quotes", { group: group() }, auth);
+	const took = Date.now() - began;
+	ok(r.status === 200 && r.doc.matches >= 2 && BigInt(r.doc.lowest) <= BigInt(r.doc.highest), "a quote has prices", r.doc);
+	ok(took < 1500, "and comes soon", took);
+	ok(r.doc.declines.some((d) => d.reason === "attribute"), "who is elsewhere says so", r.doc.declines);
+	ok(await count() === 0, "no order exists afterwards", await count());
+	const own = await account(0n), late = { list: "5" };
+	const answer = async (quote, body, who) => post(`/v1/quotes/${quote}/answers`, body, await token(who));
+	let a = await answer(r.doc.id, late, own);
+	ok(a.status === 409 && a.code === "quote_over", "an answer when it is over: 409 quote_over", a.doc);
+	a = await answer(id("quo"), late, own);
+	ok(a.status === 404 && a.code === "quote_not_found", "to no quote: 404", a.doc);
+	a = await answer(r.doc.id, { list: "5", reason: "price" }, own);
+	ok(a.status === 422 && a.code === "quote_answer", "a price and a decline at once: quote_answer", a.doc);
+	a = await answer(r.doc.id, { reason: "mood" }, own);
+	ok(a.status === 422 && a.code === "quote_answer", "an unknown reason: quote_answer", a.doc);
+	const many = await Promise.all(Array.from({ length: 40 }, () => post("/v1/quotes", { group: group(), wait_ms: 0 }, auth)));
+	ok(many.some((m) => m.status === 429 && m.code === "quote_quota"), "too many in a minute: 429 quote_quota",
+		many.map((m) => m.status));
+	ok(many.filter((m) => m.status === 200).length <= 30, "and no more than the quota", many.map((m) => m.status));
 }
 
 // --- the tenant has gone: winners that never launch, one after the other -------

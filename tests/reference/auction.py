@@ -8,12 +8,14 @@ trying every assignment).
 
 One case per line of standard input, as JSON; one line of outcome each.
 
-case      {"offers": [offer], "orders": [order]}
+case      {"offers": [offer], "orders": [order], "statements": [statement]}
+statement {"auditor","provider": hex, "expires": 0: taken back, "seq",
+           "attributes": [[k, v]]}, of one auditor about one provider the highest seq
 offer     {"id","provider","owner": hex, "floor","list","past": [fixed, cpu milli,
            MiB, five storage classes a GiB, ip, endpoint, egress GiB],
            "gpu": [[model, floor, list, past, used bp]], "curve", "used": bp,
-           "region", "attributes": [[k, v]], "audits": [address], "min_term",
-           "notice", "allow", "deny": [tenant], "launches", "fails", "sets": 0|1,
+           "region", "attributes": [[k, v]], "min_term", "notice", "allow",
+           "deny": [tenant], "launches", "fails", "sets": 0|1,
            "nodes": [[cpu, MiB, [five], gpus, model]]}
 order     {"id","record","tenant","owner": hex, "max": [one, or one per row],
            "care","retry","manual","spread": ""|provider|owner|region, "term",
@@ -74,7 +76,18 @@ def models_for(services, offer):
     ]
 
 
-def mismatch(order, offer):
+def vouches(auditor, order, offer, statements):
+    """For every attribute of the order, by the last that this auditor has said."""
+    said = [s for s in statements if (s["auditor"], s["provider"]) == (auditor, offer["provider"])]
+    if not said:
+        return False
+    last = max(said, key=lambda s: s["seq"])
+    return last["expires"] > 0 and all(
+        any(glob(k, a) and glob(v, b) for a, b in last["attributes"]) for k, v in order["attributes"]
+    )
+
+
+def mismatch(order, offer, statements):
     if order["owner"] == offer["owner"]:
         return "o"
     if offer["provider"] in order["deny"]:
@@ -89,10 +102,9 @@ def mismatch(order, offer):
                 return "r"
         elif not any(glob(k, a) and glob(v, b) for a, b in offer["attributes"]):
             return "a"
-    have = offer["audits"]
-    if any(a not in have for a in order["by"]):
+    if not all(vouches(a, order, offer, statements) for a in order["by"]):
         return "u"
-    if order["any"] and not any(a in have for a in order["any"]):
+    if order["any"] and not any(vouches(a, order, offer, statements) for a in order["any"]):
         return "u"
     if order["term"] < offer["min_term"]:
         return "t"
@@ -211,6 +223,7 @@ def place(copies, nodes, model):
 class Tick:
     def __init__(self, case):
         self.offers = case["offers"]
+        self.statements = case["statements"]
         self.free = [o["nodes"] for o in self.offers]
         self.orders = [Auction(self, o) for o in case["orders"]]
 
@@ -246,7 +259,7 @@ class Tick:
 class Auction:
     def __init__(self, tick, order):
         self.tick, self.order = tick, order
-        self.why = [mismatch(order, o) for o in tick.offers]
+        self.why = [mismatch(order, o, tick.statements) for o in tick.offers]
         if not order["spread"]:  # else each row has its own GPUs
             for i, o in enumerate(tick.offers):
                 if self.why[i] is None and models_for(order["services"], o) == []:

@@ -144,14 +144,12 @@ random_offer(unsigned n, struct offer_units *past)
 {
 	struct offer *o = ARENA_NEW(&arena, struct offer);
 	struct offer_node *nodes = arena_alloc(&arena, NODES * sizeof(*nodes));
-	struct offer_audit *audits = arena_alloc(&arena, 2 * sizeof(*audits));
 
 	*o = (struct offer){ .provider = address_of(1, chance(80) ? n : roll(n + 1)),
 			     .seq = n,
 			     .curve_bp = (uint32_t)(chance(50) ? 3000 : roll(20001)),
 			     .region = regions[roll(4)],
 			     .attributes = random_attributes(false),
-			     .audits = { audits, 0 },
 			     .min_term_s = (uint32_t)roll(3) * 1000,
 			     .notice_s = (uint32_t)roll(3) * 100 };
 	o->owner = chance(70) ? o->provider : address_of(1, roll(n + 1));
@@ -162,9 +160,6 @@ random_offer(unsigned n, struct offer_units *past)
 			chance(10) ? above(*unit_at(&o->floor, i), 3) : *unit_at(&o->floor, i);
 	}
 	random_gpus(&o->floor, &o->list, past);
-	for (unsigned k = 0; k < 2; k++)
-		if (chance(50))
-			audits[o->audits.count++].auditor = address_of(7, k);
 	if (chance(5)) {
 		o->deny.items = arena_alloc(&arena, sizeof(char *));
 		o->deny.items[o->deny.count++] = owned(address_of(3, 0));
@@ -186,6 +181,29 @@ random_offer(unsigned n, struct offer_units *past)
 			nodes[i].has.storage_mib[c] = 1024 * roll(60);
 	}
 	return o;
+}
+
+/* What auditors say of the providers: some of it twice, some taken back. */
+static struct json_list
+random_statements(size_t offers)
+{
+	size_t count = roll(2 * offers + 1);
+	struct audit_doc *docs = arena_alloc(&arena, (count + 1) * sizeof(*docs));
+
+	for (size_t i = 0; i < count; i++) {
+		docs[i].terms = (struct audit_terms){ .auditor = address_of(7, roll(2)),
+						      .provider = address_of(1, roll(offers)),
+						      .expires = chance(85),
+						      .seq = i + (chance(50) ? 1000 : 0) };
+		docs[i].attributes = random_attributes(false);
+		if (chance(60)) {
+			struct attribute *a = docs[i].attributes.items;
+
+			a[docs[i].attributes.count++] =
+				(struct attribute){ "region", regions[roll(4)] };
+		}
+	}
+	return (struct json_list){ docs, count };
 }
 
 static struct json_strs
@@ -251,7 +269,7 @@ random_group(bool spread)
 }
 
 static void
-random_order(struct tick_order *o, size_t offers, bool newcomers)
+random_order(struct tick_order *o, size_t offers, const struct json_list *audits, bool newcomers)
 {
 	struct tick_bid *bids = arena_alloc(&arena, BIDS * sizeof(*bids));
 	struct address *denied = arena_alloc(&arena, 2 * sizeof(*denied));
@@ -267,6 +285,7 @@ random_order(struct tick_order *o, size_t offers, bool newcomers)
 				  .term_s = (uint32_t)roll(40) * 500,
 				  .retry = chance(10),
 				  .manual = chance(3),
+				  .audits = audits,
 				  .denied = denied,
 				  .bids = bids };
 	if (offers > 0 && offers <= 8 && chance(10))
@@ -364,7 +383,6 @@ put_offer(const struct tick_offer *t)
 	struct offer *o = (struct offer *)(uintptr_t)t->offer;
 	struct offer_units *past = (struct offer_units *)(uintptr_t)t->past;
 	const struct offer_node *n = o->nodes.items;
-	const struct offer_audit *audits = o->audits.items;
 
 	fputs("{\"id\":", cases);
 	put_hex(t->id.b, 32);
@@ -391,13 +409,7 @@ put_offer(const struct tick_offer *t)
 	fprintf(cases, "],\"curve\":%u,\"used\":%u,\"region\":\"%s\"", o->curve_bp, t->used_bp,
 		o->region);
 	put_attributes(&o->attributes);
-	fputs(",\"audits\":[", cases);
-	for (size_t i = 0; i < o->audits.count; i++) {
-		if (i > 0)
-			fputc(',', cases);
-		put_hex(audits[i].auditor.b, 20);
-	}
-	fprintf(cases, "],\"min_term\":%u,\"notice\":%u", o->min_term_s, o->notice_s);
+	fprintf(cases, ",\"min_term\":%u,\"notice\":%u", o->min_term_s, o->notice_s);
 	put_strs("allow", &o->allow);
 	put_strs("deny", &o->deny);
 	fprintf(cases, ",\"launches\":%u,\"fails\":%u,\"sets\":%d,\"nodes\":[", t->launches,
@@ -411,6 +423,25 @@ put_offer(const struct tick_offer *t)
 		fprintf(cases, ",%u,\"%s\"]", s->gpus, n[i].model);
 	}
 	fputs("]}", cases);
+}
+
+static void
+put_statements(const struct json_list *audits)
+{
+	const struct audit_doc *d = audits->items;
+
+	fputs(",\"statements\":[", cases);
+	for (size_t i = 0; i < audits->count; i++) {
+		fputs(i == 0 ? "{\"auditor\":" : ",{\"auditor\":", cases);
+		put_hex(d[i].terms.auditor.b, 20);
+		fputs(",\"provider\":", cases);
+		put_hex(d[i].terms.provider.b, 20);
+		fprintf(cases, ",\"expires\":%u,\"seq\":%" PRIu64, d[i].terms.expires,
+			d[i].terms.seq);
+		put_attributes(&d[i].attributes);
+		fputc('}', cases);
+	}
+	fputc(']', cases);
 }
 
 static void
@@ -586,6 +617,7 @@ one_tick(void)
 	struct tick_offer *offers = arena_alloc(&arena, (offer_count + 1) * sizeof(*offers));
 	struct tick_order *orders = arena_alloc(&arena, order_count * sizeof(*orders));
 	struct tick_outcome *out = arena_alloc(&arena, order_count * sizeof(*out));
+	struct json_list audits;
 
 	huge = roll(50) == 0;
 	for (size_t i = 0; i < offer_count; i++) {
@@ -616,8 +648,9 @@ one_tick(void)
 		offers[i].nodes = arena_alloc(&arena, NODES * sizeof(*offers[i].nodes));
 		offer_nodes(o, offers[i].nodes);
 	}
+	audits = random_statements(offer_count);
 	for (size_t i = 0; i < order_count; i++)
-		random_order(&orders[i], offer_count, newcomers);
+		random_order(&orders[i], offer_count, &audits, newcomers);
 	fputs("{\"offers\":[", cases);
 	for (size_t i = 0; i < offer_count; i++) {
 		if (i > 0)
@@ -630,7 +663,9 @@ one_tick(void)
 			fputc(',', cases);
 		put_order(&orders[i]);
 	}
-	fputs("]}\n", cases);
+	fputc(']', cases);
+	put_statements(&audits);
+	fputs("}\n", cases);
 	tick_clear(&arena, orders, order_count, offers, offer_count, out);
 	for (size_t i = 0; i < order_count; i++) {
 		if (i > 0)

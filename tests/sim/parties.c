@@ -302,7 +302,7 @@ provider_bid(struct sim *s, int who, const struct message *m)
 	if (b->round != m->round) { /* priced once a round, then only repeated */
 		b->round = m->round;
 		b->declined = !resources_fit(&need, &rest) || sim_chance(s, 50);
-		b->floor = price_curve(price_group(&p->card, &plan->group), 3000, used);
+		b->floor = price_curve(price_group(&p->card, &plan->group, NULL), 3000, used);
 		b->list = price_scale(b->floor, 10000 + (uint32_t)sim_random(s, 3000));
 		if (sim_faults(s) && sim_chance(s, 20))
 			b->list.nano = b->floor.nano / 2; /* nonsense */

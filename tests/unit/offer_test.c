@@ -148,39 +148,6 @@ test_json(void)
 	ok(!hash_equal(&first, &second), "any unit changes the id");
 }
 
-static void
-test_audits(void)
-{
-	struct offer *o = good_offer();
-	struct offer_audit *a = arena_alloc(&arena, 3 * sizeof(*a));
-	struct address contract = { { 1 } };
-	struct domain d;
-	struct key key;
-
-	key_new(&key);
-	domain_init(&d, 1, &contract);
-	for (size_t i = 0; i < 3; i++) {
-		struct hash h, digest;
-
-		a[i] = (struct offer_audit){ .auditor = key.address, .until = i == 0 ? 99 : 200 };
-		h = audit_hash(o, &a[i]);
-		digest = terms_digest(&d, &h);
-		key_sign(&key, &digest, &a[i].sig);
-	}
-	a[1].sig.b[9] ^= 1;
-	o->audits = (struct json_list){ a, 3 };
-	offer_audits_keep(o, &d, 100, NULL, 0);
-	is_int((long long)o->audits.count, 1,
-	       "an audit that is over, and a forged one, are dropped");
-	o->region = "mars";
-	offer_audits_keep(o, &d, 100, NULL, 0);
-	is_int((long long)o->audits.count, 0, "an audit is for these attributes only");
-	o->region = "eu";
-	o->audits.count = 1;
-	offer_audits_keep(o, &d, 100, &key.address, 1);
-	is_int((long long)o->audits.count, 0, "a revoked auditor's word is no word");
-}
-
 /* ------------------------------------------------------------------ */
 
 static void
@@ -199,6 +166,8 @@ test_matching(void)
 				     .owner = address_of(3),
 				     .term_s = 100 };
 	struct address failed = o->provider;
+	struct audit_doc audit;
+	struct json_list audits = { &audit, 1 };
 
 	demand_group(&arena, g, &d);
 #define MATCH(want, what) is_str(offer_match_name(offer_matches(o, &asker)), want, what)
@@ -217,6 +186,15 @@ test_matching(void)
 	g->signed_by.count = 0;
 	g->signed_any = (struct json_strs){ list, 1 };
 	MATCH("audit", "any of several auditors");
+	audit.terms = (struct audit_terms){ .provider = o->provider, .expires = 1 };
+	audit.terms.auditor.b[19] = 9;
+	audit.attributes = (struct json_list){ &have, 1 };
+	asker.audits = &audits;
+	MATCH("audit", "who does not vouch for the region");
+	g->attributes = (struct json_list){ wanted + 1, 1 };
+	MATCH("matches", "who vouches for all that is asked for");
+	audit.terms.expires = 0;
+	MATCH("audit", "who has taken it back");
 	g->signed_any.count = 0;
 	o->min_term_s = 101;
 	MATCH("term", "a deposit too small");
@@ -313,7 +291,6 @@ main(void)
 	arena_init(&arena, 0);
 	test_check();
 	test_json();
-	test_audits();
 	test_matching();
 	test_price();
 	test_placing();

@@ -38,15 +38,15 @@ test_group(void)
 	struct rate_card dear = card;
 
 	/* 2 + 25 + 20.48 + 3073 MiB * 0.001 + 100 + 1; a begun MiB counts whole. */
-	ok(price_group(&card, &g).nano ==
+	ok(price_group(&card, &g, NULL).nano ==
 		   2 * U + 25 * U + 4096 * (u128)5000000 + 3073 * (u128)1000000 + 101 * U,
 	   "a group is the card applied to all of it");
 	dear.gpu.nano = RATE_MAX;
-	ok(price_group(&dear, &g).nano == RATE_MAX, "a price too large stays at the ceiling");
+	ok(price_group(&dear, &g, NULL).nano == RATE_MAX, "a price too large stays at the ceiling");
 	dear.cpu_milli.nano = ~(u128)0;
-	ok(price_group(&dear, &g).nano == RATE_MAX, "and does not wrap");
+	ok(price_group(&dear, &g, NULL).nano == RATE_MAX, "and does not wrap");
 	g.services.count = 0;
-	ok(price_group(&card, &g).nano == 2 * U, "nothing costs the fixed part");
+	ok(price_group(&card, &g, NULL).nano == 2 * U, "nothing costs the fixed part");
 }
 
 static void
@@ -253,7 +253,7 @@ test_more_parts(void)
 	struct meter m = { .seconds = 1000 };
 	struct price_part parts[PRICE_PARTS];
 
-	l.rate = price_group(&prices, &g);
+	l.rate = price_group(&prices, &g, NULL);
 	l.deposit.units = 1000000;
 	is_int((long long)(l.rate.nano / RATE_UNIT), 20 * 5 + 3 * 7 + 2, "the sum of the parts");
 	is_int((long long)price_due(&l, &m, 1000).units, 121000, "no egress, nothing for it");
@@ -264,6 +264,136 @@ test_more_parts(void)
 	price_parts(&l, &m, 1000, parts);
 	is_str(parts[3].resource, "volume", "a part of its own");
 	is_int((long long)parts[3].amount.units, 100000, "and its amount");
+}
+
+/* Classes and models with prices of their own. */
+static void
+test_lists(void)
+{
+	struct volume volumes[] = { { "a", 3 * MIB, "beta2" },
+				    { "b", 5 * MIB + 1, "beta3" },
+				    { "c", 7 * MIB, "default" } };
+	struct group_service s = { .name = "web",
+				   .count = 2,
+				   .resources = { .persistent_bytes = 15 * MIB + 1, .gpus = 2 },
+				   .volumes = { volumes, 3 } };
+	struct group g = { .billing = "reserved", .services = { &s, 1 } };
+	struct volume_price by_class[] = { { "beta2", { 10 * U } }, { "beta3", { 100 * U } } };
+	struct gpu_price by_model[] = { { "nvidia/h100", { 1000 * U } },
+					{ "nvidia/a100/80Gi", { 500 * U } } };
+	struct rate_card c = { .volume_mib = { U },
+			       .gpu = { 7 * U },
+			       .volumes = { by_class, 2 },
+			       .gpus = { by_model, 2 } };
+	const char *names[] = { "nvidia/h100/80Gi/sxm", "nvidia/h100/80Gi/sxm", "nvidia/a100/40Gi",
+				"nvidia/a100/80Gi" };
+	struct json_strs models = { names, 4 };
+	struct price_lease l;
+	struct price_part parts[PRICE_PARTS];
+	struct meter m = { .seconds = 0 };
+	u128 volume = 60 + 1100 + 14; /* two copies; a begun MiB of a class counts whole */
+
+	is_int((long long)(price_group(&c, &g, NULL).nano / U), (long long)volume + 4 * 7,
+	       "classes at their prices, GPUs of no known model at the default");
+	is_int((long long)(price_group(&c, &g, &models).nano / U),
+	       (long long)volume + 2000 + 7 + 500, "each GPU at the price of its model");
+	models.count = 3;
+	is_int((long long)(price_group(&c, &g, &models).nano / U), (long long)volume + 2000 + 14,
+	       "a GPU beyond the list at the default");
+	models.count = 4;
+	is_int((long long)(card_gpu(&c, "amd/mi300x").nano / U), 7, "a model without a price");
+	l = (struct price_lease){ .card = c,
+				  .rate = price_group(&c, &g, &models),
+				  .reserved = group_total(&g),
+				  .group = &g,
+				  .models = models,
+				  .deposit = { AMOUNT_MAX } };
+	price_parts(&l, &m, 10, parts);
+	is_int((long long)parts[3].amount.units, 10 * (long long)volume, "the volumes' part");
+	ok(parts[4].amount.units == 25070 || parts[4].amount.units == 25069,
+	   "the GPUs' part, rounded down");
+	by_model[0].rate.nano = ~(u128)0;
+	by_class[0].mib.nano = ~(u128)0;
+	ok(price_group(&c, &g, &models).nano == RATE_MAX, "prices too large do not wrap");
+}
+
+static void
+test_card_check(void)
+{
+	struct volume_price v[] = { { "beta1", { 1 } }, { "beta1", { 2 } } };
+	struct gpu_price p = { "nvidia/h100", { 1 } };
+	struct rate_card c = { .volumes = { v, 2 }, .gpus = { &p, 1 } };
+	struct err e = ERR_NONE;
+
+	ok(card_check(&c, &e) < 0 && strstr(e.text, "beta1 stands twice") != NULL,
+	   "a class stands once");
+	v[1].class = "tape";
+	e = (struct err)ERR_NONE;
+	ok(card_check(&c, &e) < 0 && strstr(e.text, "tape") != NULL, "a class is one of four");
+	v[1].class = "beta3";
+	ok(card_check(&c, &e) == 0, "a good card");
+	p.model = "h 100";
+	e = (struct err)ERR_NONE;
+	ok(card_check(&c, &e) < 0 && strcmp(e.field, "/card/gpus") == 0, "a model has a form");
+}
+
+/* Whatever volumes and models: the parts add up, and more is never cheaper. */
+static void
+test_list_properties(void)
+{
+	static const char *const classes[] = { "default", "beta1", "beta2", "beta3" };
+	static const char *const models[] = { "nvidia/h100/80Gi", "nvidia/a100", "amd/mi300x" };
+	unsigned wrong_sum = 0, cheaper = 0, split = 0;
+
+	for (int i = 0; i < 5000; i++) {
+		struct volume v[3];
+		struct group_service s = { .name = "s",
+					   .count = 1 + (uint32_t)roll(5),
+					   .volumes = { v, 3 },
+					   .resources = { .gpus = (uint32_t)roll(4) } };
+		struct group g = { .billing = "reserved", .services = { &s, 1 } };
+		struct volume_price vp[2] = { { "beta1", { roll(9000000) } },
+					      { "beta3", { roll(9000000) } } };
+		struct gpu_price gp = { "nvidia/h100", { roll(1ull << 40) } };
+		struct rate_card c = { .volume_mib = { roll(9000000) },
+				       .gpu = { roll(1ull << 40) },
+				       .cpu_milli = { roll(1000) },
+				       .volumes = { vp, roll(3) },
+				       .gpus = { &gp, roll(2) } };
+		const char *names[20];
+		struct json_strs list = { names, 0 };
+		struct price_lease l = { .card = c, .group = &g, .deposit = { AMOUNT_MAX } };
+		struct price_part parts[PRICE_PARTS];
+		struct meter m = { .seconds = 0 };
+		u128 sum = 0, before;
+
+		for (int k = 0; k < 3; k++) {
+			v[k] = (struct volume){ "v", roll(1ull << 34), classes[roll(4)] };
+			s.resources.persistent_bytes += v[k].bytes;
+		}
+		while (list.count < (size_t)s.count * s.resources.gpus)
+			names[list.count++] = models[roll(3)];
+		l.reserved = group_total(&g);
+		l.models = list;
+		l.rate = price_group(&c, &g, &list);
+		price_parts(&l, &m, 1000, parts);
+		for (size_t k = 0; k < PRICE_PARTS; k++)
+			sum += parts[k].amount.units;
+		wrong_sum +=
+			sum != price_due(&l, &m, 1000).units || sum != rate_due(l.rate, 1000).units;
+		before = l.rate.nano;
+		v[0].bytes += roll(1ull << 30);
+		s.resources.persistent_bytes = v[0].bytes + v[1].bytes + v[2].bytes;
+		cheaper += price_group(&c, &g, &list).nano < before;
+		/* Naming a class at the default's price changes nothing but rounding. */
+		vp[0].mib = vp[1].mib = c.volume_mib;
+		before = price_group(&c, &g, &list).nano;
+		c.volumes.count = 0;
+		split += before - price_group(&c, &g, &list).nano > 3 * c.volume_mib.nano;
+	}
+	is_int(wrong_sum, 0, "parts of classes and models add up exactly");
+	is_int(cheaper, 0, "a larger volume is never cheaper");
+	is_int(split, 0, "a class at the default's price costs what it did");
 }
 
 static void
@@ -297,6 +427,9 @@ main(void)
 	test_properties();
 	test_monotone();
 	test_more_parts();
+	test_lists();
+	test_card_check();
+	test_list_properties();
 	test_extremes();
 	return tap_done();
 }

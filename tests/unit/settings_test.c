@@ -54,6 +54,14 @@ main(void)
 		{ "ips: [192.0.2.10]\nlisten: 192.0.2.1\ningress_address: 0.0.0.0\n",
 		  "not 0.0.0.0" },
 		{ "ips: [192.0.2.0/24]\nlisten: 192.0.2.1\n", "is not an IPv4 address" },
+		{ "price_program: [/usr/bin/price, -v]\nprice_fallback: card\n", NULL },
+		{ "price_program: [price]\n", "not an absolute path" },
+		{ "price_timeout_ms: 0\n", "at least 1" },
+		{ "price_fallback: guess\n", "decline or card" },
+		{ "tenants: {deny: [me]}\n", "tenants/deny" },
+		{ "tenants: {factor_bp: [{tenant: "
+		  "\"0x0000000000000000000000000000000000000001\", bp: 0}]}\n",
+		  "a factor is 1" },
 		{ "ips: [\"fd00::1\"]\nlisten: 192.0.2.1\n", "is not an IPv4 address" },
 	};
 	struct provider_settings s;

@@ -153,6 +153,8 @@ test_statements(void)
 				     3,	       4, 5,	      UINT64_MAX, { 6 } };
 	struct provider_terms who = { provider, "https://p.example:8443", hash_of(0x88),
 				      hash_of(0x99), 4 };
+	struct audit_terms audit = { lease.tenant, provider, hash_of(0x99), 1900000000,
+				     UINT64_MAX };
 	struct round_terms round = { lease.order, 3, hash_of(0xaa), hash_of(0xbb) };
 
 	statement("Order", order_hash(&order));
@@ -166,6 +168,7 @@ test_statements(void)
 	statement("Bid", bid_hash(&bid));
 	statement("Usage", usage_hash(&usage));
 	statement("Provider", provider_hash(&who));
+	statement("Audit", audit_hash(&audit));
 	statement("Round", round_hash(&round));
 }
 

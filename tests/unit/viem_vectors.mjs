@@ -43,6 +43,7 @@ for (const [, name, fields] of source.matchAll(/keccak256\(\s*"(\w+)\(([^"]*)\)"
 	types[name] = fields.split(')')[0].split(',').map((f) => ({ type: f.split(' ')[0], name: f.split(' ')[1] }));
 const offChain = {
 	Provider: 'address provider,string url,bytes32 tlsKey,bytes32 attributes,uint64 seq',
+	Audit: 'address auditor,address provider,bytes32 attributes,uint32 expires,uint64 seq',
 };
 for (const [name, fields] of Object.entries(offChain))
 	types[name] = fields.split(',').map((f) => ({ type: f.split(' ')[0], name: f.split(' ')[1] }));
@@ -74,6 +75,7 @@ const statements = {
 	Usage: { lease: id, seq: 1n, previous: pad(0, 32), upTo: 1799999999, healthySeconds: 2n,
 		cpuMilliSeconds: 3n, memoryMiBSeconds: 4n, storageMiBSeconds: 5n, egressBytes: (1n << 64n) - 1n, amount: 6n },
 	Provider: { provider: lease.provider, url: 'https://p.example:8443', tlsKey: pad(0x88, 32), attributes: pad(0x99, 32), seq: 4n },
+	Audit: { auditor: lease.tenant, provider: lease.provider, attributes: pad(0x99, 32), expires: 1900000000, seq: 18446744073709551615n },
 	Round: { order: lease.order, round: 3n, root: pad(0xaa, 32), key: pad(0xbb, 32) },
 };
 for (const [primaryType, message] of Object.entries(statements)) {
