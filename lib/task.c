@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <sys/time.h>
 
 #include "clock.h"
@@ -27,6 +28,7 @@ loop_init(struct loop *l, struct err *e)
 {
 	struct event_config *config = event_config_new();
 
+	signal(SIGPIPE, SIG_IGN);
 	*l = (struct loop){ .ready = NULL };
 	if (config == NULL)
 		fatal("out of memory");

@@ -77,6 +77,7 @@ struct task {
 #define TASK_ARENA_MAX (4 * 1024 * 1024)
 #define TASK_HOPS_MAX  100000
 
+/* Ignores SIGPIPE: who does not read what is written to it is an error of that write. */
 int loop_init(struct loop *l, struct err *e) mustcheck;
 void loop_release(struct loop *l);
 /* Until loop_stop(). */

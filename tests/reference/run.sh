@@ -17,7 +17,7 @@ command -v python3 >/dev/null || { echo "1..0 # skip python3 is missing"; exit 7
 half() {
 	mkfifo "$dir/cases$1"
 	python3 tests/reference/auction.py <"$dir/cases$1" >"$dir/reference$1" &
-	"$build/tests/reference/cases" $((seed * 1000 + $1)) $((auctions / 5 + 1)) \
+	"$build/tests/reference/cases" $((seed * 1000 + $1)) $((auctions * 21 / 100 + 1)) \
 		"$dir/cases$1" "$dir/core$1" >"$dir/summary$1"
 	wait $!
 }
