@@ -91,7 +91,7 @@ rpc evm_mine >/dev/null
 wait $closer
 ok 'one of them is mined, and the lease is closed' soon 10 state closed
 ok 'and every balance is right' settled
-ok 'the others are replaced' sql_is "select count(*) from gavel.tx where kind = 'close' and state = 'mined'" 1
+ok 'the others are replaced' soon 10 sql_is "select count(*) from gavel.tx where kind = 'close' and state = 'mined'" 1
 
 # --- the block that closed it -----------------------------------------------------
 rpc evm_setAutomine false >/dev/null
