@@ -57,7 +57,8 @@ cost_read(struct context *c, const char *name, struct cost *x, struct err *e)
 	    context_unlock(c, e) < 0 || deployment_find(c, name, &d, e) < 0)
 		return -1;
 	if ((c->alone ? lease_recall(c, &d, &x->lease, e) : lease_find(c, &d, &x->lease, e)) < 0 ||
-	    standing_now(&c->arena, &c->evm, &c->escrow, &x->lease.terms, &x->s, e) < 0)
+	    standing_now(&c->arena, &c->evm, &c->escrow, &x->lease.terms, &x->s, e) < 0 ||
+	    standing_past(&c->arena, &c->evm, &c->escrow, &x->lease.hash, &x->s, e) < 0)
 		return -1;
 	if (provider_call(&c->arena, &x->lease.gateway, "GET", lease_path(c, &x->lease, ""), NULL,
 			  &x->status, e) < 0) {

@@ -386,7 +386,8 @@ lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l,
 	l->hash = lease_hash(&copy.terms);
 	l->provider = copy.terms.provider;
 	l->gateway = copy.gateway;
-	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, e) < 0)
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, e) < 0 ||
+	    standing_past(&c->arena, &c->evm, &c->escrow, &l->hash, &s, e) < 0)
 		return -1;
 	l->state = standing_unknown(&s) ? "opening" : s.ended ? "closed" : "active";
 	seen = arena_printf(&c->arena, "{\"opened_at\":\"%s\",\"state\":\"%s\"}",
