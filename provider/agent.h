@@ -56,7 +56,7 @@ struct agent {
 	const char *token; /* for the market; renewed with the registration */
 	char token_text[1024];
 	struct audits *audits; /* what auditors say of us: audits.h */
-	unsigned quotes; /* questions being answered */
+	unsigned quotes;       /* questions being answered */
 	unsigned prices_asked; /* price programs that run: price_program.h */
 	bool registered;
 	bool sweep_due;	    /* an event may have ended a lease */
