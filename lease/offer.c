@@ -101,34 +101,36 @@ const struct json_field offer_doc_fields[] = { JSON_OBJ(T, offer, offer_fields, 
 /* ------------------------------------------------------------------ */
 /* Hashes.                                                             */
 
-static struct hash
-canonical(const struct json_field *fields, const void *in)
+struct hash
+offer_head_hash(const struct offer_head *head, const void *text, size_t len)
 {
-	struct jsonw *w = jsonw_new(false);
-	struct hash h;
-	const char *text;
-	size_t len;
+	struct words w = words_begin("Offer(address provider,address owner,uint64 seq,"
+				     "uint64 expires,bytes32 content)");
+	struct hash content;
 
-	json_write(w, fields, in);
-	text = jsonw_text(w, &len);
-	keccak256(text, len, &h);
-	jsonw_free(w);
-	return h;
+	keccak256(text, len, &content);
+	word_address(&w, &head->provider);
+	word_address(&w, &head->owner);
+	word_uint(&w, head->seq);
+	word_uint(&w, head->expires);
+	word_hash(&w, &content);
+	return words_end(&w);
 }
 
 struct hash
 offer_hash(const struct offer *o)
 {
-	struct hash content = canonical(offer_fields, o);
-	struct words w = words_begin("Offer(address provider,address owner,uint64 seq,"
-				     "uint64 expires,bytes32 content)");
+	struct offer_head head = { o->provider, o->owner, o->seq, o->expires };
+	struct jsonw *w = jsonw_new(false);
+	struct hash h;
+	const char *text;
+	size_t len;
 
-	word_address(&w, &o->provider);
-	word_address(&w, &o->owner);
-	word_uint(&w, o->seq);
-	word_uint(&w, o->expires);
-	word_hash(&w, &content);
-	return words_end(&w);
+	json_write(w, offer_fields, o);
+	text = jsonw_text(w, &len);
+	h = offer_head_hash(&head, text, len);
+	jsonw_free(w);
+	return h;
 }
 
 /* ------------------------------------------------------------------ */

@@ -83,6 +83,12 @@ extern const struct code OFFER_OVERFLOW; /* above what any rate may be */
 /* Every rule an offer must keep by itself, but its signature. */
 int offer_check(const struct offer *o, struct err *e) mustcheck;
 struct hash offer_hash(const struct offer *o); /* its id */
+/* The same by whoever has the canonical JSON only, and need not read it. */
+struct offer_head {
+	struct address provider, owner;
+	uint64_t seq, expires;
+};
+struct hash offer_head_hash(const struct offer_head *head, const void *text, size_t len);
 
 /* ------------------------------------------------------------------ */
 /* Why an offer does not match.                                        */

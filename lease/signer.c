@@ -2,6 +2,7 @@
 #include "lease/signer.h"
 
 #include "lease/jwt.h"
+#include "lease/offer.h"
 #include "lease/record.h"
 #include "lease/seal.h"
 #include "lib/clock.h"
@@ -72,6 +73,21 @@ verb_receipt(void *ctx, const void *in, size_t len, void *out, size_t *out_len, 
 	}
 	*out_len = count * sizeof(struct sig);
 	return 0;
+}
+
+/* Hashed and not read: the key holder parses no JSON. Whose offer it is counts. */
+static int
+verb_offer(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct signer *s = ctx;
+	struct offer_head head;
+	struct hash h;
+
+	memcpy(&head, in, sizeof(head));
+	if (!address_equal(&head.provider, &s->key.address))
+		return err_set(e, &SIGNER_REFUSED, "an offer in the name of another provider");
+	h = offer_head_hash(&head, (const uint8_t *)in + sizeof(head), len - sizeof(head));
+	return sign_terms(s, &h, out, out_len);
 }
 
 /* The usage and its voucher, so that the two cannot differ. */
@@ -260,6 +276,7 @@ const struct verb signer_provider_verbs[] = {
 	FLAT("release", SIGN_RELEASE, struct release_terms, verb_release),
 	FLAT("provider", SIGN_PROVIDER, struct signer_provider, verb_provider),
 	FLAT("token", SIGN_TOKEN, struct signer_token, verb_token),
+	{ "offer", SIGN_OFFER, sizeof(struct offer_head), CHAN_BYTES_MAX, verb_offer },
 	VERB_END
 };
 

@@ -35,6 +35,7 @@ enum signer_verb {
 	SIGN_TOKEN,	  /* signer_token -> JWT text */
 	SIGN_RECEIPT,	  /* receipt_terms, up to SIGN_RECEIPTS_MAX -> as many sigs */
 	SIGN_RECORD,	  /* record_terms -> sig */
+	SIGN_OFFER,	  /* offer_head, then the offer's canonical JSON -> sig */
 };
 
 /* Receipts come in crowds: one call signs as many as wait. */

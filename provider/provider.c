@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lease/keystore.h"
@@ -24,6 +25,7 @@
 #include "provider/haproxy.h"
 #include "provider/inventory.h"
 #include "provider/mounts.h"
+#include "provider/offers.h"
 #include "provider/runc.h"
 #include "provider/settle.h"
 #include "provider/simulate.h"
@@ -139,6 +141,30 @@ agent_dir_make(const struct provider_settings *s, const struct jail_config *c)
 		fatal("make %s: %s", path, strerror(errno));
 }
 
+/* A machine that is not fit must not go on winning orders by what it offered when it
+ * was. By a child, as the user whose book it is. */
+_Noreturn static void
+unfit(const struct provider_settings *s, const struct err *why)
+{
+	struct err e = ERR_NONE;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		char path[512];
+
+		snprintf(path, sizeof(path), "%s/agent/book.sqlite", s->state_dir);
+		if (access(path, F_OK) != 0)
+			_exit(0);
+		daemon_become(s->user);
+		if (offers_withdraw(s, &e) < 0)
+			log_warn("offer.not_withdrawn", "error=\"%s\"", e.text);
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	fatal("%s", why->text);
+}
+
 static int
 serve(struct provider_settings *s)
 {
@@ -157,11 +183,11 @@ serve(struct provider_settings *s)
 		fatal("%s", e.text);
 	arena_init(&a, 0);
 	if (inventory_settle(&a, s, &inventory, &e) < 0)
-		fatal("%s", e.text);
+		unfit(s, &e);
 	arena_release(&a);
 	jail_config_make(s, &config);
 	if (jail_prepare(&config, &e) < 0)
-		fatal("%s", e.text);
+		unfit(s, &e);
 	agent_dir_make(s, &config);
 	daemon_pair(sign);
 	daemon_pair(jail);
