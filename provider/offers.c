@@ -3,6 +3,7 @@
 
 #include "lease/key.h"
 #include "lease/signer.h"
+#include "lease/tick_transcript.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "provider/appraise.h"
@@ -487,7 +488,7 @@ offered_for(struct agent *g, struct arena *a, const struct offered *o, const str
 		return "no_offer";
 	if (d->gpus > 0 && (model == NULL || !demand_takes_gpu(d, model)))
 		return "gpu";
-	if (rate_lasts(award->terms.maxRate, award->terms.deposit) < offer->min_term_s)
+	if (tick_term_s(&award->terms) < offer->min_term_s)
 		return "term";
 	out->models = models_of(a, d, model);
 	if (load_before(g, a, now - SETTLE_US, &out->models, &load, &e) < 0)
