@@ -123,6 +123,8 @@ int64_t number_of(const struct json *object, const char *name);
 struct amount amount_of(const struct json *object, const char *name);
 /* "12.3 of 30.1 MB of nginx:1.27", from a pull of the gateway's status. */
 const char *pull_text(struct context *c, const struct json *pull);
+/* What the last tick made of a fast order: "3 offers: 2 region, 1 capacity". */
+const char *tick_summary(struct context *c, const char *order);
 const char *money(struct context *c, struct amount amount); /* "12.50 TUSD" */
 const char *price(struct context *c, struct rate rate);	    /* "0.05 TUSD/h, 36.50/month" */
 /* A line on stderr, unless quiet. */
