@@ -23,6 +23,7 @@ struct offer_put {
 	struct offer_doc doc;
 	struct hash hash;
 	wall_t now;
+	const char *text; /* canonical */
 	struct batch *b;
 	bool again;
 	struct receipt_ask receipt;
@@ -40,6 +41,13 @@ put_parse(struct task *t)
 	if (json_decode(&t->arena, r->body, r->body_len, offer_doc_fields, &p->doc, &t->err) < 0 ||
 	    offer_check(&p->doc.offer, &t->err) < 0)
 		return TASK_FAIL;
+	/* Defaults are written out: what was small enough to come may be too big to be shown. */
+	p->text = json_encode(&t->arena, offer_fields, &p->doc.offer);
+	if (strlen(p->text) > JSON_BYTES_MAX - 1024) {
+		err_set(&t->err, &ERR_TOO_BIG, "the offer, written out, is of %zu bytes",
+			strlen(p->text));
+		return TASK_FAIL;
+	}
 	p->hash = p->receipt.item = offer_hash(&p->doc.offer);
 	digest = terms_digest(&w->domain, &p->hash);
 	if (sig_check(&p->doc.sig, &digest, &p->doc.offer.provider, &t->err) < 0) {
@@ -83,9 +91,8 @@ put_store(struct task *t)
 		q_offer_claim(p->b, &o->provider, seq, &p->hash);
 		q_offer_replace(p->b, &o->provider, &p->hash, nodes, p->now);
 		q_offer_put(p->b, &p->hash, &o->provider, seq,
-			    (int64_t)MIN(o->expires, (uint64_t)INT64_MAX), nodes,
-			    json_encode(&t->arena, offer_fields, o), &p->doc.sig, p->now,
-			    OFFER_LIVE_MAX);
+			    (int64_t)MIN(o->expires, (uint64_t)INT64_MAX), nodes, p->text,
+			    &p->doc.sig, p->now, OFFER_LIVE_MAX);
 	}
 	q_offer_why(p->b, &o->provider, &p->hash);
 	return db_run(t, w->db, p->b);

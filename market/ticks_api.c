@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ticks over REST: the records, and what their roots stand for. */
+#include "lease/tick_transcript.h"
 #include "lib/clock.h"
 #include "market/web.h"
 #include "query.h"
@@ -157,8 +158,84 @@ tick_show(struct request *r)
 		*(struct tick_get *)request_task(r, "tick", show_steps, sizeof(g))->state = g;
 }
 
+/* ------------------------------------------------------------------ */
+/* As stored it holds every maximum; as shown, those that may be known.  */
+
+static void
+read_receipts(struct arena *a, const struct batch *b, struct tick_transcript *t)
+{
+	size_t count = rows_count(b, 2);
+	struct receipt *receipts = arena_alloc(a, (count + 1) * sizeof(*receipts));
+
+	for (size_t i = 0; i < count; i++) {
+		struct receipt_terms *terms = &receipts[i].terms;
+
+		row_bytes(b, 2, i, "item", terms->item.b, sizeof(terms->item.b));
+		row_bytes(b, 2, i, "subject", terms->subject.b, sizeof(terms->subject.b));
+		terms->round = (uint64_t)row_int(b, 2, i, "round");
+		terms->index = (uint64_t)row_int(b, 2, i, "idx");
+		terms->at = (uint64_t)row_time(b, 2, i, "at");
+		row_bytes(b, 2, i, "sig", receipts[i].sig.b, sizeof(receipts[i].sig.b));
+	}
+	t->receipts = (struct json_list){ receipts, count };
+}
+
+static int
+read_hidden(struct arena *a, const struct batch *b, struct tick_transcript *t, struct err *e)
+{
+	size_t count = rows_count(b, 1);
+	struct hash *hidden = arena_alloc(a, (count + 1) * sizeof(*hidden));
+
+	for (size_t i = 0; i < count; i++)
+		row_bytes(b, 1, i, "hash", hidden[i].b, sizeof(hidden[i].b));
+	return tick_transcript_hide(a, t, hidden, count, e);
+}
+
+static int
+read_transcript(struct arena *a, const struct batch *b, struct tick_transcript *t, struct err *e)
+{
+	const char *text = row_text(b, 0, 0, "transcript");
+	struct json *node;
+
+	if (json_parse_own(a, text, strlen(text), &node, e) < 0 ||
+	    json_read(a, node, tick_transcript_fields, t, e) < 0)
+		return -1;
+	read_receipts(a, b, t);
+	return read_hidden(a, b, t, e);
+}
+
+static enum next
+transcript_answer(struct task *t)
+{
+	struct tick_get *g = t->state;
+	struct tick_transcript shown = { .rules = NULL };
+	struct arena a;
+	struct jsonw *w;
+	int read;
+
+	if (tick_found(t) < 0)
+		return TASK_FAIL;
+	arena_init(&a, 0);
+	read = read_transcript(&a, g->b, &shown, &t->err);
+	if (read == 0) {
+		w = jsonw_new(false);
+		json_write(w, tick_transcript_fields, &shown);
+		request_answer_json(task_request(t), 200, w);
+	}
+	arena_release(&a);
+	return read < 0 ? TASK_FAIL : TASK_DONE;
+}
+
+static const struct step transcript_steps[] = { { "read", tick_read },
+						{ "answer", transcript_answer },
+						STEP_END };
+
 void
 tick_transcript(struct request *r)
 {
-	tick_show(r);
+	struct tick_get g = { .limit = 0 };
+
+	if (number_of_path(r, &g.number))
+		*(struct tick_get *)request_task(r, "transcript", transcript_steps, sizeof(g))
+			 ->state = g;
 }
