@@ -10,7 +10,6 @@
 
 const struct code OFFER_BAD = { "offer_bad", INVALID, "a rule of offers is broken" };
 const struct code OFFER_LIST = { "offer_list", INVALID, "a list price is below its floor" };
-const struct code OFFER_OVERFLOW = { "offer_overflow", INVALID, "a rate is above any rate" };
 
 /* An egress allowance is for 30 days. */
 #define ALLOWANCE_S (30u * 86400)
@@ -176,8 +175,7 @@ check_pair(const char *name, struct rate floor, struct rate list, struct err *e)
 
 	snprintf(field, sizeof(field), "/list/%.40s", name);
 	if (floor.nano > RATE_MAX || list.nano > RATE_MAX)
-		return err_field(e, &OFFER_OVERFLOW, field, "%s is above what any rate may be",
-				 name);
+		return err_field(e, &OFFER_BAD, field, "%s is above what any rate may be", name);
 	if (rate_cmp(list, floor) < 0)
 		return err_field(e, &OFFER_LIST, field, "the list price of %s is below its floor",
 				 name);

@@ -77,8 +77,7 @@ struct offer_doc {
 extern const struct json_field offer_doc_fields[];
 
 extern const struct code OFFER_BAD;
-extern const struct code OFFER_LIST;	 /* a list price below its floor */
-extern const struct code OFFER_OVERFLOW; /* above what any rate may be */
+extern const struct code OFFER_LIST; /* a list price below its floor */
 
 /* Every rule an offer must keep by itself, but its signature. */
 int offer_check(const struct offer *o, struct err *e) mustcheck;

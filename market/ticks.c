@@ -48,7 +48,7 @@ struct tick_run {
 	struct chan_call call;
 	int64_t number;
 	wall_t now;
-	const char *print;
+	const char *print, *print_used; /* of the book now, and of the one signed */
 	struct tick_transcript t;
 	struct hash record_hash;
 	struct book_facts facts;
@@ -112,6 +112,7 @@ tick_cut(struct task *t)
 	/* Number 0 has no orders: it signs the first book. */
 	r->number = row_null(r->b, 0, 0, "last") ? 0 : row_int(r->b, 0, 0, "last") + 1;
 	r->print = row_text(r->b, 0, 0, "print_now");
+	r->print_used = row_text(r->b, 0, 0, "print");
 	if (!is_due(t))
 		return TASK_DONE;
 	r->b = batch_new(t);
@@ -135,13 +136,14 @@ static int
 read_before(struct task *t)
 {
 	struct tick_run *r = t->state;
-	const char *record = row_text(r->b, Q_BEFORE, 0, "record"),
-		   *text = row_text(r->b, Q_BEFORE, 0, "book");
+	const char *record, *text;
 	struct tick_book book = { .rows = { NULL, 0 } };
 	struct json *node;
 
 	if (rows_count(r->b, Q_BEFORE) == 0)
 		return 0;
+	record = row_text(r->b, Q_BEFORE, 0, "record");
+	text = row_text(r->b, Q_BEFORE, 0, "book");
 	row_bytes(r->b, Q_BEFORE, 0, "sig", r->t.before.sig.b, sizeof(r->t.before.sig.b));
 	if (json_decode(&r->a, record, strlen(record), record_terms_fields, &r->t.before.terms,
 			&t->err) < 0 ||
@@ -430,7 +432,7 @@ store_order(struct task *t, size_t i)
 	const struct tick_entry *en = (struct tick_entry *)r->t.orders.items + i;
 	struct fast_order *o = &r->orders[i];
 
-	q_tick_order_seen(r->b, &en->id, r->number);
+	q_tick_order_seen(r->b, &en->id, r->number, r->print_used);
 	q_tick_bids_clear(r->b, &en->id, o->round);
 	q_tick_bids_put(r->b, &en->id, o->round, r->number, looks(r, &r->outcomes[i]), r->now);
 	if (o->awarded)

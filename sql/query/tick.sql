@@ -19,7 +19,8 @@ with live as (
 )
 select h.next, t.number as last, t.at as last_at, t.print,
        (select count(*) from gavel.orders o where o.auction = 'fast' and o.state in ('open', 'bidding')
-          and o.ends_at > $1::timestamptz and o.cancel_at is null and o.failures < 3 and o.looked < o.failures) as waiting,
+          and o.ends_at > $1::timestamptz and o.cancel_at is null and o.failures < 3 
+          and (o.looked < o.failures or o.looked_print is distinct from t.print)) as waiting,
        md5(coalesce((select string_agg(live::text, ',' order by hash) from live), '') || '/'
         || coalesce((select string_agg(encode(hash, 'hex'), ',' order by hash) from taken), '')) as print_now
 from gavel.tick_head h
@@ -105,11 +106,11 @@ insert into gavel.tick (number, hash, record, sig, transcript, book, print, at)
 values ($1::bigint, $2::bytea, $3::text, $4::bytea, $5::text, $6::text, $7::text, $8::timestamptz);
 
 -- name: tick_order_seen
--- args: hash order, int number
+-- args: hash order, int number, text print
 with seen as (
 	insert into gavel.tick_order (order_hash, tick) values ($1::bytea, $2::bigint) on conflict do nothing
 )
-update gavel.orders set looked = failures, last_tick = $2::bigint where hash = $1::bytea;
+update gavel.orders set looked = failures, looked_print = $3::text, last_tick = $2::bigint where hash = $1::bytea;
 
 -- name: tick_bids_clear
 -- args: hash order, int round
@@ -135,9 +136,9 @@ select number, hash, record, sig from gavel.tick where number > $1::bigint order
 
 -- name: tick_get
 -- args: int number
--- rows: 0..1: the record, and the one before it
-select t.number, t.hash, t.record, t.sig, t.transcript, b.record as before_record, b.sig as before_sig, b.book as before_book
-from gavel.tick t left join gavel.tick b on b.number = t.number - 1 where t.number = $1::bigint;
+-- rows: 0..1
+select t.number, t.hash, t.record, t.sig, t.transcript, t.book
+from gavel.tick t where t.number = $1::bigint;
 
 -- name: tick_open_orders
 -- args: int number

@@ -56,6 +56,7 @@ alter table gavel.orders add auction text not null default 'sealed' check (aucti
 alter table gavel.orders add first_tick bigint;       -- fast: the first it takes part in
 alter table gavel.orders add last_tick bigint;        -- fast: the last that looked at it
 alter table gavel.orders add looked integer not null default -1; -- failures when it was last looked at
+alter table gavel.orders add looked_print text;       -- and the print of the book that it was looked at with
 create index orders_fast on gavel.orders (first_tick) where auction = 'fast' and state in ('open', 'bidding');
 
 -- Ticks that an order took part in, for whoever audits it.
