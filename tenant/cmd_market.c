@@ -164,7 +164,7 @@ print_units(struct context *c, const char *name, const struct offer_units *units
 	size_t count = unit_prices(&c->arena, units, rows);
 	char text[AMOUNT_TEXT_SIZE];
 
-	printf("    %-7s", name);
+	printf("    %-8s ", name);
 	for (size_t i = 0; i < count; i++)
 		printf("%s%s %s", i > 0 ? ", " : "", rows[i].unit,
 		       unit_price_human(&rows[i], c->decimals, text));
