@@ -2,13 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # ticks.sh - the market's standing offers and ticks on a real database: every bad
 # offer, receipts, awards by three signed offers, failed winners, two clerks, a clerk
-# killed with a tick under way, and the audit of all of it. No chain, no providers. TAP.
+# killed with a tick under way, and the audit of all of it. No contract, no providers. TAP.
 cd "$(dirname "$0")/../.." || exit 1
 export GAVEL_TOP=$PWD
 . demo/lib.sh
 set +e
-[ "$(id -u)" = 0 ] && [ -x "${BUILD:-build}/tests/db/papers" ] ||
-	{ echo "1..0 # SKIP needs root and the papers"; exit 77; }
+[ "$(id -u)" = 0 ] && [ -x "$anvil" ] && [ -x "${BUILD:-build}/tests/db/papers" ] ||
+	{ echo "1..0 # SKIP needs root, anvil and the papers"; exit 77; }
 work=$(mktemp -d)
 chmod 755 "$work"
 mkdir "$work/d" && chown "$user" "$work" "$work/d"
@@ -44,9 +44,13 @@ as_user "$pg_bin/initdb" -D "$work/d/pg" -U gavel -A trust --no-sync -E UTF8 --l
 as_user "$pg_bin/pg_ctl" -D "$work/d/pg" -w -l "$work/d/log" \
 	-o "-k $work/d -c listen_addresses= -c fsync=off" start >/dev/null 2>&1
 as_user "$pg_bin/createdb" -h "$work/d" -U gavel gavel
+rpc_port=$((port + 10001))
+"$anvil" --port "$rpc_port" --silent --chain-id 31337 &
+anvil_pid=$!
 markets=
 cleanup() {
 	for pid in $markets; do kill "$pid" 2>/dev/null; done
+	kill -9 "$anvil_pid" 2>/dev/null
 	[ -z "${KEEP:-}" ] || cp "$work/log" /tmp/ticks.log
 	as_user "$pg_bin/pg_ctl" -D "$work/d/pg" -m immediate stop >/dev/null 2>&1
 	rm -rf "$work"
@@ -64,7 +68,7 @@ user: $user
 database: "host=$work/d user=gavel dbname=gavel"
 key_file: $work/key.json
 password_file: $work/password
-rpc_url: http://127.0.0.1:1
+rpc_url: http://127.0.0.1:$rpc_port
 chain_id: 31337
 escrow: "$escrow"
 token: "$escrow"
@@ -187,5 +191,154 @@ order=$asked
 ok 'and takes it' soon 3 state_is awarded
 ok 'at its list price, below the second' get_is "/v1/orders/$order" .lease.rate 60000
 ok 'now the first look is shown in full' get_is "/v1/ticks/$tick/transcript" '[.orders[].terms.maxRate] | join(",")' 119999
+# Audits of all of it.
+export XDG_STATE_HOME=$work/state HOME=$work
+cat >"$work/tenant.yaml" <<END
+market_url: $url
+rpc_url: http://127.0.0.1:$rpc_port
+key_file: $work/key.json
+password_file: $work/password
+END
+gavel() { "$bin/gavel" -C "$work/tenant.yaml" "$@"; }
+last_tick() { get "/v1/ticks?after=$1&limit=500" | jq -r '.data[-1].terms.number'; }
+say_is() { # say_is PATTERN COMMAND...
+	want=$1
+	shift
+	"$@" >"$work/said" 2>&1
+	grep -qE -- "$want" "$work/said" || { cat "$work/said"; false; }
+}
+to=$(last_tick 0)
+ok 'every tick so far is true' gavel audit tick "1-$to" --save "$work/all.json"
+ok 'said with winner, price and who made it' say_is 'awarded to .*120000, price by 0x' gavel audit tick "$work/all.json"
+ok 'from the file too' gavel audit tick "$work/all.json"
+ok 'the order that waited is true, with its award' gavel audit auction "$asked" --save "$work/order.json"
+ok 'judged twice or more' test "$(jq '.transcripts | length' "$work/order.json")" -ge 2
+
+# Every member of the evidence that somebody could change, changed.
+flips=0
+lie() { # lie CODE FILTER: the filter applied to the evidence of the order
+	jq -c "$2" "$work/order.json" >"$work/lie.json"
+	flips=$((flips + 1))
+	if cmp -s "$work/lie.json" <(jq -c . "$work/order.json"); then
+		ok "changes nothing: $2" false
+	fi
+	ok "found: $2" say_is "$1" gavel audit tick "$work/lie.json"
+}
+t=.transcripts[-1]
+lie 'audit_rules|other rules' "$t.rules = \"runner-up 1\""
+lie 'signature|not the market' "$t.record.terms.time += 1"
+lie 'signature|not the market' "$t.record.terms.number += 1"
+lie 'signature|not the market' "$t.record.sig = $t.before.sig"
+lie 'signature|not the market' "$t.before.terms.book = $t.before.terms.orders"
+lie 'after record' "$t.before = .transcripts[0].before"
+lie 'book shown' "$t.offers[0].sets_prices |= not"
+lie '[0-9] reasons' "$t.offers |= .[1:]"
+lie 'nobody has shown' '.offers |= .[1:]'
+lie 'nobody has shown' '.offers[0].offer.floor.cpu_milli = "1"'
+lie 'not by its provider' '.offers[0].sig = .offers[1].sig'
+lie 'reputation shown' "$t.offers[0].launches += 100"
+lie 'capacity shown' "$t.offers[0].free = [{node: 0, free: {cpu_milli: 1}}]"
+lie 'the rule says' "$t.standing.class_launches = 3"
+lie 'orders shown|not the' "$t.orders[0].terms.maxRate = \"7\""
+lie 'orders shown|not the|tenant' "$t.orders[0].sig = $t.record.sig"
+lie 'orders shown' "$t.orders[0].care_hours = 4"
+lie 'orders shown' "$t.orders[0].retry |= not"
+lie 'orders shown' "$t.orders[0].denied = [\"$tenant\"]"
+lie 'orders shown|group' "$t.orders[0].group.services[0].resources.cpu_milli += 1"
+lie 'orders shown|tick|record' "$t.orders[0].record = $t.record.terms.previous"
+lie 'outcomes shown' "$t.orders[0].price = \"1\""
+lie 'outcomes shown' "$t.orders[0].picks[0].offer = 0"
+lie 'outcomes shown' "$t.orders[0].end = \"above_max\""
+lie 'outcomes shown' "$t.orders[0].ranking |= .[1:]"
+lie 'outcomes shown|reasons' "$t.orders[0].reasons = \"AAAA\""
+lie 'orders shown' "$t.orders = []"
+lie 'has no such item|orders shown' "$t.orders = [] | $t.open = []"
+lie 'not the award|another|signature|not by the market' '.lease.terms.rate = "1"'
+lie 'of no tick|signature|not by the market' ".lease.record = $t.before.terms.previous"
+# Winners that fail. The orders above are not in the way: they have their nodes.
+refuse() { # refuse PROVIDER: the order's live lease
+	bearer=$(papers token "$1" audience="$market" scope=provider until=$(($(now) + 300)))
+	echo "{\"lease\":\"$(get "/v1/orders/$order" | jq -r .lease.hash)\",\"reason\":\"no room\"}" | post /v1/refusals
+	bearer=
+}
+place 3 max=100000000
+ok 'the cheapest is awarded' soon 3 winner_is 13
+status=$(refuse 13)
+ok 'it refuses' says 200
+ok 'the next tick awards the second' soon 3 winner_is 11
+ok 'the first is denied' soon 2 eval '[ "$(get "/v1/orders/$order/bids" | jq -r ".data[] | select(.round == 2 and .reason == \"denied\") | .provider")" = "$(papers address 13)" ]'
+ok 'at its price of now' get_is "/v1/orders/$order" .failures 1
+refuse 11 >/dev/null
+ok 'and the third' soon 3 winner_is 12
+refuse 12 >/dev/null
+ok 'three have failed: it ends' soon 3 state_is expired
+ok 'all of its looks are true' gavel audit auction "$order" --save "$work/failed.json"
+ok 'the later ones before all others' test "$(jq -c '[.transcripts[] | .orders[] | select(.id == $o) | .retry] | unique' --arg o "$(get "/v1/orders/$order" | jq -r .hash)" "$work/failed.json")" = '[false,true]'
+
+# Of those whose time is over, and of those taken back.
+ttl=2 place 4 max=1
+ok 'nobody wants it for so little' says 201
+ok 'it ends unfilled' soon 6 state_is unfilled
+place 5 max=1
+soon 2 get_is "/v1/orders/$order" '.ticks | length > 0' true
+bearer=$(papers token 90 audience="$market" scope=close until=$(($(now) + 300)))
+curl -s -X DELETE -H "Authorization: Bearer $bearer" "$url/v1/orders/$order" >/dev/null
+bearer=
+ok 'taken back while it waits' soon 3 state_is cancelled
+place 6 cpu=9000000 max=100000000
+ok 'too large for all: it waits' soon 3 get_is "/v1/orders/$order/bids" '[.data[] | .reason] | unique | join(",")' capacity
+
+# A clerk killed between the cut and the record.
+stalled() { sql_is "select next - (select max(number) from gavel.tick) > 1 from gavel.tick_head" t; }
+(
+	printf 'begin; lock table gavel.tick in exclusive mode;\n'
+	while [ ! -f "$work/d/free" ]; do sleep 0.1; done
+	printf 'rollback;\n'
+) | as_user "$pg_bin/psql" -h "$work/d" -U gavel -d gavel -q &
+holder=$!
+sleep 0.5
+place 7 max=100000000 &
+placing=$!
+ok 'a tick is cut and cannot be stored' soon 4 stalled
+kill -9 "$first" $(pgrep -P "$first")
+wait "$placing"
+touch "$work/d/free"
+wait "$holder"
+sleep 0.3
+ok 'nobody has stored it' stalled
+seventh=$(sql "select 'ord' from gavel.orders where state = 'bidding' and auction = 'fast' and round = 1 and looked < 0")
+ok 'the order is in between' test "$seventh" = ord
+hash=$(sql "select '0x' || encode(hash, 'hex') from gavel.orders where state = 'bidding' and looked < 0")
+cut=$(sql "select next - 1 from gavel.tick_head")
+serve "$work/market.yaml"
+first=$last
+soon 10 curl -sf "$url/healthz"
+ok 'the next clerk clears that tick' soon 5 sql_is "select t.tick from gavel.tick_order t join gavel.orders o on o.hash = t.order_hash where '0x' || encode(o.hash, 'hex') = '$hash'" "$cut"
+ok 'once: one award' sql_is "select count(*) from gavel.lease l where '0x' || encode(l.order_hash, 'hex') = '$hash'" 1
+ok 'as the receipt promised, which is signed by now' get_is "/v1/receipts/$hash" .terms.round "$cut"
+ok 'and it is true' gavel audit tick "$cut"
+
+# Two clerks: one works, and the other when it has gone.
+settings "$work/second.yaml" $((port + 1))
+serve "$work/second.yaml"
+second=$last
+soon 10 curl -sf "http://127.0.0.1:$((port + 1))/healthz"
+url=http://127.0.0.1:$((port + 1))
+ok 'a second market on the database' get_is /v1/ticks/1 .terms.number 1
+for i in $(seq 20); do
+	[ $((i % 2)) = 0 ] && url=http://127.0.0.1:$port || url=http://127.0.0.1:$((port + 1))
+	place $((100 + i)) cpu=10 max=100000000
+done
+ok 'orders through both are all awarded' soon 5 sql_is "select count(*) from gavel.orders o where nonce between 101 and 120 and state = 'awarded'" 20
+ok 'each once' sql_is "select count(*), count(distinct l.order_hash) from gavel.lease l join gavel.orders o on o.hash = l.order_hash where o.nonce between 101 and 120" '20|20'
+ok 'one clerk waits for the lock' test "$(grep -c clerk.waiting "$work/log")" -gt "$(grep -c clerk.working "$work/log")"
+kill -9 "$first" $(pgrep -P "$first")
+url=http://127.0.0.1:$((port + 1))
+place 200 cpu=10 max=100000000
+ok 'the first is gone: the second awards' soon 10 state_is awarded
+ok 'no number is missing, none stands twice' sql_is "select count(*) = max(number) + 1 and count(*) = count(distinct number) from gavel.tick" t
+sed -i "s|^market_url: .*|market_url: $url|" "$work/tenant.yaml"
+to=$(last_tick 0)
+ok 'and every tick of the day is true' gavel audit tick "1-$to"
 echo "1..$n"
 exit $bad
