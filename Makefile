@@ -195,6 +195,7 @@ E2E_TESTS += tests/e2e/demo.sh
 E2E_TESTS += tests/e2e/exec.sh
 E2E_TESTS += tests/e2e/placements.sh
 E2E_TESTS += tests/e2e/pricing.sh
+E2E_TESTS += tests/e2e/fast.sh
 E2E_TESTS += tests/e2e/faults.sh
 E2E_TESTS += tests/e2e/storage.sh
 E2E_TESTS += tests/e2e/shop.sh

@@ -381,7 +381,7 @@ tell_order(struct tell *t, const struct json *order)
 		       strcmp(text_at(lease, "provider"), t->self_text) == 0
 			       ? "ours"
 			       : text_at(lease, "provider"),
-		       hourly(t, rate_at(lease, "rate")));
+		       hourly(t, rate_at(json_get(lease, "terms"), "rate")));
 	putchar('\n');
 }
 

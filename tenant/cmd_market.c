@@ -64,6 +64,8 @@ count_reasons(struct context *c, const struct json *rows, const char *tick)
 
 		if (strcmp(text_of(r, "tick"), tick) != 0)
 			continue;
+		if (strcmp(reason, "won") == 0) /* and has failed since */
+			return "first in line";
 		offers++;
 		for (const struct json *k = rows->first; k != NULL; k = k->next) {
 			if (strcmp(text_of(k, "tick"), tick) != 0 ||
