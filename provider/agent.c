@@ -3,6 +3,7 @@
 #include "provider/dns.h"
 #include "provider/exits.h"
 #include "provider/image.h"
+#include "provider/offers.h"
 #include "provider/proxy.h"
 
 #include <event2/event.h>
@@ -263,7 +264,7 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 
 	(void)signo;
 	(void)what;
-	loop_stop(&g->loop);
+	offers_stop(g);
 }
 
 /* Until the first registration the market may not be up: try more often. */
@@ -338,6 +339,7 @@ agent_run(void *start, const int *fds)
 	g.meter_timer =
 		timer_every(&g.loop, 0, (int64_t)s->meter_every_ms * MILLI_US, meter_poll, &g);
 	timer_every(&g.loop, SECOND_US, LOGS_EVERY_US, log_keeper_look, &g);
+	offers_start(&g);
 	g.volume_timer = timer_every(&g.loop, 0, VOLUMES_EVERY_US, volumes_look, &g);
 	loop_run(&g.loop);
 	book_close(g.book);

@@ -8,6 +8,7 @@
  *	bidder.c       the market's events: price, seal, bid or decline; accept
  *	appraise.c     what we would ask for a group, or why we decline (pricing.c,
  *	               price_program.c, audits.c); quotes.c  the same, not binding
+ *	offers.c       our standing offer (offering.c): post, renew, withdraw; what it wins
  *	runner.c       leases from accepted to running to ended, level-triggered;
  *	               launch.c and sweep.c are its beginning and end
  *	unit.c         one container up and down; unit_life.c when
@@ -37,6 +38,7 @@ struct ingress;
 struct live;
 struct pull;
 struct audits;
+struct offers;
 
 struct agent {
 	struct loop loop;
@@ -56,6 +58,7 @@ struct agent {
 	const char *token; /* for the market; renewed with the registration */
 	char token_text[1024];
 	struct audits *audits; /* what auditors say of us: audits.h */
+	struct offers *offers; /* what stands: offers.h */
 	unsigned quotes;       /* questions being answered */
 	unsigned prices_asked; /* price programs that run: price_program.h */
 	bool registered;

@@ -44,6 +44,9 @@ struct provider_settings {
 	struct json_strs price_program; /* argv; none: the card decides */
 	uint32_t price_timeout_ms, price_at_once;
 	const char *price_fallback; /* when it fails: "decline" or "card" */
+	bool standing;		    /* also offers by the card, for ticks: offering.h */
+	uint32_t launch_s;	    /* from the award to a service that answers */
+	uint32_t min_term_s;	    /* of an order that a standing offer takes */
 	uint32_t meter_every_ms;
 	uint32_t reclaim_s;			/* the longest notice that we promise to give */
 	uint32_t lease_in_mbit, lease_out_mbit; /* bandwidth of a container; 0: net.h */

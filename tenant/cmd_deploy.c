@@ -25,11 +25,13 @@ struct part {
 	struct json *running;	/* the order, once it runs */
 	struct lease_ref lease; /* whose provider has our manifest */
 	const char *pulled;	/* what was last said about a fetch */
+	const char *ticked;	/* and about what ticks made of it */
 	struct err failed;	/* why it never will; no code: it may */
 };
 
 struct deploy {
 	const char *file, *name, *deposit, *volumes_from, *only; /* this placement */
+	const char *auction; /* "sealed" or "fast"; NULL: as the file says */
 	uint32_t window_ms, open_within_s;
 	bool no_wait, akash;
 	struct sdl sdl;
@@ -64,6 +66,7 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 						 { "placement", required_argument, NULL, 'p' },
 						 { "akash", no_argument, NULL, 'a' },
 						 { "no-wait", no_argument, NULL, 'N' },
+						 { "auction", required_argument, NULL, 'x' },
 						 { "volumes-from", required_argument, NULL, 'v' },
 						 { NULL, 0, NULL, 0 } };
 	int c;
@@ -79,11 +82,16 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 		case 'p': d->only = optarg; break;
 		case 'a': d->akash = true; break;
 		case 'N': d->no_wait = true; break;
+		case 'x': d->auction = optarg; break;
 		case 'v': d->volumes_from = optarg; break;
 		default: option_fault(argv, "deploy", e); return -1;
 		}
 	if (optind != argc - 1)
 		return err_set(e, &TENANT_USAGE, "deploy takes one file");
+	if (d->auction != NULL && strcmp(d->auction, "fast") != 0 &&
+	    strcmp(d->auction, "sealed") != 0)
+		return err_field(e, &TENANT_USAGE, "option",
+				 "--auction is sealed or fast, not %.20s", d->auction);
 	d->file = argv[optind];
 	return 0;
 }
@@ -149,6 +157,8 @@ read_file(struct context *c, struct deploy *d, struct err *e)
 	sdl_print_findings(c, d->file, text, &d->sdl); /* of a good file: warnings */
 	if (rc < 0)
 		return -1;
+	if (d->auction == NULL)
+		d->auction = d->sdl.auction != NULL ? d->sdl.auction : "sealed";
 	return choose_parts(c, d, e);
 }
 
@@ -225,6 +235,7 @@ make_order(struct context *c, const struct deploy *d, struct part *p, struct err
 	p->order.group = p->placement->group;
 	p->order.care_hours = 1;
 	p->order.window_ms = d->window_ms;
+	p->order.auction = d->auction;
 	*o = (struct order_terms){
 		.tenant = c->key.address,
 		.group = group_hash(&p->placement->group),
@@ -407,6 +418,24 @@ show_pull(struct context *c, const struct deploy *d, struct part *p)
 		step(c, d, p, "fetching", p->pulled);
 }
 
+static bool
+is_fast(const struct deploy *d)
+{
+	return strcmp(d->auction, "fast") == 0;
+}
+
+/* In the book: nobody is asked, so what the last tick saw is all there is to say. */
+static void
+show_ticks(struct context *c, const struct deploy *d, struct part *p)
+{
+	char id[ID_TEXT_SIZE];
+	const char *said = p->ticked;
+
+	p->ticked = tick_summary(c, id_text(ID_ORDER, &p->order.id, id));
+	if (said == NULL || strcmp(said, p->ticked) != 0)
+		step(c, d, p, "waiting for a tick", p->ticked);
+}
+
 /* One look at the order: it runs, or has failed, or neither yet. */
 static int
 look(struct context *c, const struct deploy *d, struct part *p, const char *wait, struct err *e)
@@ -428,6 +457,8 @@ look(struct context *c, const struct deploy *d, struct part *p, const char *wait
 		step(c, d, p, state, text_of(order, "reason"));
 		snprintf(p->state, sizeof(p->state), "%s", state);
 	}
+	if (is_fast(d) && (strcmp(state, "open") == 0 || strcmp(state, "bidding") == 0))
+		show_ticks(c, d, p);
 	if (launched != NULL && launched->truth) {
 		p->running = order;
 		step(c, d, p, "running", "");
@@ -587,9 +618,10 @@ announce(struct context *c, const struct deploy *d)
 {
 	for (size_t i = 0; i < d->count; i++)
 		say(c,
-		    "Deploying %s on chain %llu: at most %s, %s locked and the rest returned at "
+		    "Deploying %s on chain %llu%s: at most %s, %s locked and the rest returned at "
 		    "the end",
 		    d->parts[i].deployment.name, (unsigned long long)c->evm.chain_id,
+		    is_fast(d) ? ", by standing offers" : "",
 		    price(c, d->parts[i].placement->max_rate),
 		    money(c, d->parts[i].order.terms.deposit));
 }

@@ -11,6 +11,8 @@ static const struct command commands[] = {
 	  "  -n, --name NAME      name of the deployment (default: the file's)\n"
 	  "      --deposit AMOUNT tokens to lock (default: a day at the highest price)\n"
 	  "      --window MS      time for sealed bids, 50 to 600000 (default 400)\n"
+	  "      --auction KIND   sealed (default): every provider is asked for a bid; fast:\n"
+	  "                       standing offers only, awarded within a tick\n"
 	  "      --open-within S  seconds in which a lease may be opened (default 300)\n"
 	  "      --placement P    only this one of several\n"
 	  "      --akash          read the file as Akash does\n"
@@ -18,7 +20,8 @@ static const struct command commands[] = {
 	  "      --volumes-from NAME  take over the kept volumes of a closed one\n"
 	  "\nA file with several placements makes an order of each, NAME-PLACEMENT; NAME\n"
 	  "stands for all of them in status, logs, bids, receipt and close.\n"
-	  "\nexample: gavel deploy web.yaml --deposit 5\n",
+	  "\nexamples: gavel deploy web.yaml --deposit 5\n"
+	  "          gavel deploy web.yaml --auction fast\n",
 	  cmd_deploy },
 	{ "status", "[NAME]", "what a deployment does and costs", "", cmd_status },
 	{ "logs", "[-f] [--tail N] [NAME]", "what the workload printed",
@@ -109,6 +112,8 @@ static const struct command commands[] = {
 	{ "audit", "KIND ...", "compute again what others say; vouch for a provider",
 	  "auction [NAME|ORDER|FILE]   every round of an order, from what is public\n"
 	  "      --save FILE    keep the evidence: whoever has it needs no market\n"
+	  "tick N|N-M|FILE             ticks of the standing offers, cleared again\n"
+	  "      --save FILE    keep the evidence\n"
 	  "ledger                      every balance, from the chain's events alone\n"
 	  "      --from BLOCK   begin there, with what the contract had before (default: 0)\n"
 	  "      --at TAG       latest, safe or finalized (default: latest)\n"

@@ -123,6 +123,8 @@ int64_t number_of(const struct json *object, const char *name);
 struct amount amount_of(const struct json *object, const char *name);
 /* "12.3 of 30.1 MB of nginx:1.27", from a pull of the gateway's status. */
 const char *pull_text(struct context *c, const struct json *pull);
+/* What the last tick made of a fast order: "3 offers: 2 region, 1 capacity". */
+const char *tick_summary(struct context *c, const char *order);
 const char *money(struct context *c, struct amount amount); /* "12.50 TUSD" */
 const char *price(struct context *c, struct rate rate);	    /* "0.05 TUSD/h, 36.50/month" */
 /* A line on stderr, unless quiet. */
@@ -171,6 +173,10 @@ int close_on_chain(struct context *c, const char *name, bool ask_provider, bool 
  * how near, from 1. */
 const char *deposit_warning(uint32_t lasts_s, unsigned *level);
 
+/* audit auction of an order that ticks have awarded, as the market shows it:
+ * cmd_audit_tick.c. save: a file for the evidence, or NULL. */
+int audit_fast_order(struct context *c, const struct json *order, const char *save,
+		     struct err *e) mustcheck;
 /* The value of --copy. */
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
 
@@ -198,6 +204,7 @@ int cmd_balance(struct context *c, int argc, char **argv, struct err *e);
 int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_auction(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_tick(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_ledger(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_sign(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_revoke(struct context *c, int argc, char **argv, struct err *e);
