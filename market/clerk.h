@@ -9,6 +9,7 @@
  *	round.c    a sealed round: announce, close, open, clear, award
  *	indexer.c  the chain's events into the database
  *	settler.c  intents into transactions
+ *	price_index.c  what leases cost, for people to read
  */
 #ifndef GAVEL_MARKET_CLERK_H
 #define GAVEL_MARKET_CLERK_H
@@ -31,11 +32,13 @@ struct clerk {
 	int pokes[8]; /* to and from the web roles; -1 ends the list */
 	struct timer *desk_timer, *index_timer, *settle_timer;
 	bool desk_busy, desk_again, index_busy, settle_busy, settle_again;
-	uint64_t stretch;	 /* blocks that the node gives logs of at once */
-	unsigned tip_missed;	 /* polls in which the node had not our checkpoint */
-	bool facts_checked;	 /* states were compared with canonical events */
-	mono_t final_at;	 /* when to ask for the final block again */
-	mono_t settled_at;	 /* when vouchers were last gathered */
+	uint64_t stretch;    /* blocks that the node gives logs of at once */
+	unsigned tip_missed; /* polls in which the node had not our checkpoint */
+	bool facts_checked;  /* states were compared with canonical events */
+	mono_t final_at;     /* when to ask for the final block again */
+	mono_t settled_at;   /* when vouchers were last gathered */
+	bool price_index_busy;
+	wall_t classed_at;	 /* orders before this have a row in order_class */
 	struct at_work *at_work; /* orders that a task is busy with */
 };
 
@@ -87,5 +90,6 @@ void clerk_event(struct batch *b, const char *type, const char *prefix, const st
 
 void indexer_poll(void *clerk);
 void settler_poll(void *clerk);
+void price_index_poll(void *clerk);
 
 #endif

@@ -36,6 +36,8 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show 
 				       { "POST", "/v1/audits", audit_create },
 				       { "POST", "/v1/quotes", quote_create },
 				       { "POST", "/v1/quotes/{quote}/answers", quote_answer },
+				       { "GET", "/v1/price-index", price_index_show },
+				       { "GET", "/v1/price-index/trades", price_index_trades },
 				       { "GET", "/v1/events", events_stream },
 				       ROUTE_END };
 

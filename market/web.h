@@ -61,6 +61,8 @@ void audit_create(struct request *r);
 void audit_list(struct request *r);
 void quote_create(struct request *r);
 void quote_answer(struct request *r);
+void price_index_show(struct request *r);
+void price_index_trades(struct request *r);
 void events_stream(struct request *r);
 
 /* events_api.c: the feed of gavel.event, read once and given to many. */
