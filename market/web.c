@@ -8,6 +8,7 @@
 
 #include "lib/log.h"
 #include "lib/tls.h"
+#include "market/bid_queue.h"
 
 static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show },
 				       { "GET", "/healthz", info_health },
@@ -98,6 +99,7 @@ web_run(void *start, const int *fds)
 	if (w.http == NULL)
 		fatal("%s", e.text);
 	w.feed = feed_open(&w);
+	w.bids = bid_queue_open(&w);
 	poke = event_new(w.loop.base, w.poke, EV_READ | EV_PERSIST, on_poke, &w);
 	term = evsignal_new(w.loop.base, SIGTERM, on_signal, &w);
 	event_add(poke, NULL);

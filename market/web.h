@@ -20,6 +20,7 @@ struct web {
 	struct address market; /* the auctioneer's address */
 	int poke;	       /* to the clerk and from it */
 	struct feed *feed;     /* events_api.c */
+	struct bid_queue *bids;
 	bool draining;
 };
 

@@ -16,6 +16,8 @@ begin
 end $$;
 create trigger set_region before insert on gavel.lease
 	for each row execute function gavel.lease_set_region();
+-- Who has failed an order is asked at each of its bids.
+create index lease_failed on gavel.lease (order_hash, provider) where state = 'failed';
 create index lease_ran on gavel.lease (ended_at) where launched_at is not null;
 
 -- What an order is of, written once by the clerk: index_class(), index_reference().
