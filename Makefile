@@ -124,9 +124,9 @@ $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agen
 	$(link_test)
 BENCHES := $(B)/tests/bench/containers $(B)/tests/bench/sdl
 MARKET_BENCH := $(B)/tests/bench/market
-$(MARKET_BENCH): %: %.o $(B)/tests/bench/load.o $(LEASE) $(DEPLOY) $(LIB)
+$(MARKET_BENCH): %: %.o $(B)/tests/bench/load.o $(B)/tests/bench/streams.o $(LEASE) $(DEPLOY) $(LIB)
 	$(link_test)
-$(call objs,$(wildcard tests/bench/load.c tests/bench/market*.c)): WARN += -Wno-conversion
+$(call objs,$(wildcard tests/bench/load.c tests/bench/streams.c tests/bench/market*.c)): WARN += -Wno-conversion
 $(B)/tests/bench/sdl: %: %.o $(DEPLOY) $(LIB)
 	$(link_test)
 $(B)/tests/bench/containers: %: %.o $(B)/tests/bench/jail.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
@@ -264,12 +264,16 @@ help:
 
 # --- figures: on a quiet machine, as root --------------------------------------
 .PHONY: bench
-bench: $(PROGRAMS) $(BENCHES)
+bench: $(PROGRAMS) $(BENCHES) $(MARKET_BENCH)
+	$(Q)tests/bench/market.sh
 	$(Q)tests/bench/containers.sh
 	$(Q)tests/bench/leases.sh
 	$(Q)tests/bench/sdl.sh
 	$(Q)tests/bench/order_to_running.sh
 	$(Q)tests/bench/images.sh
+.PHONY: bench-market
+bench-market: $(PROGRAMS) $(MARKET_BENCH)
+	$(Q)tests/bench/market.sh
 # What the auction is worth, beside its goals; no root, a minute.
 .PHONY: bench-auction
 bench-auction: $(AUCTION_BENCH)

@@ -128,8 +128,7 @@ load_run(struct load *l)
 	for (unsigned i = 0; i < l->connections; i++)
 		busy += send_next(l, &conns[i]);
 	while (busy > 0 && (n = epoll_wait(ep, ready, TURN, 10000)) > 0) {
-		bool over = l->seconds > 0 &&
-			    (double)(clock_mono() - began) / 1e6 >= l->seconds;
+		bool over = l->seconds > 0 && (double)(clock_mono() - began) / 1e6 >= l->seconds;
 
 		for (int i = 0; i < n; i++) {
 			struct conn *c = ready[i].data.ptr;

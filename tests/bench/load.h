@@ -24,7 +24,14 @@ struct load {
 
 void load_run(struct load *l);
 
-double cpu_self(void);		/* seconds of CPU of this process */
+/* `count` streams of server-sent events are held until each has got `events` of them
+ * ("id: " lines), or 30 s long. Prints "ready" when all are open. */
+void streams_hold(unsigned port, size_t count, size_t events);
+/* `rounds` times 250 bytes to each of `count` peers that read nothing between: CPU us a
+ * send. */
+double sends_cost(size_t count, size_t rounds);
+
+double cpu_self(void);		    /* seconds of CPU of this process */
 double median(double *v, size_t n); /* sorts */
 double quantile(double *v, size_t n, double q);
 

@@ -8,6 +8,10 @@
  *	                               the FIRST one on; prints them per second and more
  *	bid PROVIDER ORDER BID MARKET  one of them: the token, and the body on a line
  *	get PORT CONNECTIONS SECONDS PATH
+ *	streams PORT COUNT EVENTS      so many hold GET /v1/events; says "ready", and when
+ *	                               all have got so many events; one that is missed
+ *	                               is waited for in vain
+ *	sends COUNT ROUNDS             a plain loop that sends 250 bytes to so many sockets
  *	plain PORT                     a bare evhttp server that says hello
  *	http PORT MARKET               the market's HTTP and JSON, no signature, no database
  *	verify PORT MARKET             the same with the signature: the ceiling
@@ -72,20 +76,27 @@ seed(size_t providers, size_t orders)
 	struct arena a;
 
 	arena_init(&a, 0);
-	printf("insert into gavel.provider (address, record, attributes, sig, seq, seen_at) values\n");
+	printf("insert into gavel.provider (address, record, attributes, sig, seq, seen_at) "
+	       "values\n");
 	for (size_t i = 0; i < providers; i++) {
 		struct key key = provider_key(i);
 
-		printf("(decode('%s', 'hex'), '{}', '[]', decode(repeat('ab', 64), 'hex'), 1, now())%s\n",
+		printf("(decode('%s', 'hex'), '{}', '[]', decode(repeat('ab', 64), 'hex'), 1, "
+		       "now())%s\n",
 		       hex(&a, key.address.b, 20), i + 1 < providers ? "," : ";");
 	}
 	for (size_t i = 0; i < orders; i++) {
 		struct hash h = numbered("order", i);
 
-		printf("insert into gavel.orders (hash, id, tenant, nonce, idem_key, terms, sig, grp, window_us, deposit, state, round, ends_at, created_at) values\n"
-		       "(decode('%s', 'hex'), decode('%s', 'hex'), decode(repeat('cd', 20), 'hex'), %zu, 'bench%zu', '{}', decode(repeat('ab', 64), 'hex'), '{}', 1, 0, 'bidding', 1, now() + interval '1 day', now());\n",
+		printf("insert into gavel.orders (hash, id, tenant, nonce, idem_key, terms, sig, "
+		       "grp, window_us, deposit, state, round, ends_at, created_at) values\n"
+		       "(decode('%s', 'hex'), decode('%s', 'hex'), decode(repeat('cd', 20), "
+		       "'hex'), %zu, 'bench%zu', '{}', decode(repeat('ab', 64), 'hex'), '{}', 1, "
+		       "0, 'bidding', 1, now() + interval '1 day', now());\n",
 		       hex(&a, h.b, 32), hex(&a, h.b, 16), i, i);
-		printf("insert into gavel.round (order_hash, number, pubkey, starts_at, ends_at, invited) values (decode('%s', 'hex'), 1, decode(repeat('ab', 32), 'hex'), now(), now() + interval '1 day', 1000000);\n",
+		printf("insert into gavel.round (order_hash, number, pubkey, starts_at, ends_at, "
+		       "invited) values (decode('%s', 'hex'), 1, decode(repeat('ab', 32), 'hex'), "
+		       "now(), now() + interval '1 day', 1000000);\n",
 		       hex(&a, h.b, 32));
 	}
 	arena_release(&a);
@@ -333,6 +344,10 @@ main(int argc, char **argv)
 		l.ctx = request;
 		load_run(&l);
 		report(&l);
+	} else if (is(argc, argv, "streams", 3)) {
+		streams_hold(l.port, number(argv[3]), number(argv[4]));
+	} else if (is(argc, argv, "sends", 2)) {
+		printf("cpu=%.2f\n", sends_cost(number(argv[2]), number(argv[3])));
 	} else if (is(argc, argv, "plain", 1)) {
 		plain(l.port);
 	} else if (is(argc, argv, "http", 2) || is(argc, argv, "verify", 2)) {

@@ -140,4 +140,28 @@ for path in /healthz /.well-known/gavel "/v1/price-index"; do
 	reading "$port" "$web_pids" "$path" 64
 	row "GET $path" "$rate/s, $cpu_m us of CPU" "$(div "$rate" "$hello"), CPU $(div "$cpu_m" "$hello_cpu")"
 done
+
+# Providers' event streams: an event reaches all; CPU a push beside a plain send.
+streams=10000 events=10
+# shellcheck disable=SC2046
+anon() { for pid in $web_pids; do sed -n 's/^RssAnon:[[:space:]]*\([0-9]*\).*/\1/p' "/proc/$pid/status"; done | awk '{ s += $1 } END { print s }'; }
+memory=$(anon)
+"$bench" streams "$port" $streams $events >"$work/streams" &
+pid=$!
+for try in $(seq 200); do grep -q ready "$work/streams" && break; sleep 0.1; done
+row "streams held open, of $streams" "$(ss -Htn state established "sport = :$port" | wc -l)"
+row 'memory of the market for each' "$(div "($(anon) - $memory) * 1.0" "$streams" 2) KiB"
+sleep 1
+m=$(cpu $web_pids)
+for try in $(seq $events); do
+	sql -c "insert into gavel.event (type, subject, at, data) values ('bench', 'ord_', now(), jsonb_build_object('pad', repeat('x', 190)))"
+	sleep 0.6
+done
+wait $pid
+m=$(($(cpu $web_pids) - m))
+push=$(div "$m" "$streams * $events * 1000" 1)
+send=$(field "$("$bench" sends 9000 20)" cpu)
+row "streams that got all $events events" "$(field "$(tail -1 "$work/streams")" all)"
+row 'CPU of a push of 250 bytes' "$push us" "$(div "$push" "$send") of a plain send"
+row 'CPU of a plain send of 250 bytes to 9,000 peers in turn' "$send us" 1.00
 bench_load after
