@@ -123,6 +123,10 @@ $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agen
 	@mkdir -p $(@D)
 	$(link_test)
 BENCHES := $(B)/tests/bench/containers $(B)/tests/bench/sdl
+MARKET_BENCH := $(B)/tests/bench/market
+$(MARKET_BENCH): %: %.o $(B)/tests/bench/load.o $(B)/tests/bench/streams.o $(LEASE) $(DEPLOY) $(LIB)
+	$(link_test)
+$(call objs,$(wildcard tests/bench/load.c tests/bench/streams.c tests/bench/market*.c)): WARN += -Wno-conversion
 $(B)/tests/bench/sdl: %: %.o $(DEPLOY) $(LIB)
 	$(link_test)
 $(B)/tests/bench/containers: %: %.o $(B)/tests/bench/jail.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
@@ -180,8 +184,9 @@ check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
 
 $(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
-check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers | contracts
-	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh tests/db/outbox.sh tests/db/ticks.sh
+check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers $(MARKET_BENCH) | contracts
+	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh tests/db/outbox.sh tests/db/ticks.sh \
+		tests/db/index.sh tests/db/bids.sh
 
 # Programs that the end-to-end tests need, and the tests, in their order.
 E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
@@ -261,12 +266,16 @@ help:
 
 # --- figures: on a quiet machine, as root --------------------------------------
 .PHONY: bench
-bench: $(PROGRAMS) $(BENCHES)
+bench: $(PROGRAMS) $(BENCHES) $(MARKET_BENCH)
+	$(Q)tests/bench/market.sh
 	$(Q)tests/bench/containers.sh
 	$(Q)tests/bench/leases.sh
 	$(Q)tests/bench/sdl.sh
 	$(Q)tests/bench/order_to_running.sh
 	$(Q)tests/bench/images.sh
+.PHONY: bench-market
+bench-market: $(PROGRAMS) $(MARKET_BENCH)
+	$(Q)tests/bench/market.sh
 # What the auction is worth, beside its goals; no root, a minute.
 .PHONY: bench-auction
 bench-auction: $(AUCTION_BENCH)

@@ -303,6 +303,8 @@ audits_match(const struct offer *o, const struct offer_asker *asker)
 	static const struct json_list none;
 	struct address who;
 
+	if (asker->group->signed_by.count == 0 && asker->group->signed_any.count == 0)
+		return true;
 	return !attest_lacks(asker->group, &o->provider,
 			     asker->audits != NULL ? asker->audits : &none, 0, &who);
 }
@@ -404,7 +406,10 @@ part(struct rate rate, uint64_t quantity, uint32_t per)
 
 	if (quantity == 0 || rate.nano == 0)
 		return 0;
-	if (__builtin_mul_overflow(rate.nano, (u128)quantity, &product) || product > ~(u128)0 - per)
+	if (rate.nano >> 64 == 0)
+		product = (u128)(uint64_t)rate.nano * quantity;
+	else if (__builtin_mul_overflow(rate.nano, (u128)quantity, &product) ||
+		 product > ~(u128)0 - per)
 		return RATE_MAX;
 	if (per > 1)
 		product = product >> 64 == 0 ? ((uint64_t)product + (u128)per - 1) / per

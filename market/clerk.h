@@ -11,6 +11,7 @@
  *	ticks.c    standing offers and fast orders, every tick_ms
  *	indexer.c  the chain's events into the database
  *	settler.c  intents into transactions
+ *	price_index.c  what leases cost, for people to read
  */
 #ifndef GAVEL_MARKET_CLERK_H
 #define GAVEL_MARKET_CLERK_H
@@ -34,11 +35,13 @@ struct clerk {
 	struct timer *tick_timer, *desk_timer, *index_timer, *settle_timer;
 	bool receipts_busy, receipts_again, tick_busy;
 	bool desk_busy, desk_again, index_busy, settle_busy, settle_again;
-	uint64_t stretch;	 /* blocks that the node gives logs of at once */
-	unsigned tip_missed;	 /* polls in which the node had not our checkpoint */
-	bool facts_checked;	 /* states were compared with canonical events */
-	mono_t final_at;	 /* when to ask for the final block again */
-	mono_t settled_at;	 /* when vouchers were last gathered */
+	uint64_t stretch;    /* blocks that the node gives logs of at once */
+	unsigned tip_missed; /* polls in which the node had not our checkpoint */
+	bool facts_checked;  /* states were compared with canonical events */
+	mono_t final_at;     /* when to ask for the final block again */
+	mono_t settled_at;   /* when vouchers were last gathered */
+	bool price_index_busy;
+	wall_t classed_at;	 /* orders before this have a row in order_class */
 	struct at_work *at_work; /* orders that a task is busy with */
 };
 
@@ -92,5 +95,6 @@ void receipts_poll(void *clerk);
 void ticks_poll(void *clerk);
 void indexer_poll(void *clerk);
 void settler_poll(void *clerk);
+void price_index_poll(void *clerk);
 
 #endif

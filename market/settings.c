@@ -41,6 +41,8 @@ static const struct json_field fields[] = { JSON_STR(T, listen, 64, JSON_OPTIONA
 					    JSON_U32(T, tx_bump_s, 86400, JSON_OPTIONAL),
 					    JSON_STR(T, chain_tag, 10, JSON_OPTIONAL),
 					    JSON_U32(T, confirmations, 10000, JSON_OPTIONAL),
+					    JSON_U32(T, index_every_s, 86400, JSON_OPTIONAL),
+					    JSON_OBJ(T, reference, rate_card_fields, JSON_OPTIONAL),
 					    JSON_END };
 #undef T
 
@@ -72,6 +74,8 @@ market_settings_read(struct arena *a, const char *path, struct market_settings *
 		.tx_bump_s = 30,
 		.chain_tag = "latest",
 		.confirmations = 2,
+		.index_every_s = 300,
+		.reference = INDEX_VECTOR,
 	};
 	if (conf_read(a, path, fields, s, e) < 0 ||
 	    evm_urls(a, &s->evm, s->rpc_url, &s->rpc_urls, e) < 0)
@@ -81,5 +85,7 @@ market_settings_read(struct arena *a, const char *path, struct market_settings *
 	    strcmp(s->chain_tag, "finalized") != 0)
 		return err_field(e, &ERR_CONFIG, "/chain_tag",
 				 "chain_tag: latest, safe or finalized");
-	return 0;
+	if (s->index_every_s == 0)
+		return err_field(e, &ERR_CONFIG, "/index_every_s", "index_every_s: 1 at least");
+	return card_check(&s->reference, e);
 }

@@ -3,6 +3,7 @@
 #ifndef GAVEL_MARKET_SETTINGS_H
 #define GAVEL_MARKET_SETTINGS_H
 
+#include "lease/index.h"
 #include "lease/nodes.h"
 #include "lease/terms.h"
 
@@ -35,11 +36,13 @@ struct market_settings {
 	struct amount bond_min;
 	uint32_t settle_every_ms;
 	uint32_t chain_poll_ms;
-	uint64_t chain_start;	/* the block the contract was made in */
-	uint32_t fee_max_gwei;	/* per gas, that is paid at most */
-	uint32_t tx_bump_s;	/* without a receipt: the fees are raised */
-	const char *chain_tag;	/* latest, safe, finalized: the head that is read */
-	uint32_t confirmations; /* blocks on top before a fact is acted on */
+	uint64_t chain_start;	    /* the block the contract was made in */
+	uint32_t fee_max_gwei;	    /* per gas, that is paid at most */
+	uint32_t tx_bump_s;	    /* without a receipt: the fees are raised */
+	const char *chain_tag;	    /* latest, safe, finalized: the head that is read */
+	uint32_t confirmations;	    /* blocks on top before a fact is acted on */
+	uint32_t index_every_s;	    /* the price index is computed so often */
+	struct rate_card reference; /* and its reference vector: see lease/index.h */
 };
 
 int market_settings_read(struct arena *a, const char *path, struct market_settings *s,

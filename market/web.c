@@ -8,6 +8,7 @@
 
 #include "lib/log.h"
 #include "lib/tls.h"
+#include "market/bid_queue.h"
 
 static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show },
 				       { "GET", "/healthz", info_health },
@@ -43,6 +44,8 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show 
 				       { "GET", "/v1/ticks", tick_list },
 				       { "GET", "/v1/ticks/{tick}", tick_show },
 				       { "GET", "/v1/ticks/{tick}/transcript", tick_transcript },
+				       { "GET", "/v1/price-index", price_index_show },
+				       { "GET", "/v1/price-index/trades", price_index_trades },
 				       { "GET", "/v1/events", events_stream },
 				       ROUTE_END };
 
@@ -104,6 +107,7 @@ web_run(void *start, const int *fds)
 	if (w.http == NULL)
 		fatal("%s", e.text);
 	w.feed = feed_open(&w);
+	w.bids = bid_queue_open(&w);
 	poke = event_new(w.loop.base, w.poke, EV_READ | EV_PERSIST, on_poke, &w);
 	term = evsignal_new(w.loop.base, SIGTERM, on_signal, &w);
 	event_add(poke, NULL);

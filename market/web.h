@@ -21,6 +21,7 @@ struct web {
 	struct address market; /* the auctioneer's address */
 	int poke;	       /* to the clerk and from it */
 	struct feed *feed;     /* events_api.c */
+	struct bid_queue *bids;
 	bool draining;
 	struct receipt_waiter *receipt_waiters; /* receipts_api.c */
 };
@@ -70,6 +71,8 @@ void receipt_show(struct request *r);
 void tick_list(struct request *r);
 void tick_show(struct request *r);
 void tick_transcript(struct request *r);
+void price_index_show(struct request *r);
+void price_index_trades(struct request *r);
 void events_stream(struct request *r);
 
 /* receipts_api.c: the market's signed word that something was taken. It was stored

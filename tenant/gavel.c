@@ -90,6 +90,15 @@ static const struct command commands[] = {
 	  "awarded at the runner-up's price, and nobody is bound by a quote.\n"
 	  "\nexample: gavel quote web.yaml\n",
 	  cmd_quote },
+	{ "price", "index", "what leases cost here, as a month of a reference machine",
+	  "      --class C   cpu, a GPU model, or gpu for orders that take several\n"
+	  "      --region R  of this region only; else all, and each by itself\n"
+	  "      --window W  leases of the last 1h or 24h (default)\n"
+	  "      --verify    compute it again from the market's leases\n"
+	  "\nAdvice, and nothing else: no auction reads it. A price takes 10 leases of 5\n"
+	  "providers; with fewer the last one is shown, and that it is stale.\n"
+	  "\nexample: gavel price index --class cpu --verify\n",
+	  cmd_price },
 	{ "agent", "[--once]", "countersign usage while it runs",
 	  "      --once     look once at each lease and return\n"
 	  "      --every S  seconds between looks (default 5)\n",

@@ -57,6 +57,10 @@ none 'the trade is pure: no loop, clock or system call' \
 	"$(grep -rnE '#include (<event2|<unistd|<sys/|"lib/(clock|task|db|http|fetch|proc|chan|log)\.h")' $code |
 		grep -E "^($pure):")"
 
+none 'the price index is advice: nothing that clears reads it' \
+	"$(grep -rnE 'lease/index\.h|price_index|index_trades|order_class' lease market sql/query --include=*.[ch] --include=*.sql |
+		grep -vE '^(lease/index|market/(price_index|index_api|settings|clerk|web))\.[ch]:|^sql/query/index\.sql:')"
+
 none 'no file named util, common, misc or helpers' \
 	"$(git ls-files | grep -E '(^|/)(utils?|common|misc|helpers?)\.[ch]$')"
 none 'no marker of unfinished work' \

@@ -1,49 +1,53 @@
 -- SPDX-License-Identifier: Apache-2.0
 
--- name: bid_place
--- args: id id, id order, int round, address provider, bytes envelope, time now, hash item
--- rows: 0..1  (no row: the order takes no more bids)
-with target as (
-	select o.hash from gavel.orders o
-	join gavel.round r on r.order_hash = o.hash and r.number = o.round
-	join gavel.provider p on p.address = $4::bytea
-	where o.id = $2::bytea and o.state = 'bidding' and o.round = $3::int
-	  and $6::timestamptz < r.ends_at and r.root is null
-	  and not exists (select 1 from gavel.lease l where l.order_hash = o.hash and l.provider = $4::bytea and l.state = 'failed')
-	for share of r
+-- name: bids_place
+-- args: texts ids, texts orders, texts rounds, texts providers, texts envelopes, texts declines, texts times
+-- plan: once
+-- rows: one for each that was placed; no row: the order takes no more, or the provider
+-- has answered. Bytes are in hex, ids differ. The last row of an order says whether all
+-- who were invited have answered. "offset 0": looked up one by one, however few orders
+-- there seem to be when this is planned.
+with given as (
+	select decode(id, 'hex') as id, decode(ord, 'hex') as ord, round, decode(provider, 'hex') as provider,
+	       decode(envelope, 'hex') as envelope, decline, at, n
+	from unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+	     with ordinality as g (id, ord, round, provider, envelope, decline, at, n)
+), target as (
+	select g.*, o.hash
+	from given g cross join lateral (
+		select o.hash from gavel.orders o join gavel.round r on r.order_hash = o.hash and r.number = o.round
+		where o.id = g.ord and o.state = 'bidding' and o.round = g.round and g.at < r.ends_at and r.root is null
+		  and exists (select 1 from gavel.provider p where p.address = g.provider)
+		  and (g.decline is not null or 0 = (
+			select count(*) from gavel.lease l where l.order_hash = o.hash and l.provider = g.provider and l.state = 'failed'))
+		offset 0 for share of r) o
 ), placed as (
-	insert into gavel.bid (id, order_hash, round, provider, envelope, received_at)
-	select $1::bytea, hash, $3::int, $4::bytea, $5::bytea, $6::timestamptz from target
-	on conflict do nothing returning order_hash, seq
+	insert into gavel.bid (id, order_hash, round, provider, envelope, decline, received_at)
+	select id, hash, round, provider, envelope, decline, at from target order by n
+	on conflict do nothing returning id, order_hash, round, seq, envelope, received_at
 ), receipted as (
 	insert into gavel.receipt (item, subject, round, idx, at)
-	select $7::bytea, order_hash, $3::int, seq, $6::timestamptz from placed
+	select sha256(envelope), order_hash, round, seq, received_at from placed where envelope is not null
+), counted as (
+	select p.*, count(*) over w as here, row_number() over (w order by p.seq desc) = 1 as last
+	from placed p window w as (partition by p.order_hash)
 )
-select order_hash, seq from placed;
-
--- name: bid_decline
--- args: id id, id order, int round, address provider, text reason, time now
--- rows: 0..1
-with target as (
-	select o.hash from gavel.orders o
-	join gavel.round r on r.order_hash = o.hash and r.number = o.round
-	join gavel.provider p on p.address = $4::bytea
-	where o.id = $2::bytea and o.state = 'bidding' and o.round = $3::int
-	  and $6::timestamptz < r.ends_at and r.root is null
-	for share of r
-), placed as (
-	insert into gavel.bid (id, order_hash, round, provider, decline, received_at)
-	select $1::bytea, hash, $3::int, $4::bytea, $5::text, $6::timestamptz from target
-	on conflict do nothing returning order_hash, seq
-)
-select order_hash, seq from placed;
+select c.id, c.seq, case when c.last then (
+	select r.invited <= c.here + (select count(*) from gavel.bid b where b.order_hash = r.order_hash and b.round = r.number)
+	from gavel.round r where r.order_hash = c.order_hash and r.number = c.round) end as complete
+from counted c;
 
 -- name: bid_wake
 -- args: id order, time now
+-- plan: once
 -- rows: none; the clerk looks when the last invited provider has answered
 update gavel.orders o set next_at = $2::timestamptz from gavel.round r
 where o.id = $1::bytea and o.state = 'bidding' and r.order_hash = o.hash and r.number = o.round
   and (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round) >= r.invited;
+
+-- name: commit_unflushed
+-- rows: one; the transaction is not waited for on disk: only what may be lost goes into it
+select set_config('synchronous_commit', 'off', true);
 
 -- name: bid_why
 -- args: id order, int round, address provider
