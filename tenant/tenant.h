@@ -121,6 +121,10 @@ int lease_recall(struct context *c, const struct deployment *d, struct lease_ref
 /* Name, connection, key, lease: what commands about a deployment begin with. */
 int lease_begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l,
 		struct err *e) mustcheck;
+/* The terms of a deployment's lease, or of one named by its id or hash; without a
+ * market our own copy. */
+int lease_terms_find(struct context *c, const char *name, struct lease_terms *terms,
+		     struct err *e) mustcheck;
 /* A path of the gateway about this lease. */
 const char *lease_path(struct context *c, const struct lease_ref *l, const char *rest);
 int gateway_find(struct context *c, const struct address *provider, struct provider_client *p,
@@ -200,6 +204,7 @@ int cmd_topup(struct context *c, int argc, char **argv, struct err *e);
 int cmd_close(struct context *c, int argc, char **argv, struct err *e);
 int cmd_receipt(struct context *c, int argc, char **argv, struct err *e);
 int cmd_agent(struct context *c, int argc, char **argv, struct err *e);
+int cmd_key(struct context *c, int argc, char **argv, struct err *e);
 int cmd_wallet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_deposit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_withdraw(struct context *c, int argc, char **argv, struct err *e);
