@@ -68,6 +68,14 @@ rpc_nonce(struct arena *a, const struct address *who)
 }
 
 const char *
+rpc_code(struct arena *a, const struct address *who)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	return rpc(a, "eth_getCode", arena_printf(a, "\"%s\",\"latest\"", address_text(who, text)));
+}
+
+const char *
 rpc_nonce_mined(struct arena *a, const struct address *who)
 {
 	char text[ADDRESS_TEXT_SIZE];
