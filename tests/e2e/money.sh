@@ -113,7 +113,7 @@ ok 'all open' soon 30 sql_is "select count(*) from gavel.lease where state = 'ac
 sed 's/amount: [0-9.]*/amount: 0.0000000001/' "$dir/web.yaml" >"$dir/cheap.yaml"
 tenant -q deploy "$dir/cheap.yaml" --deposit 0.5 --name cheap >/dev/null 2>&1
 ok 'an order that is too cheap has the next' sql_is "select max(nonce) from gavel.orders" 4
-ok 'on another machine the next is tried' env XDG_STATE_HOME="$dir/other-state" \
+ok 'on another machine the next is tried' status 0 env XDG_STATE_HOME="$dir/other-state" \
 	"$bin/gavel" -C "$dir/tenant.yaml" -q deploy "$dir/web.yaml" --deposit 0.5 --name e --no-wait
 ok 'and taken' sql_is "select max(nonce) from gavel.orders" 5
 
@@ -123,8 +123,8 @@ agent() { tenant agent --once --key "$dir/keys/lent.json" --password-file "$dir/
 voucher() { sql "select coalesce(max(v.amount), 0) from gavel.voucher v"; }
 paid() { sql "select coalesce(sum(paid), 0) from gavel.lease"; }
 some_paid() { [ "$(paid)" -gt "$1" ]; }
-lease=$(sql "select '0x' || encode(l.hash, 'hex') from gavel.lease l join gavel.orders o on o.hash = l.order_hash where o.nonce = 1")
-ok 'the workload runs' soon 30 sql_is "select launched_at is not null from gavel.lease where hash = '\\x${lease#0x}'" t
+ok 'a workload runs' tenant -q deploy "$dir/web.yaml" --deposit 0.5 --name k
+lease=$(sql "select '0x' || encode(l.hash, 'hex') from gavel.lease l where launched_at is not null")
 sleep 3
 ok 'a key that was not lent' status 0 agent
 ok 'signs nothing' test "$(voucher)" = 0
@@ -144,7 +144,7 @@ ok 'an address that is none' status 2 tenant key lend "$lease" 0x12 --limit 1 --
 ok 'a time that is over' status 2 tenant key lend "$lease" "$lent" --limit 1 --until 2020-01-01
 ok 'without a limit' status 2 tenant key lend "$lease" "$lent" --until 1h
 ok 'a lease that nobody knows' status 7 tenant key lend "0x$(printf '%064d' 1)" "$lent" --limit 1 --until 1h
-ok 'by its name, as JSON' grep -q '"limit": *"400000"' <(tenant --json key list b)
+ok 'by its name, as JSON' grep -q '"limit": *"400000"' <(tenant --json key list k)
 ok 'it is taken back' status 0 tenant key revoke "$lease" "$lent"
 ok 'which is listed' grep -q "(over)" <(tenant key list "$lease")
 sleep 2
@@ -153,9 +153,9 @@ agent >"$dir/out" 2>"$dir/err"
 ok 'and it signs no more' grep -q 'this key may sign up to' "$dir/err"
 ok 'nothing more' test "$(voucher)" = "$had"
 tenant -q agent --once >/dev/null 2>&1
-ok 'the tenant itself signs all of them' soon 10 sql_is \
-	"select count(*) from gavel.voucher v join gavel.lease l on l.hash = v.lease where l.state = 'active'" \
-	"$(sql "select count(*) from gavel.lease where launched_at is not null and state = 'active'")"
+more() { [ "$(voucher)" -gt "$had" ]; }
+ok 'the tenant itself does' soon 10 more
+ok 'it is closed' status 0 tenant close k
 ok 'every balance is right' soon 30 tenant -q audit ledger --market "http://127.0.0.1:$market_port"
 echo "1..$n"
 exit $bad
