@@ -340,6 +340,8 @@ store_event(struct task *t, struct batch *b, const struct evm_log *log, size_t p
 			  &ev->lease, address_is_zero(&ev->account) ? &ev->tenant : &ev->account,
 			  (int64_t)x->block.time, ev->paid, ev->refund, jsonw_text(en.w, NULL));
 	jsonw_free(en.w);
+	if (ev->kind == ESCROW_KEYED)
+		q_chain_key_put(b, &log->block_hash, (int64_t)log->index, ev->amount, ev->until);
 	if (ev->kind != ESCROW_DEPOSITED && ev->kind != ESCROW_WITHDRAWN)
 		q_chain_recount(b, &ev->lease, 0);
 }

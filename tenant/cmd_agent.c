@@ -4,11 +4,15 @@
 #include <signal.h>
 #include <time.h>
 
+#include "lease/keystore.h"
 #include "lib/clock.h"
 #include "tenant/tenant.h"
 
 const struct code USAGE_WRONG = { "usage_wrong", CONFLICT,
 				  "the provider's reading is more than can be true" };
+
+static const struct code KEY_SPENT = { "key_bound", DENIED,
+				       "the tenant does not let this key sign that" };
 
 #define CLOCK_GRACE_S 5
 
@@ -101,9 +105,34 @@ warn_deposit(struct context *c, const struct lease_ref *l, const struct json *ro
 		text_of(row, "id"), warning);
 }
 
+/* What the contract says of our key, when it is not the tenant's. */
+static int
+key_ask(struct context *c, const struct lease_ref *l, struct escrow_key *key, struct err *e)
+{
+	const uint8_t *bytes;
+	size_t len;
+
+	*key = (struct escrow_key){ .said = false };
+	if (address_equal(&c->key.address, &l->terms.tenant))
+		return 0;
+	if (evm_call_now(&c->arena, &c->evm, &c->escrow,
+			 escrow_key_of(&c->arena, &l->hash, &c->key.address), &bytes, &len, e) < 0)
+		return -1;
+	return escrow_key_read(bytes, len, key) ? 0 : err_set(e, &EVM_BAD_REPLY, "key");
+}
+
+static bool
+is_ours(const struct context *c, const struct lease_terms *l, const struct escrow_key *key)
+{
+	return key->said || address_equal(&c->key.address, &l->tenant) ||
+	       address_equal(&c->key.address, &l->cosigner);
+}
+
 static int
 sign_lease(struct context *c, const struct json *row, struct err *e)
 {
+	struct voucher_terms asked;
+	struct escrow_key key;
 	struct voucher_out out;
 	struct lease_ref l = { .lease = (struct json *)(uintptr_t)row };
 	struct json *reading, *doc;
@@ -113,7 +142,11 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 	if (hash_read(text_of(row, "hash"), &l.hash, e) < 0 ||
 	    address_read(text_of(row, "provider"), &l.provider, e) < 0 ||
 	    json_read(&c->arena, json_get(row, "terms"), lease_terms_fields, &l.terms, e) < 0 ||
-	    gateway_find(c, &l.provider, &l.gateway, e) < 0)
+	    key_ask(c, &l, &key, e) < 0)
+		return -1;
+	if (!is_ours(c, &l.terms, &key))
+		return 0;
+	if (gateway_find(c, &l.provider, &l.gateway, e) < 0)
 		return -1;
 	l.gateway.token = context_token(c, &l.provider, "all", &l.hash);
 	hash_text(&l.hash, text);
@@ -127,6 +160,12 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 	    amount_cmp(amount_of(usage, "amount"), amount_of(json_get(row, "voucher"), "amount")) <=
 		    0)
 		return 0; /* nothing new */
+	asked = (struct voucher_terms){ l.hash, amount_of(usage, "amount"),
+					(uint32_t)number_of(usage, "upTo") };
+	if (!escrow_may_pay(&l.terms, &asked, &c->key.address, &key))
+		return err_set(e, &KEY_SPENT, "%s are due, this key may sign up to %s, until %s",
+			       money(c, asked.amount), money(c, key.limit),
+			       time_text((wall_t)key.until * SECOND_US, text));
 	if (countersign(c, &l, reading, &out.payer_sig, &out.usage, e) < 0)
 		return -1;
 	if (provider_call(&c->arena, &l.gateway, "POST",
@@ -139,7 +178,7 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 }
 
 static void
-look(struct context *c)
+look(struct context *c, const struct address *tenant)
 {
 	struct err e = ERR_NONE;
 	char text[ADDRESS_TEXT_SIZE];
@@ -148,7 +187,7 @@ look(struct context *c)
 
 	if (market_get(&c->arena, &c->market,
 		       arena_printf(&c->arena, "/v1/leases?tenant=%s&state=active&limit=100",
-				    address_text(&c->key.address, text)),
+				    address_text(tenant, text)),
 		       &doc, &e) < 0) {
 		say(c, "warning: %s", e.text);
 		return;
@@ -168,8 +207,12 @@ cmd_agent(struct context *c, int argc, char **argv, struct err *e)
 {
 	static const struct option options[] = { { "once", no_argument, NULL, 'o' },
 						 { "every", required_argument, NULL, 'e' },
+						 { "key", required_argument, NULL, 'k' },
+						 { "password-file", required_argument, NULL, 'p' },
 						 { NULL, 0, NULL, 0 } };
 	struct timespec pause = { 5, 0 };
+	const char *lent = NULL, *password_file = NULL;
+	struct address tenant;
 	bool once = false;
 	int opt;
 
@@ -177,16 +220,24 @@ cmd_agent(struct context *c, int argc, char **argv, struct err *e)
 		switch (opt) {
 		case 'o': once = true; break;
 		case 'e': pause.tv_sec = MAX(strtol(optarg, NULL, 10), 1L); break;
+		case 'k': lent = optarg; break;
+		case 'p': password_file = optarg; break;
 		default: return option_fault(argv, "agent", e);
 		}
-	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0)
+	if (context_connect(c, e) < 0 || keystore_address(c->key_file, &tenant, e) < 0)
+		return -1;
+	if (lent != NULL)
+		c->key_file = lent;
+	if (password_file != NULL)
+		c->password_file = password_file;
+	if (context_unlock(c, e) < 0)
 		return -1;
 	for (;;) {
 		struct arena keep = c->arena;
 
 		/* What one look makes goes with it. */
 		arena_init(&c->arena, 0);
-		look(c);
+		look(c, &tenant);
 		arena_release(&c->arena);
 		c->arena = keep;
 		if (once)

@@ -200,8 +200,8 @@ cmd_cost(struct context *c, int argc, char **argv, struct err *e)
 
 /* Anyone may: of a lease of somebody else its id is enough, while a market that
  * knows it is there. */
-static int
-terms_find(struct context *c, const char *name, struct lease_terms *terms, struct err *e)
+int
+lease_terms_find(struct context *c, const char *name, struct lease_terms *terms, struct err *e)
 {
 	struct deployment d = { .name = NULL };
 	struct lease_ref l = { .order = NULL };
@@ -238,7 +238,7 @@ cmd_topup(struct context *c, int argc, char **argv, struct err *e)
 			       "topup takes a deployment or lease and an amount of tokens");
 	if (context_connect_alone(c, e) < 0 || context_unlock(c, e) < 0 ||
 	    amount_from_human(argv[2], c->decimals, &amount, e) < 0 ||
-	    terms_find(c, argv[1], &terms, e) < 0)
+	    lease_terms_find(c, argv[1], &terms, e) < 0)
 		return -1;
 	if (amount.units == 0)
 		return err_set(e, &TENANT_USAGE, "an amount above 0");

@@ -7,6 +7,7 @@
 #include "tenant/tenant.h"
 
 #define WAIT_MAX_US (300 * SECOND_US)
+#define NONCE_TRIES 12
 
 static const struct code ORDER_ENDED = { "order_ended", NO_BID, "the order ended without a lease" };
 static const struct code DEPOSITS_SHORT = { "funds_short", UNFUNDED,
@@ -225,11 +226,21 @@ choose_deposit(struct context *c, const struct deploy *d, const struct part *p, 
 	return 0;
 }
 
+/* Of its terms, which must not change any more. */
+static void
+sign_order(struct context *c, struct part *p)
+{
+	struct hash hash = order_hash(&p->order.terms), digest = terms_digest(&c->domain, &hash);
+
+	key_sign(&c->key, &digest, &p->order.sig);
+	p->deployment =
+		(struct deployment){ p->deployment.name, p->order.id, hash, p->manifest };
+}
+
 static int
 make_order(struct context *c, const struct deploy *d, struct part *p, struct err *e)
 {
 	struct order_terms *o = &p->order.terms;
-	struct hash hash, digest;
 
 	p->order.id = id_new();
 	p->order.group = p->placement->group;
@@ -248,14 +259,11 @@ make_order(struct context *c, const struct deploy *d, struct part *p, struct err
 		.auctioneer = c->auctioneer,
 		.feeBps = c->fee_bps,
 	};
-	random_bytes(&o->nonce, sizeof(o->nonce));
-	if (choose_deposit(c, d, p, &o->deposit, e) < 0)
+	if (choose_deposit(c, d, p, &o->deposit, e) < 0 ||
+	    nonce_take(c, o->openBy, 0, &o->nonce, e) < 0)
 		return -1;
-	hash = order_hash(o);
-	digest = terms_digest(&c->domain, &hash);
-	key_sign(&c->key, &digest, &p->order.sig);
 	p->manifest = json_encode(&c->arena, manifest_fields, &p->placement->manifest);
-	p->deployment = (struct deployment){ p->deployment.name, p->order.id, hash, p->manifest };
+	sign_order(c, p);
 	return 0;
 }
 
@@ -286,7 +294,7 @@ check_funds(struct context *c, const struct deploy *d, struct err *e)
 }
 
 static int
-post_order(struct context *c, const struct deploy *d, struct part *p, struct err *e)
+post_once(struct context *c, struct part *p, struct err *e)
 {
 	char id[ID_TEXT_SIZE];
 	struct json *doc;
@@ -295,9 +303,30 @@ post_order(struct context *c, const struct deploy *d, struct part *p, struct err
 	/* Saved first: whatever happens now, the name leads to the order. */
 	if (deployment_save(c, &p->deployment, e) < 0)
 		return -1;
-	if (market_post(&c->arena, &c->market, "/v1/orders",
-			json_encode(&c->arena, order_doc_fields, &p->order), id, &doc, e) == 0)
-		return 0;
+	return market_post(&c->arena, &c->market, "/v1/orders",
+			   json_encode(&c->arena, order_doc_fields, &p->order), id, &doc, e);
+}
+
+/* The same key may sign elsewhere too: then its nonce is taken, and one further on is
+ * tried. How many lie between is not known, so the steps grow. */
+static int
+post_order(struct context *c, const struct deploy *d, struct part *p, struct err *e)
+{
+	struct order_terms *o = &p->order.terms;
+	unsigned tries = 0;
+
+	while (post_once(c, p, e) < 0) {
+		if (strcmp(e->code->name, "nonce_used") != 0 || tries == NONCE_TRIES)
+			goto failed;
+		*e = (struct err)ERR_NONE;
+		if (nonce_take(c, o->openBy, o->nonce + (UINT64_C(1) << tries), &o->nonce, e) < 0)
+			goto failed;
+		tries++;
+		p->order.id = id_new();
+		sign_order(c, p);
+	}
+	return 0;
+failed:
 	if (e->code->kind == UNFUNDED)
 		fprintf(stderr, "help: gavel deposit %s\n",
 			d->deposit != NULL ? d->deposit : "AMOUNT");

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The context of a command: settings, market, key, deployments by name. */
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -99,8 +101,7 @@ market_keep(struct context *c, const struct json *doc)
 	jsonw_free(w);
 }
 
-/* A JSON file of the state directory; 0: it is not there. */
-static int
+int
 state_read(struct context *c, const char *name, struct json **doc, struct err *e)
 {
 	const char *path = state_path(c, name);
@@ -253,6 +254,25 @@ int
 state_write(struct context *c, const char *name, const char *text, struct err *e)
 {
 	return write_file(c, state_path(c, name), text, e);
+}
+
+int
+state_lock(struct context *c, const char *name, struct err *e)
+{
+	/* A file of its own: the other one is replaced when it is written. */
+	char *path = arena_printf(&c->arena, "%s.lock", state_path(c, name));
+	int fd;
+
+	make_dirs(path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(e, "open %s", path);
+	if (flock(fd, LOCK_EX) < 0) {
+		err_errno(e, "lock %s", path);
+		close(fd);
+		return -1;
+	}
+	return fd;
 }
 
 int

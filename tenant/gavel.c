@@ -101,8 +101,22 @@ static const struct command commands[] = {
 	  cmd_price },
 	{ "agent", "[--once]", "countersign usage while it runs",
 	  "      --once     look once at each lease and return\n"
-	  "      --every S  seconds between looks (default 5)\n",
+	  "      --every S  seconds between looks (default 5)\n"
+	  "      --key FILE sign with this key store, which the tenant has lent (gavel key)\n"
+	  "      --password-file F  its password (default: password_file of the settings)\n"
+	  "\nWith --key nobody needs the tenant's own password; its address is read from\n"
+	  "key_file of the settings. Leases that did not lend the key are left alone.\n",
 	  cmd_agent },
+	{ "key", "COMMAND ...", "let another key sign a lease's vouchers, within limits",
+	  "lend NAME|LEASE ADDRESS --limit AMOUNT --until DATE\n"
+	  "           may sign up to AMOUNT of the lease in all, for times until DATE:\n"
+	  "           2026-12-31, 2026-12-31T18:00:00Z, 30d, 12h\n"
+	  "revoke NAME|LEASE ADDRESS   it signs nothing for the time from now on; the order's\n"
+	  "           cosigner too. What it signed before stays payable\n"
+	  "list NAME|LEASE             who may, up to what, until when, as the contract says\n"
+	  "\nexample: gavel key lend web 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 \\\n"
+	  "             --limit 5 --until 30d\n",
+	  cmd_key },
 	{ "wallet", "new|address", "make a key store, show its address", "", cmd_wallet },
 	{ "cost", "[NAME]", "what it has used, and until when its deposit lasts",
 	  "      --watch    again and again\n"
@@ -114,7 +128,11 @@ static const struct command commands[] = {
 	  "Anyone may, for anyone: NAME is a deployment, or the id of a lease.\n"
 	  "\nexample: gavel topup web 5\n",
 	  cmd_topup },
-	{ "deposit", "AMOUNT", "put tokens into escrow", "", cmd_deposit },
+	{ "deposit", "AMOUNT", "put tokens into escrow",
+	  "      --permit  one transaction instead of two: the approval is a signature in it,\n"
+	  "                for tokens with EIP-2612\n"
+	  "\nexample: gavel deposit 12.50 --permit\n",
+	  cmd_deposit },
 	{ "withdraw", "AMOUNT", "take free tokens out of escrow", "", cmd_withdraw },
 	{ "balance", "[ADDRESS]", "tokens in the wallet and in escrow", "", cmd_balance },
 	{ "faucet", "AMOUNT", "test tokens, on a devnet only", "", cmd_faucet },

@@ -89,6 +89,15 @@ int parts_single(struct context *c, const char *name, struct err *e) mustcheck;
 /* A file below the state directory's "deployments", made or replaced. */
 int state_write(struct context *c, const char *name, const char *text, struct err *e) mustcheck;
 const char *state_path(struct context *c, const char *name) mustcheck;
+/* Such a file as JSON; 0: it is not there. */
+int state_read(struct context *c, const char *name, struct json **doc, struct err *e) mustcheck;
+/* Nobody else has it until the descriptor that is returned is closed. */
+int state_lock(struct context *c, const char *name, struct err *e) mustcheck;
+
+/* The nonce of an order that may open until open_by: the cheapest that is free, not
+ * below at_least, and nobody else's on this machine. */
+int nonce_take(struct context *c, uint32_t open_by, uint64_t at_least, uint64_t *nonce,
+	       struct err *e) mustcheck;
 
 /* Take an order back that nobody has leased. */
 int order_cancel(struct context *c, const struct deployment *d, struct err *e) mustcheck;
@@ -112,6 +121,10 @@ int lease_recall(struct context *c, const struct deployment *d, struct lease_ref
 /* Name, connection, key, lease: what commands about a deployment begin with. */
 int lease_begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l,
 		struct err *e) mustcheck;
+/* The terms of a deployment's lease, or of one named by its id or hash; without a
+ * market our own copy. */
+int lease_terms_find(struct context *c, const char *name, struct lease_terms *terms,
+		     struct err *e) mustcheck;
 /* A path of the gateway about this lease. */
 const char *lease_path(struct context *c, const struct lease_ref *l, const char *rest);
 int gateway_find(struct context *c, const struct address *provider, struct provider_client *p,
@@ -197,6 +210,7 @@ int cmd_topup(struct context *c, int argc, char **argv, struct err *e);
 int cmd_close(struct context *c, int argc, char **argv, struct err *e);
 int cmd_receipt(struct context *c, int argc, char **argv, struct err *e);
 int cmd_agent(struct context *c, int argc, char **argv, struct err *e);
+int cmd_key(struct context *c, int argc, char **argv, struct err *e);
 int cmd_wallet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_deposit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_withdraw(struct context *c, int argc, char **argv, struct err *e);

@@ -40,6 +40,14 @@ with put as (
 update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, put
 where l.hash = $7::bytea and o.hash = l.order_hash;
 
+-- name: chain_key_put
+-- args: hash block_hash, int log_index, amount lim, int until
+-- rows: none; after chain_event_put of the same log
+insert into gavel.lent_key (event, lim, until)
+select seq, $3::numeric, $4::bigint from gavel.chain_event
+where block_hash = $1::bytea and log_index = $2::int and kind = 'Keyed'
+on conflict do nothing;
+
 -- name: chain_recount
 -- args: hash lease, int above
 -- rows: none; what a lease holds, paid and gave back, from the canonical events

@@ -105,6 +105,13 @@ where ($1::bytea is null or l.tenant = $1::bytea) and ($2::bytea is null or l.pr
   and ($3::text is null or l.state = $3::text) and ($4::bytea is null or l.id < $4::bytea)
 order by l.id desc limit $5::bigint;
 
+-- name: lent_key
+-- args: hash lease, address key
+-- rows: 0..1  (no row: the tenant has said nothing about this key)
+select k.lim, k.until from gavel.chain_event c join gavel.lent_key k on k.event = c.seq
+where c.lease = $1::bytea and c.account = $2::bytea and c.kind = 'Keyed' and c.canonical
+order by c.block desc, c.log_index desc limit 1;
+
 -- name: voucher_put
 -- args: hash lease, amount amount, int up_to, sig payer_sig, sig provider_sig, text usage, sig usage_sig, time now
 -- rows: 0..1  (no row: an older or equal voucher, or a lease that is not live)

@@ -18,7 +18,10 @@ contract FuzzTest is Base {
             after_(uint32(1) + steps[i]);
             amount = due(RATE, time() - T0);
             if (amount > DEPOSIT) amount = DEPOSIT;
-            settles(settlement(lease, amount, time(), TENANT, PROVIDER));
+            // Alone and in a batch, by turns.
+            Settlement memory s = settlement(lease, amount, time(), TENANT, PROVIDER);
+            if (i % 2 == 0) settleOne(s);
+            else settles(s);
             vm.assertEq(state().paid, amount, "paid to the unit");
         }
         vm.assertEq(balance(auctioneer), uint256(amount) * order.feeBps / 10000, "fee of the sum");
