@@ -10,6 +10,7 @@
  * stores the events, their double entries and the checkpoint together.
  */
 #include "lease/evm.h"
+#include "lease/ledger.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "market/clerk.h"
@@ -187,6 +188,19 @@ head_ask(struct task *t)
 
 static enum next final_ask(struct task *t);
 
+/* From now on what the database says of money is what the chain says, even if it was
+ * an old copy when we began: orders and transactions are looked at. */
+static void
+caught_up(struct clerk *c, uint64_t block)
+{
+	if (c->caught_up)
+		return;
+	c->caught_up = true;
+	log_info("chain.caught_up", "block=%llu", (unsigned long long)block);
+	clerk_look(c);
+	timer_poke(c->settle_timer);
+}
+
 static enum next
 range(struct task *t)
 {
@@ -200,8 +214,10 @@ range(struct task *t)
 	x->node = x->rpc.node;
 	if (c->stretch == 0)
 		c->stretch = STRETCH;
-	if (head.number < x->from + c->settings->confirmations)
+	if (head.number < x->from + c->settings->confirmations) {
+		caught_up(c, head.number);
 		return task_jump(t, final_ask);
+	}
 	x->head = head.number - c->settings->confirmations;
 	x->to = MIN(x->head, x->from + c->stretch - 1);
 	return TASK_NEXT;
@@ -243,85 +259,30 @@ block_ask(struct task *t)
 	return ask(t, rpc_block(&t->arena, NULL, x->to));
 }
 
-/* Accounts of the ledger. Their entries sum to zero per event. */
+/* [["account", "signed amount"], ...], which sums to zero. */
 static const char *
-balance(struct arena *a, const struct address *who)
+entries(struct arena *a, const struct escrow_event *ev)
 {
-	char text[64];
-
-	return arena_printf(a, "balance:%s", hex_text(who->b, sizeof(who->b), text));
-}
-
-static const char *
-escrowed(struct arena *a, const struct hash *lease)
-{
-	char text[HASH_TEXT_SIZE];
-
-	return arena_printf(a, "escrow:%s", hash_text(lease, text));
-}
-
-static const char *
-bonded(struct arena *a, const struct address *who)
-{
-	char text[43];
-
-	return arena_printf(a, "bond:%s", hex_text(who->b, sizeof(who->b), text));
-}
-
-struct entries {
-	struct jsonw *w;
-};
-
-static void
-entry(struct entries *en, const char *account, bool out, struct amount amount)
-{
+	struct ledger_move moves[LEDGER_MOVES];
+	size_t count = ledger_moves(ev, moves);
 	char text[AMOUNT_TEXT_SIZE + 1] = "-";
+	struct jsonw *w = jsonw_new(false);
+	const char *copy;
 
-	if (amount.units == 0)
-		return;
-	u128_text(amount.units, text + 1);
-	jsonw_open(en->w, '[');
-	jsonw_str(en->w, account);
-	jsonw_str(en->w, out ? text : text + 1);
-	jsonw_close(en->w, ']');
-}
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < 2 * count; i++) {
+		const struct ledger_move *m = &moves[i / 2];
 
-static void
-move(struct entries *en, const char *from, const char *to, struct amount amount)
-{
-	entry(en, from, true, amount);
-	entry(en, to, false, amount);
-}
-
-static void
-event_entries(struct arena *a, struct entries *en, const struct escrow_event *ev)
-{
-	const char *lease = escrowed(a, &ev->lease);
-	const char *bond = bonded(a, &ev->account);
-
-	switch (ev->kind) {
-	case ESCROW_DEPOSITED: move(en, "world", balance(a, &ev->account), ev->amount); break;
-	case ESCROW_WITHDRAWN: move(en, balance(a, &ev->account), "world", ev->amount); break;
-	case ESCROW_OPENED: move(en, balance(a, &ev->tenant), lease, ev->amount); break;
-	case ESCROW_SETTLED:
-		move(en, lease, balance(a, &ev->provider), ev->credited);
-		move(en, lease, balance(a, &ev->auctioneer), ev->fee);
-		break;
-	case ESCROW_CLOSED:
-		move(en, lease, balance(a, &ev->provider), ev->credited);
-		move(en, lease, balance(a, &ev->auctioneer), ev->fee);
-		move(en, lease, balance(a, &ev->tenant), ev->refund);
-		break;
-	case ESCROW_VOIDED: move(en, lease, balance(a, &ev->tenant), ev->refund); break;
-	case ESCROW_TOPPED_UP: move(en, balance(a, &ev->account), lease, ev->amount); break;
-	case ESCROW_BONDED: move(en, balance(a, &ev->account), bond, ev->amount); break;
-	case ESCROW_UNBONDED: move(en, bond, balance(a, &ev->account), ev->amount); break;
-	case ESCROW_SLASHED:
-		move(en, bond, balance(a, &ev->tenant), ev->refund);
-		move(en, bond, balance(a, &escrow_burnt), ev->burnt);
-		break;
-	default: break; /* claims, stops, cancellations: nothing moves */
+		u128_text(m->amount.units, text + 1);
+		jsonw_open(w, '[');
+		jsonw_str(w, ledger_name(a, i % 2 == 0 ? &m->from : &m->to));
+		jsonw_str(w, i % 2 == 0 ? text : text + 1);
+		jsonw_close(w, ']');
 	}
+	jsonw_close(w, ']');
+	copy = arena_strdup(a, jsonw_text(w, NULL));
+	jsonw_free(w);
+	return copy;
 }
 
 /* The part-th event of a log. */
@@ -330,16 +291,12 @@ store_event(struct task *t, struct batch *b, const struct evm_log *log, size_t p
 	    const struct escrow_event *ev)
 {
 	struct index *x = t->state;
-	struct entries en = { jsonw_new(false) };
 
-	jsonw_open(en.w, '[');
-	event_entries(&t->arena, &en, ev);
-	jsonw_close(en.w, ']');
 	q_chain_event_put(b, (int64_t)log->block, &log->block_hash, &log->tx_hash,
 			  (int64_t)log->index, (int64_t)part, escrow_event_name(ev->kind),
 			  &ev->lease, address_is_zero(&ev->account) ? &ev->tenant : &ev->account,
-			  (int64_t)x->block.time, ev->paid, ev->refund, jsonw_text(en.w, NULL));
-	jsonw_free(en.w);
+			  (int64_t)x->block.time, ev->paid, ev->refund, entries(&t->arena, ev),
+			  ev->kind == ESCROW_OPENED ? &ev->order : NULL);
 	if (ev->kind != ESCROW_DEPOSITED && ev->kind != ESCROW_WITHDRAWN)
 		q_chain_recount(b, &ev->lease, 0);
 }
@@ -428,6 +385,8 @@ stored(struct task *t)
 		return TASK_FAIL;
 	if (x->log_count > 0)
 		clerk_look(c);
+	if (!x->more)
+		caught_up(c, x->to);
 	if (!x->more || t->arena.used > TASK_ARENA_MAX / 2)
 		return TASK_NEXT;
 	return task_jump(t, tip_read);

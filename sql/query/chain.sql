@@ -25,17 +25,28 @@ on conflict (one) do update set number = excluded.number, hash = excluded.hash
 where gavel.chain_final.number < excluded.number;
 
 -- name: chain_event_put
--- args: int block, hash block_hash, hash tx_hash, int log_index, int part, text kind, hash lease, address account, int at, amount paid, amount refund, text entries
--- rows: none; entries: [["account", "signed amount"], ...], which must sum to zero
+-- args: int block, hash block_hash, hash tx_hash, int log_index, int part, text kind, hash lease, address account, int at
+-- args: amount paid, amount refund, text entries, hash order
+-- rows: none; entries: [["account", "signed amount"], ...], which must sum to zero;
+-- order: of an opening. If it opened a lease that is not known here (the database was
+-- restored, or another holder of the signatures was faster), the order is done
 with put as (
-	insert into gavel.chain_event as chain_event (block, block_hash, tx_hash, log_index, part, kind, lease, account, at, paid, refund)
-	values ($1::bigint, $2::bytea, $3::bytea, $4::int, $5::int, $6::text, $7::bytea, $8::bytea, $9::bigint, $10::numeric, $11::numeric)
+	insert into gavel.chain_event as chain_event (block, block_hash, tx_hash, log_index, part, kind, lease, account, at, paid, refund, order_hash)
+	values ($1::bigint, $2::bytea, $3::bytea, $4::int, $5::int, $6::text, $7::bytea, $8::bytea, $9::bigint, $10::numeric, $11::numeric, $13::bytea)
 	on conflict (block_hash, log_index, part) do update set canonical = true -- the block has come back
 	where not chain_event.canonical returning seq
 ), entered as (
 	insert into gavel.ledger_entry (event, account, amount)
 	select put.seq, e.value->>0, (e.value->>1)::numeric
 	from put, jsonb_array_elements($12::jsonb) e
+), beaten as (
+	update gavel.lease l set state = 'failed', ended_at = to_timestamp($9::bigint), reason = 'another lease of the order is open'
+	from put where l.order_hash = $13::bytea and l.hash <> $7::bytea and l.state in ('awarded', 'opening')
+	  and not exists (select 1 from gavel.lease k where k.hash = $7::bytea)
+), done as (
+	update gavel.orders o set state = 'expired', next_at = null, reason = 'the chain has a lease of it that is not known here'
+	from put where o.hash = $13::bytea and o.state in ('open', 'bidding', 'awarded')
+	  and not exists (select 1 from gavel.lease k where k.hash = $7::bytea)
 )
 update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, put
 where l.hash = $7::bytea and o.hash = l.order_hash;
@@ -129,6 +140,12 @@ order by i.id limit $1::bigint;
 with put as (
 	insert into gavel.tx (nonce, hash, raw, kind, created_at)
 	values ($1::bigint, $2::bytea, $3::bytea, $4::text, $6::timestamptz) returning id
+), evidence as (
+	insert into gavel.settled (lease, amount, up_to, payer_sig, provider_sig, usage, usage_sig)
+	select v.lease, v.amount, v.up_to, v.payer_sig, v.provider_sig, v.usage, v.usage_sig
+	from gavel.intent i join gavel.voucher v on v.lease = i.lease
+	where $4::text in ('settle', 'close') and i.id in (select value::bigint from jsonb_array_elements_text($5::jsonb))
+	on conflict do nothing
 )
 update gavel.intent i set state = 'sent', tx = put.id from put
 where i.id in (select value::bigint from jsonb_array_elements_text($5::jsonb)) returning i.tx;
