@@ -33,6 +33,7 @@ struct clerk {
 	bool desk_busy, desk_again, index_busy, settle_busy, settle_again;
 	uint64_t stretch;	 /* blocks that the node gives logs of at once */
 	unsigned tip_missed;	 /* polls in which the node had not our checkpoint */
+	unsigned contradicted;	 /* polls in a row whose answers did not fit together */
 	bool caught_up;		 /* the chain was read to its head once */
 	bool facts_checked;	 /* states were compared with canonical events */
 	mono_t final_at;	 /* when to ask for the final block again */

@@ -18,6 +18,7 @@
 
 #define STRETCH	       2000 /* blocks asked for at once */
 #define KEEP	       4096 /* blocks whose checkpoints are kept, final or not */
+#define CONTRADICTED   5    /* polls whose answers do not fit together before it is left */
 #define MISSED	       20   /* polls without the last checkpoint before it is undone */
 #define FINAL_EVERY_US (3 * SECOND_US)
 #define NO_FINAL_US    (600 * SECOND_US) /* a node without the tag */
@@ -321,6 +322,21 @@ store_log(struct task *t, struct batch *b, const struct evm_log *log)
 
 static enum next store(struct task *t);
 
+/* Once is a reorganisation between two questions; always is a node that lies. */
+static enum next
+moved(struct task *t)
+{
+	struct index *x = t->state;
+	struct clerk *c = t->owner;
+
+	err_set(&t->err, &EVM_BAD_REPLY, "the chain moved while it was read");
+	if (++c->contradicted >= CONTRADICTED) {
+		c->contradicted = 0;
+		evm_doubt(&c->evm, x->rpc.node, "its answers contradict each other");
+	}
+	return TASK_FAIL;
+}
+
 /* The stretch counts only if it stands on the checkpoint: asked again now, so that
  * a reorganisation between the questions cannot hide. */
 static enum next
@@ -343,10 +359,8 @@ stands(struct task *t)
 
 	if (answer(t, &result) < 0 || rpc_block_read(result, &tip, &t->err) < 0)
 		return TASK_FAIL;
-	if (!hash_equal(&tip.hash, &x->tip_hash) || x->rpc.node != x->node) {
-		err_set(&t->err, &EVM_BAD_REPLY, "the chain moved while it was read");
-		return TASK_FAIL;
-	}
+	if (!hash_equal(&tip.hash, &x->tip_hash) || x->rpc.node != x->node)
+		return moved(t);
 	return TASK_NEXT;
 }
 
@@ -366,10 +380,8 @@ store(struct task *t)
 
 		if (log->block != x->to)
 			continue;
-		if (!hash_equal(&log->block_hash, &x->block.hash)) {
-			err_set(&t->err, &EVM_BAD_REPLY, "the chain moved while it was read");
-			return TASK_FAIL;
-		}
+		if (!hash_equal(&log->block_hash, &x->block.hash))
+			return moved(t);
 		store_log(t, x->b, log);
 	}
 	return db_run(t, c->db, x->b);
@@ -383,6 +395,7 @@ stored(struct task *t)
 
 	if (batch_failed(x->b, &t->err))
 		return TASK_FAIL;
+	c->contradicted = 0;
 	if (x->log_count > 0)
 		clerk_look(c);
 	if (!x->more)
