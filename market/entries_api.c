@@ -17,7 +17,7 @@ struct entries_task {
 	struct address who;
 	int64_t block, log, part; /* the last one seen */
 	int64_t limit;
-	wall_t from, until;
+	wall_t from, until; /* 0: from the first, to the last */
 	struct batch *b;
 };
 

@@ -36,7 +36,8 @@ select x.* from (
 	join gavel.chain_event c on c.seq = e.event
 	where c.canonical
 ) x where (x.block, x.log_index, x.part) > ($2::bigint, $3::bigint, $4::bigint)
-  and x.at >= extract(epoch from $6::timestamptz) and x.at < extract(epoch from $7::timestamptz)
+  and ($6::timestamptz is null or x.at >= extract(epoch from $6::timestamptz))
+  and ($7::timestamptz is null or x.at < extract(epoch from $7::timestamptz))
 order by x.block, x.log_index, x.part limit $5::bigint;
 
 -- name: order_get
