@@ -122,7 +122,10 @@ $(CORPUS): $(call objs,$(wildcard tests/corpus/*.c)) $(DEPLOY) $(LIB); $(link_te
 $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
-BENCHES := $(B)/tests/bench/containers $(B)/tests/bench/sdl
+BENCHES := $(B)/tests/bench/containers $(B)/tests/bench/sdl $(B)/tests/bench/vouchers
+$(B)/tests/bench/vouchers: %: %.o $(LEASE) $(DEPLOY) $(LIB)
+	$(link_test)
+$(B)/tests/bench/vouchers.o: WARN += -Wno-conversion
 $(B)/tests/bench/sdl: %: %.o $(DEPLOY) $(LIB)
 	$(link_test)
 $(B)/tests/bench/containers: %: %.o $(B)/tests/bench/jail.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
@@ -268,6 +271,7 @@ bench: $(PROGRAMS) $(BENCHES)
 	$(Q)tests/bench/sdl.sh
 	$(Q)tests/bench/order_to_running.sh
 	$(Q)tests/bench/images.sh
+	$(Q)tests/bench/ledger.sh
 # What the auction is worth, beside its goals; no root, a minute.
 .PHONY: bench-auction
 bench-auction: $(AUCTION_BENCH)

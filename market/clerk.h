@@ -36,6 +36,7 @@ struct clerk {
 	unsigned contradicted;	 /* polls in a row whose answers did not fit together */
 	bool caught_up;		 /* the chain was read to its head once */
 	bool facts_checked;	 /* states were compared with canonical events */
+	mono_t no_final_until;	 /* the node has no such tag: not asked again before */
 	mono_t final_at;	 /* when to ask for the final block again */
 	mono_t settled_at;	 /* when vouchers were last gathered */
 	struct at_work *at_work; /* orders that a task is busy with */

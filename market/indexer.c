@@ -18,6 +18,7 @@
 
 #define STRETCH	       2000 /* blocks asked for at once */
 #define KEEP	       4096 /* blocks whose checkpoints are kept, final or not */
+#define OLD	       256  /* blocks behind the head: worth asking what is final */
 #define CONTRADICTED   5    /* polls whose answers do not fit together before it is left */
 #define MISSED	       20   /* polls without the last checkpoint before it is undone */
 #define FINAL_EVERY_US (3 * SECOND_US)
@@ -32,10 +33,11 @@ struct index {
 	uint64_t final; /* no reorganisation reaches it */
 	size_t node;	/* that told of the head: the rest is asked of it too */
 	uint64_t head, from, to;
+	uint64_t old; /* the last block that the node calls final; 0: not asked */
 	struct evm_log *logs;
 	size_t log_count;
 	struct evm_block block;
-	bool more;
+	bool bulk, more;
 };
 
 static enum next
@@ -188,6 +190,7 @@ head_ask(struct task *t)
 }
 
 static enum next final_ask(struct task *t);
+static enum next logs_ask(struct task *t);
 
 /* From now on what the database says of money is what the chain says, even if it was
  * an old copy when we began: orders and transactions are looked at. */
@@ -221,6 +224,27 @@ range(struct task *t)
 	}
 	x->head = head.number - c->settings->confirmations;
 	x->to = MIN(x->head, x->from + c->stretch - 1);
+	if (x->head < x->from + OLD || clock_mono() < c->no_final_until)
+		return task_jump(t, logs_ask);
+	return ask(t, rpc_block(&t->arena, "finalized", 0));
+}
+
+static enum next
+old_read(struct task *t)
+{
+	struct index *x = t->state;
+	struct clerk *c = t->owner;
+	struct evm_block final;
+	struct json *result;
+
+	if (answer(t, &result) < 0 || rpc_block_read(result, &final, &t->err) < 0) {
+		c->no_final_until = clock_mono() + NO_FINAL_US;
+		t->err = (struct err)ERR_NONE;
+		return TASK_NEXT;
+	}
+	x->old = final.number;
+	if (x->old >= x->from)
+		x->to = MIN(x->to, x->old);
 	return TASK_NEXT;
 }
 
@@ -231,6 +255,15 @@ logs_ask(struct task *t)
 	struct clerk *c = t->owner;
 
 	return ask(t, rpc_logs(&t->arena, &c->settings->escrow, x->from, x->to));
+}
+
+static bool
+at_once(const struct index *x)
+{
+	for (size_t i = 0; i < x->log_count; i++)
+		if (x->logs[i].time == 0)
+			return false;
+	return x->to <= x->old;
 }
 
 static enum next
@@ -254,21 +287,20 @@ block_ask(struct task *t)
 		return TASK_FAIL;
 	c->stretch = MIN(c->stretch + c->stretch / 8 + 1, (uint64_t)STRETCH);
 	/* One block with events at a time: its header gives their time. */
-	for (size_t i = 0; i < x->log_count; i++)
+	x->bulk = at_once(x);
+	for (size_t i = 0; i < x->log_count && !x->bulk; i++)
 		x->to = MIN(x->to, x->logs[i].block);
 	x->more = x->to < x->head;
 	return ask(t, rpc_block(&t->arena, NULL, x->to));
 }
 
 /* [["account", "signed amount"], ...], which sums to zero. */
-static const char *
-entries(struct arena *a, const struct escrow_event *ev)
+static void
+write_entries(struct jsonw *w, struct arena *a, const struct escrow_event *ev)
 {
 	struct ledger_move moves[LEDGER_MOVES];
 	size_t count = ledger_moves(ev, moves);
 	char text[AMOUNT_TEXT_SIZE + 1] = "-";
-	struct jsonw *w = jsonw_new(false);
-	const char *copy;
 
 	jsonw_open(w, '[');
 	for (size_t i = 0; i < 2 * count; i++) {
@@ -281,30 +313,56 @@ entries(struct arena *a, const struct escrow_event *ev)
 		jsonw_close(w, ']');
 	}
 	jsonw_close(w, ']');
-	copy = arena_strdup(a, jsonw_text(w, NULL));
-	jsonw_free(w);
-	return copy;
 }
 
-/* The part-th event of a log. */
 static void
-store_event(struct task *t, struct batch *b, const struct evm_log *log, size_t part,
+write_hex(struct jsonw *w, const void *bytes, size_t len)
+{
+	char text[HASH_TEXT_SIZE];
+
+	jsonw_str(w, hex_text(bytes, len, text) + 2);
+}
+
+static void
+write_amount(struct jsonw *w, struct amount amount)
+{
+	char text[AMOUNT_TEXT_SIZE];
+
+	jsonw_str(w, u128_text(amount.units, text));
+}
+
+/* The part-th event of a log, as chain_events_put takes it. */
+static void
+write_event(struct task *t, struct jsonw *w, const struct evm_log *log, size_t part,
 	    const struct escrow_event *ev)
 {
-	struct index *x = t->state;
+	const struct index *x = t->state;
+	const struct address *who = address_is_zero(&ev->account) ? &ev->tenant : &ev->account;
 
-	q_chain_event_put(b, (int64_t)log->block, &log->block_hash, &log->tx_hash,
-			  (int64_t)log->index, (int64_t)part, escrow_event_name(ev->kind),
-			  &ev->lease, address_is_zero(&ev->account) ? &ev->tenant : &ev->account,
-			  (int64_t)x->block.time, ev->paid, ev->refund, entries(&t->arena, ev),
-			  ev->kind == ESCROW_OPENED ? &ev->order : NULL);
-	if (ev->kind != ESCROW_DEPOSITED && ev->kind != ESCROW_WITHDRAWN)
-		q_chain_recount(b, &ev->lease, 0);
+	jsonw_open(w, '[');
+	jsonw_int(w, (int64_t)log->block);
+	write_hex(w, log->block_hash.b, sizeof(log->block_hash.b));
+	write_hex(w, log->tx_hash.b, sizeof(log->tx_hash.b));
+	jsonw_int(w, (int64_t)log->index);
+	jsonw_int(w, (int64_t)part);
+	jsonw_str(w, escrow_event_name(ev->kind));
+	write_hex(w, ev->lease.b, sizeof(ev->lease.b));
+	write_hex(w, who->b, sizeof(who->b));
+	jsonw_int(w, (int64_t)(log->block == x->to ? x->block.time : log->time));
+	write_amount(w, ev->paid);
+	write_amount(w, ev->refund);
+	if (ev->kind == ESCROW_OPENED)
+		write_hex(w, ev->order.b, sizeof(ev->order.b));
+	else
+		jsonw_null(w);
+	write_entries(w, &t->arena, ev);
+	jsonw_close(w, ']');
 }
 
 static void
-store_log(struct task *t, struct batch *b, const struct evm_log *log)
+write_log(struct task *t, struct jsonw *w, const struct evm_log *log)
 {
+	const struct index *x = t->state;
 	struct escrow_event *events;
 	size_t count = escrow_events_read(&t->arena, log->topics, log->topic_count, log->data,
 					  log->len, &events);
@@ -315,9 +373,10 @@ store_log(struct task *t, struct batch *b, const struct evm_log *log)
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		store_event(t, b, log, i, &events[i]);
-	log_info("chain.event", "kind=%s block=%llu leases=%zu", escrow_event_name(events[0].kind),
-		 (unsigned long long)log->block, count);
+		write_event(t, w, log, i, &events[i]);
+	if (!x->bulk)
+		log_info("chain.event", "kind=%s block=%llu leases=%zu",
+			 escrow_event_name(events[0].kind), (unsigned long long)log->block, count);
 }
 
 static enum next store(struct task *t);
@@ -371,19 +430,27 @@ store(struct task *t)
 	struct clerk *c = t->owner;
 	uint64_t keep = x->to > KEEP ? x->to - KEEP : 0;
 
+	struct jsonw *w;
+
+	for (size_t i = 0; i < x->log_count; i++)
+		if (x->logs[i].block == x->to &&
+		    !hash_equal(&x->logs[i].block_hash, &x->block.hash))
+			return moved(t);
+	w = jsonw_new(false);
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < x->log_count; i++)
+		if (x->logs[i].block <= x->to)
+			write_log(t, w, &x->logs[i]);
+	jsonw_close(w, ']');
 	x->b = batch_new(t);
 	q_chain_block_put(x->b, (int64_t)x->to, &x->block.hash, &x->block.parent,
 			  (int64_t)x->block.time);
 	q_chain_forget(x->b, (int64_t)(x->has_final ? MIN(keep, x->final) : keep));
-	for (size_t i = 0; i < x->log_count; i++) {
-		const struct evm_log *log = &x->logs[i];
-
-		if (log->block != x->to)
-			continue;
-		if (!hash_equal(&log->block_hash, &x->block.hash))
-			return moved(t);
-		store_log(t, x->b, log);
+	if (x->log_count > 0) {
+		q_chain_events_put(x->b, jsonw_text(w, NULL));
+		q_chain_recount(x->b, NULL, (int64_t)x->from - 1);
 	}
+	jsonw_free(w);
 	return db_run(t, c->db, x->b);
 }
 
@@ -396,6 +463,9 @@ stored(struct task *t)
 	if (batch_failed(x->b, &t->err))
 		return TASK_FAIL;
 	c->contradicted = 0;
+	if (x->bulk)
+		log_info("chain.read", "from=%llu to=%llu logs=%zu", (unsigned long long)x->from,
+			 (unsigned long long)x->to, x->log_count);
 	if (x->log_count > 0)
 		clerk_look(c);
 	if (!x->more)
@@ -445,14 +515,25 @@ final_kept(struct task *t)
 	return batch_failed(x->b, &t->err) ? TASK_FAIL : TASK_DONE;
 }
 
-static const struct step steps[] = {
-	{ "tip", tip_read },	      { "tip_ask", tip_ask },	    { "tip_check", tip_check },
-	{ "rewound", rewound },	      { "repair", facts_repair },   { "repaired", repaired },
-	{ "head", head_ask },	      { "range", range },	    { "logs", logs_ask },
-	{ "block", block_ask },	      { "stands_ask", stands_ask }, { "stands", stands },
-	{ "store", store },	      { "stored", stored },	    { "final", final_ask },
-	{ "final_read", final_read }, { "final_kept", final_kept }, STEP_END
-};
+static const struct step steps[] = { { "tip", tip_read },
+				     { "tip_ask", tip_ask },
+				     { "tip_check", tip_check },
+				     { "rewound", rewound },
+				     { "repair", facts_repair },
+				     { "repaired", repaired },
+				     { "head", head_ask },
+				     { "range", range },
+				     { "old", old_read },
+				     { "logs", logs_ask },
+				     { "block", block_ask },
+				     { "stands_ask", stands_ask },
+				     { "stands", stands },
+				     { "store", store },
+				     { "stored", stored },
+				     { "final", final_ask },
+				     { "final_read", final_read },
+				     { "final_kept", final_kept },
+				     STEP_END };
 
 static void
 done(struct task *t)

@@ -79,3 +79,4 @@ create table gavel.settled (
 -- Of an opening, whose order it was: the contract takes an order once.
 alter table gavel.chain_event add order_hash gavel.hash;
 create index chain_event_order on gavel.chain_event (order_hash) where order_hash is not null;
+create index chain_event_block on gavel.chain_event (block);

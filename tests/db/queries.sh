@@ -150,8 +150,8 @@ ok 'their events go too' eval "call quotes_announce \"now() + interval '59 minut
 
 # A statement of account, from entries of two events of which one comes and goes.
 ev() { # ev BLOCK LOG KIND ENTRIES: as the indexer stores it
-	call chain_event_put "$1" "decode(repeat('cc', 32), 'hex')" "decode(repeat('bb', 32), 'hex')" "$2" 0 "'$3'" \
-		"decode(repeat('dd', 32), 'hex')" "$(addr 9)" "$1" 0 0 "'$4'" null
+	call chain_events_put "'[[$1, \"$(printf 'cc%.0s' $(seq 32))\", \"$(printf 'bb%.0s' $(seq 32))\", $2, 0, \"$3\", \"$(printf 'dd%.0s' $(seq 32))\",
+		\"$(printf '%040d' 9)\", $1, \"0\", \"0\", null, $4]]'"
 }
 bal=balance:0x$(printf '%040d' 9)
 entries() { call account_entries "$(addr 9)" "$1" "$2" "$3" "$4" "to_timestamp(${5:-null})" "to_timestamp(${6:-null})" | cut -d'|' -f1,2,8,9; }
@@ -176,8 +176,8 @@ ok 'nothing is lost or made' test "$(psql -c "select sum(total) from gavel.accou
 # A lease of the chain that this database does not know: its order is done.
 psql -c "insert into gavel.orders (hash, id, tenant, nonce, idem_key, terms, sig, grp, window_us, deposit, state, ends_at, next_at, created_at)
 	values (decode(repeat('ee', 32), 'hex'), decode(repeat('01', 16), 'hex'), $(addr 2), 1, 'a', '{}', decode(repeat('ab', 64), 'hex'), '{}', 1, 5, 'bidding', now(), now(), now())" >/dev/null 2>&1
-ok 'an opening of a lease that is not known' call chain_event_put 12 "decode(repeat('cd', 32), 'hex')" "decode(repeat('bb', 32), 'hex')" 1 0 "'Opened'" \
-	"decode(repeat('d1', 32), 'hex')" "$(addr 2)" 12 0 0 "'[]'" "decode(repeat('ee', 32), 'hex')"
+ok 'an opening of a lease that is not known' call chain_events_put "'[[12, \"$(printf 'cd%.0s' $(seq 32))\", \"$(printf 'bb%.0s' $(seq 32))\", 1, 0, \"Opened\",
+	\"$(printf 'd1%.0s' $(seq 32))\", \"$(printf '%040d' 2)\", 12, \"0\", \"0\", \"$(printf 'ee%.0s' $(seq 32))\", []]]'"
 ok 'ends its order' test "$(psql -c "select state, next_at is null from gavel.orders")" = 'expired|t'
 ok 'whose deposit is not held twice' test "$(psql -c "select gavel.free_balance($(addr 2))")" = 0
 echo "1..$n"
