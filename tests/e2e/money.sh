@@ -186,7 +186,8 @@ ok 'their fight for nonces ends' soon 60 quiet gavel
 ok 'in the other one too' soon 60 quiet twin
 ok 'no lease is paid twice: every balance is right' soon 30 audit
 ok 'in the other one too' soon 30 audit "$twin"
-ok 'both know both leases as closed' soon 20 sh -c "[ \"\$($(declare -f db as_user); user=$user pg_bin=$pg_bin dir=$dir; db gavel \"select count(*) from gavel.lease where state <> 'closed'\")\" = 0 ]"
+all_closed() { [ "$(db gavel "$1")" = 0 ] && [ "$(db twin "$1")" = 0 ]; }
+ok 'both know both leases as closed' soon 20 all_closed "select count(*) from gavel.lease where state <> 'closed'"
 ok 'the lease that was closed here is true' status_is 0 tenant audit lease again
 ok 'the one that was closed there, by its evidence' status_is 0 "$bin/gavel" -C "$dir/tenant2.yaml" audit lease both
 kill -9 "$second_pid" $(pgrep -P "$second_pid") 2>/dev/null
