@@ -19,6 +19,8 @@ ok() { # ok WHAT CONDITION...
 	n=$((n + 1))
 	if "$@"; then echo "ok $n - $what"; else
 		echo "not ok $n - $what"
+		sql "select id, nonce, kind, state, block from gavel.tx order by id" | sed 's/^/# tx /'
+		sql "select id, kind, state, tx, error from gavel.intent order by id" | sed 's/^/# intent /'
 		bad=1
 	fi
 }
