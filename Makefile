@@ -122,11 +122,14 @@ $(CORPUS): $(call objs,$(wildcard tests/corpus/*.c)) $(DEPLOY) $(LIB); $(link_te
 $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
-BENCHES := $(B)/tests/bench/containers $(B)/tests/bench/sdl
+BENCHES := $(B)/tests/bench/containers $(B)/tests/bench/sdl $(B)/tests/bench/vouchers
 MARKET_BENCH := $(B)/tests/bench/market
 $(MARKET_BENCH): %: %.o $(B)/tests/bench/load.o $(B)/tests/bench/streams.o $(LEASE) $(DEPLOY) $(LIB)
 	$(link_test)
 $(call objs,$(wildcard tests/bench/load.c tests/bench/streams.c tests/bench/market*.c)): WARN += -Wno-conversion
+$(B)/tests/bench/vouchers: %: %.o $(LEASE) $(DEPLOY) $(LIB)
+	$(link_test)
+$(B)/tests/bench/vouchers.o: WARN += -Wno-conversion
 $(B)/tests/bench/sdl: %: %.o $(DEPLOY) $(LIB)
 	$(link_test)
 $(B)/tests/bench/containers: %: %.o $(B)/tests/bench/jail.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
@@ -186,7 +189,7 @@ check-contracts:
 $(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers $(MARKET_BENCH) | contracts
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh tests/db/outbox.sh tests/db/ticks.sh \
-		tests/db/index.sh tests/db/bids.sh
+		tests/db/index.sh tests/db/bids.sh tests/db/nodes.sh
 
 # Programs that the end-to-end tests need, and the tests, in their order.
 E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
@@ -208,6 +211,8 @@ E2E_TESTS += tests/e2e/life.sh
 E2E_TESTS += tests/e2e/chain.sh
 E2E_TESTS += tests/e2e/alone.sh
 E2E_TESTS += tests/e2e/money.sh
+E2E_TESTS += tests/e2e/keys.sh
+E2E_TESTS += tests/e2e/kills.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
 	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)
@@ -274,6 +279,7 @@ bench: $(PROGRAMS) $(BENCHES) $(MARKET_BENCH)
 	$(Q)tests/bench/sdl.sh
 	$(Q)tests/bench/order_to_running.sh
 	$(Q)tests/bench/images.sh
+	$(Q)tests/bench/ledger.sh
 .PHONY: bench-market
 bench-market: $(PROGRAMS) $(MARKET_BENCH)
 	$(Q)tests/bench/market.sh

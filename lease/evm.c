@@ -366,6 +366,9 @@ log_read(struct arena *a, const struct json *v, struct evm_log *log, struct err 
 	    rpc_hash_read(json_get(v, "blockHash"), &log->block_hash, e) < 0 ||
 	    rpc_hash_read(json_get(v, "transactionHash"), &log->tx_hash, e) < 0)
 		return err_wrap(e, "log");
+	if (json_get(v, "blockTimestamp") != NULL &&
+	    u64_member(v, "blockTimestamp", &log->time, e) < 0)
+		return err_wrap(e, "log");
 	return 0;
 }
 

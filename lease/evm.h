@@ -36,6 +36,7 @@ struct evm_log {
 	const uint8_t *data;
 	size_t len;
 	uint64_t block, index;
+	uint64_t time; /* of its block, unix seconds; 0: the node does not say */
 	struct hash block_hash, tx_hash;
 	struct address address;
 };

@@ -166,6 +166,12 @@ evm_distrust(struct evm *evm, size_t node, const char *why)
 	leave(evm, node, OUT_MAX_US, why);
 }
 
+void
+evm_doubt(struct evm *evm, size_t node, const char *why)
+{
+	failed(evm, node, why);
+}
+
 /* ------------------------------------------------------------------ */
 /* One question to one node.                                           */
 

@@ -515,8 +515,9 @@ desk_start(void *arg)
 {
 	struct clerk *c = arg;
 
+	/* Not before the chain was read: what we remember of orders may be old. */
 	c->desk_again = c->desk_busy;
-	if (c->desk_busy)
+	if (c->desk_busy || !c->caught_up)
 		return;
 	c->desk_busy = true;
 	task_new(&c->loop, "desk", desk_steps, sizeof(struct desk), 10 * SECOND_US, desk_done, c);

@@ -35,11 +35,14 @@ struct clerk {
 	struct timer *tick_timer, *desk_timer, *index_timer, *settle_timer;
 	bool receipts_busy, receipts_again, tick_busy;
 	bool desk_busy, desk_again, index_busy, settle_busy, settle_again;
-	uint64_t stretch;    /* blocks that the node gives logs of at once */
-	unsigned tip_missed; /* polls in which the node had not our checkpoint */
-	bool facts_checked;  /* states were compared with canonical events */
-	mono_t final_at;     /* when to ask for the final block again */
-	mono_t settled_at;   /* when vouchers were last gathered */
+	uint64_t stretch;      /* blocks that the node gives logs of at once */
+	unsigned tip_missed;   /* polls in which the node had not our checkpoint */
+	unsigned contradicted; /* polls in a row whose answers did not fit together */
+	bool caught_up;	       /* the chain was read to its head once */
+	bool facts_checked;    /* states were compared with canonical events */
+	mono_t no_final_until; /* the node has no such tag: not asked again before */
+	mono_t final_at;       /* when to ask for the final block again */
+	mono_t settled_at;     /* when vouchers were last gathered */
 	bool price_index_busy;
 	wall_t classed_at;	 /* orders before this have a row in order_class */
 	struct at_work *at_work; /* orders that a task is busy with */

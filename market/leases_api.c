@@ -565,6 +565,8 @@ write_lease(struct jsonw *w, struct arena *a, const struct batch *b, size_t row)
 	jsonw_member(w, "order", "%s", id_text(ID_ORDER, &id, text));
 	jsonw_member(w, "state", "%s", row_text(b, 0, row, "state"));
 	jsonw_member(w, "reason", "%s", row_text(b, 0, row, "reason"));
+	jsonw_name(w, "round");
+	jsonw_int(w, row_int(b, 0, row, "round"));
 	row_bytes(b, 0, row, "provider", address.b, sizeof(address.b));
 	jsonw_member(w, "provider", "%s", address_text(&address, text));
 	write_node(w, a, "terms", row_text(b, 0, row, "terms"));
@@ -606,8 +608,9 @@ static const struct step show_steps[] = { { "read", lease_read },
 					  { "answer", show_answer },
 					  STEP_END };
 
-void
-lease_show(struct request *r)
+/* A task about the lease that the path names, by id or hash. */
+static void
+by_name(struct request *r, const char *task, const struct step *steps)
 {
 	const char *name = request_part(r, "lease");
 	struct lease_task l = { .by_id = strncmp(name, "0x", 2) != 0 };
@@ -620,8 +623,70 @@ lease_show(struct request *r)
 		request_fail(r, &e);
 		return;
 	}
-	t = request_task(r, "lease_show", show_steps, sizeof(l));
+	t = request_task(r, task, steps, sizeof(l));
 	*(struct lease_task *)t->state = l;
+}
+
+void
+lease_show(struct request *r)
+{
+	by_name(r, "lease_show", show_steps);
+}
+
+/* ------------------------------------------------------------------ */
+/* GET /v1/leases/{lease}/vouchers                                      */
+
+static enum next
+vouchers_read(struct task *t)
+{
+	struct lease_task *l = t->state;
+	struct web *w = task_request(t)->ctx;
+
+	l->read = batch_new(t);
+	q_lease_vouchers(l->read, l->by_id ? &l->id : NULL, l->by_id ? NULL : &l->hash);
+	return db_run(t, w->db, l->read);
+}
+
+static enum next
+vouchers_answer(struct task *t)
+{
+	struct lease_task *l = t->state;
+	struct jsonw *w;
+
+	if (batch_failed(l->read, &t->err))
+		return TASK_FAIL;
+	if (rows_count(l->read, 0) == 0) {
+		err_set(&t->err, &LEASE_NOT_FOUND, "not known here");
+		return TASK_FAIL;
+	}
+	w = jsonw_new(false);
+	jsonw_open(w, '{');
+	jsonw_name(w, "data");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < rows_count(l->read, 0); i++) {
+		if (row_null(l->read, 0, i, "up_to"))
+			continue; /* none was sent yet */
+		jsonw_open(w, '{');
+		write_node(w, &t->arena, "usage", row_text(l->read, 0, i, "usage"));
+		write_sig(w, "usage_sig", l->read, i, "usage_sig");
+		write_sig(w, "payer_sig", l->read, i, "payer_sig");
+		write_sig(w, "provider_sig", l->read, i, "provider_sig");
+		jsonw_close(w, '}');
+	}
+	jsonw_close(w, ']');
+	jsonw_close(w, '}');
+	request_answer_json(task_request(t), 200, w);
+	return TASK_DONE;
+}
+
+static const struct step vouchers_steps[] = { { "read", vouchers_read },
+					      { "answer", vouchers_answer },
+					      STEP_END };
+
+void
+lease_vouchers(struct request *r)
+{
+	by_name(r, "lease_vouchers", vouchers_steps);
 }
 
 struct lease_list {

@@ -135,12 +135,23 @@ static const struct command commands[] = {
 	  cmd_deposit },
 	{ "withdraw", "AMOUNT", "take free tokens out of escrow", "", cmd_withdraw },
 	{ "balance", "[ADDRESS]", "tokens in the wallet and in escrow", "", cmd_balance },
+	{ "statement", "[ADDRESS]", "what moved an escrow balance, from the chain's events",
+	  "      --from DATE    2026-11-01 or a time; what was before is one sum\n"
+	  "      --to DATE      before that day\n"
+	  "      --csv          one line per event, amounts in tokens\n"
+	  "      --market       from the market's ledger: faster, the end checked all the same\n"
+	  "\nexample: gavel statement --from 2026-11-01 --to 2026-12-01 --csv >november.csv\n",
+	  cmd_statement },
 	{ "faucet", "AMOUNT", "test tokens, on a devnet only", "", cmd_faucet },
 	{ "audit", "KIND ...", "compute again what others say; vouch for a provider",
 	  "auction [NAME|ORDER|FILE]   every round of an order, from what is public\n"
 	  "      --save FILE    keep the evidence: whoever has it needs no market\n"
 	  "tick N|N-M|FILE             ticks of the standing offers, cleared again\n"
 	  "      --save FILE    keep the evidence\n"
+	  "lease [NAME|LEASE|FILE]     one lease, from its order to the last token\n"
+	  "      --save FILE    keep the evidence, the contract's logs too\n"
+	  "      --from BLOCK   of the chain, no later than its opening (default: 0)\n"
+	  "      --offline      with a file: by its logs, without asking a node\n"
 	  "ledger                      every balance, from the chain's events alone\n"
 	  "      --from BLOCK   begin there, with what the contract had before (default: 0)\n"
 	  "      --at TAG       latest, safe or finalized (default: latest)\n"

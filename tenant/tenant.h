@@ -179,6 +179,21 @@ int option_fault(char **argv, const char *command, struct err *e);
 /* Send, and say what it took. */
 int chain_send(struct context *c, const struct address *to, struct calldata data, const char *what,
 	       struct evm_receipt *receipt, struct err *e) mustcheck;
+/* chain_log.c: every log of the escrow contract, in its order; it lives until fn
+ * returns: 0 to go on, 1 to stop, -1 for an error. */
+typedef int chain_log_fn(void *ctx, const struct evm_log *log, struct err *e);
+int chain_logs(struct context *c, uint64_t from, uint64_t to, chain_log_fn *fn, void *ctx,
+	       struct err *e) mustcheck;
+int chain_block(struct context *c, const char *tag_or_null, uint64_t number, struct evm_block *out,
+		struct err *e) mustcheck;
+/* The first word of a view's answer, and a lease, as they were at a block. */
+int chain_word(struct context *c, const struct address *to, struct calldata data, uint64_t block,
+	       u128 *out, struct err *e) mustcheck;
+int chain_lease(struct context *c, const struct hash *lease, uint64_t block,
+		struct escrow_lease *out, struct err *e) mustcheck;
+/* What a market says of an account, and how far it had read the chain. */
+int market_block(struct context *c, const struct market_client *m, const struct address *who,
+		 struct json **doc, uint64_t *block, struct err *e) mustcheck;
 /* close --on-chain: cmd_alone.c. */
 int close_on_chain(struct context *c, const char *name, bool ask_provider, bool wait,
 		   struct err *e) mustcheck;
@@ -194,7 +209,8 @@ int audit_fast_order(struct context *c, const struct json *order, const char *sa
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
 
 /* TENANT_SAID: the output tells all; only the exit status is left to give. */
-extern const struct code TENANT_USAGE, TENANT_SAID, DEPLOYMENT_UNKNOWN, NO_LEASE, USAGE_WRONG;
+extern const struct code TENANT_USAGE, TENANT_SAID, DEPLOYMENT_UNKNOWN, NO_LEASE, USAGE_WRONG,
+	AUDIT_DIFFERS;
 
 /* The commands. */
 int cmd_deploy(struct context *c, int argc, char **argv, struct err *e);
@@ -220,9 +236,11 @@ int cmd_audit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_auction(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_tick(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_ledger(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_lease(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_sign(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_revoke(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_list(struct context *c, int argc, char **argv, struct err *e);
+int cmd_statement(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
 int cmd_price(struct context *c, int argc, char **argv, struct err *e);
 int cmd_quote(struct context *c, int argc, char **argv, struct err *e);

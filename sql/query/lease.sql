@@ -123,3 +123,12 @@ on conflict (lease) do update set amount = excluded.amount, up_to = excluded.up_
 	updated_at = excluded.updated_at
 where v.amount <= excluded.amount and v.up_to < excluded.up_to
 returning 1 as stored;
+
+-- name: lease_vouchers
+-- args: id id, hash hash
+-- rows: 0..; the lease's hash, and those of its vouchers that were sent to the chain,
+-- earliest first; no row: there is no such lease
+select l.hash, s.amount, s.up_to, s.payer_sig, s.provider_sig, s.usage, s.usage_sig
+from gavel.lease l left join gavel.settled s on s.lease = l.hash
+where ($1::bytea is not null and l.id = $1::bytea) or ($2::bytea is not null and l.hash = $2::bytea)
+order by s.up_to limit 1000;

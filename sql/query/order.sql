@@ -32,6 +32,22 @@ select gavel.free_balance($1::bytea) as free,
        coalesce((select total from gavel.account where name = 'balance:0x' || encode($1::bytea, 'hex')), 0) as balance,
        coalesce((select max(number) from gavel.chain_block), 0) as block;
 
+-- name: account_entries
+-- args: address who, int block, int log, int part, int most, time since, time until
+-- rows: 0..; what moved its balance, after the event named by block, log and part,
+-- with the balance after each; undone events are left out, and one event is one row
+select x.* from (
+	select c.block, c.log_index, c.part, c.tx_hash, c.kind, c.lease, c.at, e.amount,
+	       sum(e.amount) over (order by c.block, c.log_index, c.part) as balance
+	from (select event, sum(amount) as amount from gavel.ledger_entry
+	      where account = 'balance:0x' || encode($1::bytea, 'hex') group by event) e
+	join gavel.chain_event c on c.seq = e.event
+	where c.canonical
+) x where (x.block, x.log_index, x.part) > ($2::bigint, $3::bigint, $4::bigint)
+  and ($6::timestamptz is null or x.at >= extract(epoch from $6::timestamptz))
+  and ($7::timestamptz is null or x.at < extract(epoch from $7::timestamptz))
+order by x.block, x.log_index, x.part limit $5::bigint;
+
 -- name: order_get
 -- args: id id
 select o.*, l.id as lease_id, l.hash as lease_hash, l.state as lease_state, l.provider as lease_provider,

@@ -1,16 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# money.sh - the escrow from the command line: the contract put on a chain once and
-# compared with ours; a deposit in one transaction; nonces of orders posted at once;
-# a key that is lent, that signs until its limit, and that is taken back. TAP.
+# money.sh - leases and accounts computed again from the chain; a market restored from
+# an old backup; two markets with one key; a market whose clock is a day off. Every
+# part ends in checked tokens. TAP.
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-money GAVEL_DEMO_PORT=7740 GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=500
+export GAVEL_DEMO_DIR=$PWD/build/e2e-money GAVEL_DEMO_PORT=7880 GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=1000
+export GAVEL_DEMO_MARKET="tx_bump_s: 2"
 export GAVEL_TOP=$PWD
 . demo/lib.sh
 set +e
 export XDG_STATE_HOME=$dir/tenant-state
-trap 'demo/stop.sh quiet' EXIT
+second_pid=
+trap '[ -z "$second_pid" ] || kill -9 $second_pid $(pgrep -P $second_pid) 2>/dev/null; demo/stop.sh quiet' EXIT
 n=0 bad=0
 ok() { # ok WHAT CONDITION...
 	what=$1
@@ -21,13 +23,16 @@ ok() { # ok WHAT CONDITION...
 		bad=1
 	fi
 }
+has() { grep -qE "$1" "$2"; }
 demo/up.sh >/dev/null 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
-rpc_url=http://127.0.0.1:$rpc_port
-rpc() { # rpc METHOD PARAMS
+url=http://127.0.0.1:$market_port
+rpc() {
 	curl -sf -H 'Content-Type: application/json' \
-		--data "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":[${2:-}]}" "$rpc_url"
+		--data "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":[${2:-}]}" "http://127.0.0.1:$rpc_port"
 }
-sql() { as_user "$pg_bin/psql" -h "$dir/pgsock" -U gavel -d gavel -Atc "$1"; }
+db() { as_user "$pg_bin/psql" -h "$dir/pgsock" -U gavel -d "$1" -qAtc "$2"; }
+sql() { db gavel "$1"; }
+sql_is() { [ "$(sql "$1")" = "$2" ]; }
 soon() { # soon SECONDS CONDITION...
 	tries=$(($1 * 5))
 	shift
@@ -38,124 +43,177 @@ soon() { # soon SECONDS CONDITION...
 	done
 	return 1
 }
-sql_is() { [ "$(sql "$1")" = "$2" ]; }
-status() { # status NUMBER COMMAND...: it ends with that status
+audit() { tenant -q audit ledger --market "${1:-$url}" >"$dir/audit.out" 2>&1; }
+settled() { soon 30 sql_is "select count(*) from gavel.tx where state in ('signed', 'sent')" 0 && soon 30 audit; }
+stop_market() {
+	ppid=$(cat "$dir/pid/market")
+	kill -9 "$ppid" $(pgrep -P "$ppid")
+}
+start_market() { # start_market [PRELOAD...]
+	start market env "$@" "$bin/gavel-market" -c "$dir/market.yaml"
+	wait_for 20 "the market" curl -sf "$url/readyz"
+}
+status_is() { # status_is WANT COMMAND...
 	want=$1
 	shift
-	"$@" >"$dir/out" 2>"$dir/err"
-	[ $? = "$want" ]
+	"$@" >"$dir/out" 2>&1
+	[ $? = "$want" ] || { sed 's/^/# /' "$dir/out"; false; }
 }
-sent() { rpc eth_getTransactionCount "\"$(cat "$dir/keys/$1.address")\",\"latest\"" | member result; }
-escrow=$(member escrow <"$dir/contract.json")
-token=$(member token <"$dir/contract.json")
-
-# --- the contract: once, and ours ------------------------------------------------
-deploy() {
-	"$bin/gavel-market" contract deploy --rpc "$rpc_url" --key "$dir/keys/market.json" \
-		--password-file "$dir/keys/password" --bytecode build/contracts "$@"
-}
-check() { "$bin/gavel-market" contract check "$1" --rpc "$rpc_url" --bytecode build/contracts; }
-before=$(sent market)
-ok 'a second deployment' status 0 deploy --min-window 60
-ok 'says that it is there' grep -q '"already": *true' "$dir/out"
-ok 'at the same place' test "$(member escrow <"$dir/out")" = "$escrow"
-ok 'prints what goes into the settings' grep -q "^escrow: \"$escrow\"" "$dir/err"
-ok 'and sends nothing' test "$(sent market)" = "$before"
-ok 'of other terms it is refused' status 11 deploy --min-window 61
-ok 'for another token too' status 11 deploy --min-window 60 --token "$escrow"
-record=$dir/keys/escrow-31337.json
-ok 'what a block explorer asks for is kept: compiler, arguments' \
-	test "$(member compiler <"$record") $(member constructor_arguments <"$record" | wc -c)" = "v0.8.37+commit.f401782d 129"
-ok 'and the standard JSON input' node -e '
-	const i = JSON.parse(require("fs").readFileSync(process.argv[1]));
-	process.exit(i.language === "Solidity" && i.settings.viaIR && i.sources["src/Escrow.sol"].content.includes("contract Escrow") ? 0 : 1)' \
-	"$dir/keys/escrow-31337.input.json"
-ok 'the code at the address is ours' status 0 check "$escrow"
-ok 'with the token that it was made for' test "$(member token <"$dir/out")" = "$token"
-ok 'the token is not' status 11 check "$token"
-ok 'an address without code is not' status 7 check 0x000000000000000000000000000000000000dEaD
-# One byte of its code is another: the first of the run-time code, and one in the middle.
-code=$(rpc eth_getCode "\"$escrow\",\"latest\"" | member result)
-forged=0x00000000000000000000000000000000000f0f0f
-for at in 40 20000; do
-	rpc anvil_setCode "\"$forged\",\"${code:0:at}$(printf '%x' $((15 - 16#${code:at:1})))${code:at+1}\"" >/dev/null
-	ok 'one of another byte is not' status 11 check "$forged"
-done
-rpc anvil_setCode "\"$forged\",\"$code\"" >/dev/null
-ok 'a copy elsewhere signs for another address' status 11 check "$forged"
-ok 'and says so' grep -q 'another chain or address' "$dir/err"
-
-# --- one transaction for a deposit -----------------------------------------------
-tenant -q faucet 20 >/dev/null 2>&1
-balance() { tenant --json balance | member escrow; }
-had=$(balance) before=$(sent tenant)
-ok 'a deposit with a permit' status 0 tenant deposit 12.50 --permit
-ok 'is credited' test "$(($(balance) - had))" = 12500000
-ok 'and was one transaction' test $(($(sent tenant) - before)) = 1
-ok 'of more than there is, is refused' status 5 tenant deposit 1000000 --permit
-ok 'the approved way takes two' status 0 tenant deposit 1
-ok 'transactions' test $(($(sent tenant) - before)) = 3
-
-# --- nonces ------------------------------------------------------------------------
 sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.yaml"
-pids=
-for name in a b c d; do
-	tenant -q deploy "$dir/web.yaml" --deposit 0.5 --name $name --no-wait >/dev/null 2>&1 &
-	pids="$pids $!"
-done
-# shellcheck disable=SC2086
-wait $pids
-ok 'four orders at once are four' sql_is "select count(*) from gavel.orders" 4
-ok 'with the lowest nonces' sql_is "select string_agg(nonce::text, ' ' order by nonce) from gavel.orders" "0 1 2 3"
-ok 'all open' soon 30 sql_is "select count(*) from gavel.lease where state = 'active'" 4
-# An order that nobody leases uses a nonce up at the market, but not on the chain:
-# another machine of the same key cannot know it.
-sed 's/amount: [0-9.]*/amount: 0.0000000001/' "$dir/web.yaml" >"$dir/cheap.yaml"
-tenant -q deploy "$dir/cheap.yaml" --deposit 0.5 --name cheap >/dev/null 2>&1
-ok 'an order that is too cheap has the next' sql_is "select max(nonce) from gavel.orders" 4
-ok 'on another machine the next is tried' status 0 env XDG_STATE_HOME="$dir/other-state" \
-	"$bin/gavel" -C "$dir/tenant.yaml" -q deploy "$dir/web.yaml" --deposit 0.5 --name e --no-wait
-ok 'and taken' sql_is "select max(nonce) from gavel.orders" 5
+deploy() { tenant -q deploy "$dir/web.yaml" --deposit 5 --name "$1" >/dev/null 2>&1; }
+paid() { sql "select paid from gavel.lease l join gavel.orders o on o.hash = l.order_hash order by l.created_at desc limit 1"; }
 
-# --- a key that is lent --------------------------------------------------------------
-lent=$("$bin/gavel-market" key new --password-file "$dir/keys/password" "$dir/keys/lent.json")
-agent() { tenant agent --once --key "$dir/keys/lent.json" --password-file "$dir/keys/password"; }
-voucher() { sql "select coalesce(max(v.amount), 0) from gavel.voucher v"; }
-paid() { sql "select coalesce(sum(paid), 0) from gavel.lease"; }
-some_paid() { [ "$(paid)" -gt "$1" ]; }
-ok 'a workload runs' tenant -q deploy "$dir/web.yaml" --deposit 0.5 --name k
-lease=$(sql "select '0x' || encode(l.hash, 'hex') from gavel.lease l where launched_at is not null")
-sleep 3
-ok 'a key that was not lent' status 0 agent
-ok 'signs nothing' test "$(voucher)" = 0
-ok 'no key is listed' grep -q 'no key was lent' <(tenant key list "$lease")
-ok 'it is lent up to next to nothing' status 0 tenant key lend "$lease" "$lent" --limit 0.000001 --until 1h
-sleep 1
-agent >"$dir/out" 2>"$dir/err"
-ok 'and does not sign more' grep -q 'this key may sign up to' "$dir/err"
-ok 'nothing is signed' test "$(voucher)" = 0
-ok 'its limit is raised' status 0 tenant key lend "$lease" "$lent" --limit 0.4 --until 30d
-ok 'as the contract says' grep -q "^$lent  up to 0.40 TUSD, until" <(tenant key list "$lease")
-signed() { agent >"$dir/out" 2>"$dir/err"; [ "$(voucher)" -gt 0 ]; }
-ok 'now it signs' soon 10 signed
-ok 'for that lease only' sql_is "select count(distinct lease) from gavel.voucher" 1
-ok 'and the contract pays' soon 20 some_paid 0
-ok 'an address that is none' status 2 tenant key lend "$lease" 0x12 --limit 1 --until 1h
-ok 'a time that is over' status 2 tenant key lend "$lease" "$lent" --limit 1 --until 2020-01-01
-ok 'without a limit' status 2 tenant key lend "$lease" "$lent" --until 1h
-ok 'a lease that nobody knows' status 7 tenant key lend "0x$(printf '%064d' 1)" "$lent" --limit 1 --until 1h
-ok 'by its name, as JSON' grep -q '"limit": *"400000"' <(tenant --json key list k)
-ok 'it is taken back' status 0 tenant key revoke "$lease" "$lent"
-ok 'which is listed' grep -q "(over)" <(tenant key list "$lease")
+# --- one lease, from its order to the last token ----------------------------------
+deploy web
 sleep 2
-had=$(voucher)
-agent >"$dir/out" 2>"$dir/err"
-ok 'and it signs no more' grep -q 'this key may sign up to' "$dir/err"
-ok 'nothing more' test "$(voucher)" = "$had"
-tenant -q agent --once >/dev/null 2>&1
-more() { [ "$(voucher)" -gt "$had" ]; }
-ok 'the tenant itself does' soon 10 more
-ok 'it is closed' status 0 tenant close k
-ok 'every balance is right' soon 30 tenant -q audit ledger --market "http://127.0.0.1:$market_port"
+tenant -q agent --once
+ok 'something is paid' soon 10 sql_is "select paid > 0 from gavel.lease" t
+ok 'an open lease is true' status_is 0 tenant audit lease web
+ok 'its round and its dues were computed' sh -c "grep -q 'the round computed again' '$dir/out' && grep -q 'due, computed again' '$dir/out'"
+tenant -q topup web 1 >/dev/null 2>&1
+sleep 2
+tenant -q agent --once
+sleep 2
+tenant -q close web >/dev/null 2>&1
+ok 'settled' settled
+ok 'a closed lease is true' status_is 0 tenant audit lease --save "$dir/lease.json" web
+ok 'with its top-up' has 'deposit 5.00 TUSD and 1.00 TUSD' "$dir/out"
+ok 'and every payment has its voucher' test "$(sql 'select count(*) from gavel.settled')" -ge 2
+tenant --json audit lease web >"$dir/lease.out"
+sums() { sed -n "s/.*\"$1\": \"\([0-9]*\)\".*/\1/p" "$dir/lease.out"; }
+ok 'refund = deposit + top-up - paid' test "$(sums refund)" = $(($(sums deposit) + $(sums topped_up) - $(sums paid)))
+ok 'fee = 1 % of what was paid' test "$(sums fee)" = $(($(sums paid) / 100))
+ok 'by its hash too' status_is 0 tenant audit lease "$(sums lease; sed -n 's/.*"lease": "\(0x[0-9a-f]*\)".*/\1/p' "$dir/lease.out")"
+ok 'from a file, without the market' status_is 0 tenant audit lease "$dir/lease.json"
+ok 'and without a node' status_is 0 "$bin/gavel" -C /nonexistent audit lease --offline "$dir/lease.json"
+forge() { # forge CODE SED
+	sed "$2" "$dir/lease.json" >"$dir/forged.json"
+	cmp -s "$dir/lease.json" "$dir/forged.json" && { echo "# nothing was forged"; return 1; }
+	status_is 2 "$bin/gavel" -C /nonexistent audit lease --offline "$dir/forged.json" || return 1
+	grep -q "\[$1\]" "$dir/out" || { sed 's/^/# /' "$dir/out"; return 1; }
+}
+ok 'forged: another maximum' forge audit_order 's/"maxRate":"\([0-9]*\)"/"maxRate":"1\1"/'
+ok 'forged: another base in the lease' forge audit_terms 's/\("terms":{"base":"\)/\19/'
+ok 'forged: a lease signature' forge audit_signature 's/"lease_sig":"0x..../"lease_sig":"0x1234/'
+ok 'forged: the card' forge audit_card 's/"cpu_milli":"1/"cpu_milli":"2/'
+ok 'forged: what the market says was paid' forge audit_said 's/\("paid":"\)/\11/'
+ok 'forged: a reading' forge audit_signature 's/"healthySeconds":/"healthySeconds":1/g'
+ok 'forged: the time of a block' forge audit_opening 's/\("block":[0-9]*,"time":\)1/\12/'
+
+# --- statements ---------------------------------------------------------------------
+tenant --json statement >"$dir/chain.out"
+tenant --json statement --market >"$dir/market.out"
+ok 'a statement from the chain and one from the market are equal' diff "$dir/chain.out" "$dir/market.out"
+ok 'it ends with the balance' has "\"balance\": \"$(tenant -q --json balance | member escrow)\"" "$dir/chain.out"
+tenant statement --csv >"$dir/csv.out"
+ok 'as CSV: a line an event' test "$(wc -l <"$dir/csv.out")" = $(($(grep -c '"kind"' "$dir/chain.out") + 1))
+sum=$(awk -F, 'NR > 1 { split($6, i, "."); split($7, o, "."); s += i[1] * 1000000 + substr(i[2] "000000", 1, 6) - o[1] * 1000000 - substr(o[2] "000000", 1, 6) } END { printf "%d", s }' "$dir/csv.out")
+ok 'whose sums are the balance' test "$sum" = "$(tenant -q --json balance | member escrow)"
+ok 'of the provider too' status_is 0 tenant statement "$(sql "select '0x' || encode(provider, 'hex') from gavel.lease limit 1")"
+ok 'of a day that is to come: one sum' sh -c "'$bin/gavel' -C '$dir/tenant.yaml' --json statement --from 2099-01-01 | tr -d ' \n' | grep -q '\"entries\":\[\]'"
+ok 'of a stranger: nothing' status_is 0 tenant statement 0x00000000000000000000000000000000000000aa
+ok 'a day that is none' status_is 2 tenant statement --from yesterday
+
+# --- a market restored from an old backup ---------------------------------------------
+deploy old
+sleep 2
+tenant -q agent --once
+ok 'settled before the backup' settled
+as_user "$pg_bin/pg_dump" -h "$dir/pgsock" -U gavel -Fc gavel >"$dir/backup"
+sleep 2
+tenant -q agent --once
+sleep 3
+deploy new
+tenant -q deposit 3 >/dev/null 2>&1
+tenant -q close old >/dev/null 2>&1
+ok 'life goes on after it' settled
+old_paid=$(sql "select paid from gavel.lease where state = 'closed' order by created_at desc limit 1")
+stop_market
+as_user "$pg_bin/dropdb" -h "$dir/pgsock" -U gavel gavel
+as_user "$pg_bin/createdb" -h "$dir/pgsock" -U gavel gavel
+as_user "$pg_bin/pg_restore" -h "$dir/pgsock" -U gavel -d gavel <"$dir/backup" >/dev/null 2>&1
+ok 'restored: it knows of one lease that runs' sql_is "select count(*) from gavel.lease where state = 'active'" 1
+market_key=$(cat "$dir/keys/market.address")
+nonce() { rpc eth_getTransactionCount "\"$market_key\",\"pending\"" | member result; }
+before=$(nonce)
+start_market
+ok 'it reads what it has missed: every balance is right' soon 30 audit
+ok 'the lease that was closed meanwhile is closed' soon 10 sql_is \
+	"select state, paid from gavel.lease order by created_at desc limit 1" "closed|$old_paid"
+ok 'its order too' sql_is "select count(*) from gavel.orders where state not in ('closed')" 0
+sleep 4
+ok 'nothing was sent again' test "$(nonce)" = "$before"
+ok 'and nothing is about to be' sql_is "select count(*) from gavel.tx where state in ('signed', 'sent')" 0
+ok 'the entries of each event sum to zero' sql_is \
+	"select count(*) from (select event from gavel.ledger_entry group by event having sum(amount) <> 0) x" 0
+tenant status new >/dev/null 2>"$dir/new.out"
+ok 'a lease of the time it forgot is not known to it' has 'order_not_found' "$dir/new.out"
+escrow=$(tenant -q --json balance | member escrow)
+ok 'its tenant closes it on chain' status_is 0 tenant close --on-chain new
+ok 'and gets the rest' test "$(tenant -q --json balance | member escrow)" -gt "$escrow"
+ok 'which the market sees' soon 10 audit
+deploy again
+ok 'the next order is served' sql_is "select state from gavel.lease order by created_at desc limit 1" active
+sleep 2
+tenant -q agent --once
+ok 'and settled' settled
+
+# --- two markets, one key ------------------------------------------------------------------
+deploy both
+sleep 2
+stop_market
+as_user "$pg_bin/createdb" -h "$dir/pgsock" -U gavel -T gavel twin
+sed "s/dbname=gavel/dbname=twin/; s/^port: .*/port: $((market_port + 9))/" "$dir/market.yaml" >"$dir/twin.yaml"
+start_market
+"$bin/gavel-market" -c "$dir/twin.yaml" >"$dir/log/twin.log" 2>&1 &
+second_pid=$!
+twin=http://127.0.0.1:$((market_port + 9))
+soon 20 curl -sf "$twin/readyz"
+ok 'a copy of the market runs beside it' curl -sf -o "$dir/out" "$twin/readyz"
+sed "s#^market_url: .*#market_url: $twin#" "$dir/tenant.yaml" >"$dir/tenant2.yaml"
+for _ in 1 2 3; do # both have the same vouchers, at the same time
+	sleep 1.5
+	tenant -q agent --once &
+	"$bin/gavel" -C "$dir/tenant2.yaml" -q agent --once
+	wait $!
+done
+tenant -q close again >/dev/null 2>&1 &
+closer=$!
+"$bin/gavel" -C "$dir/tenant2.yaml" -q close both >/dev/null 2>&1
+wait $closer
+quiet() { [ "$(db "$1" "select count(*) from gavel.tx where state in ('signed', 'sent')")" = 0 ]; }
+ok 'their fight for nonces ends' soon 60 quiet gavel
+ok 'in the other one too' soon 60 quiet twin
+ok 'no lease is paid twice: every balance is right' soon 30 audit
+ok 'in the other one too' soon 30 audit "$twin"
+all_closed() { [ "$(db gavel "$1")" = 0 ] && [ "$(db twin "$1")" = 0 ]; }
+ok 'both know both leases as closed' soon 20 all_closed "select count(*) from gavel.lease where state <> 'closed'"
+ok 'the lease that was closed here is true' status_is 0 tenant audit lease again
+ok 'the one that was closed there, by its evidence' status_is 0 "$bin/gavel" -C "$dir/tenant2.yaml" audit lease both
+kill -9 "$second_pid" $(pgrep -P "$second_pid") 2>/dev/null
+second_pid=
+
+# --- a clock that is a day off -----------------------------------------------------------------
+faketime=$(ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null | head -1)
+for off in +1d -1d; do
+	[ -n "$faketime" ] || { ok "a clock $off off # SKIP no faketime" true; continue; }
+	deploy "clock$off"
+	sleep 2
+	tenant -q agent --once
+	settled
+	stop_market
+	start_market LD_PRELOAD="$faketime" FAKETIME="$off" FAKETIME_DONT_FAKE_MONOTONIC=1
+	ok "clock $off: the market believes it" test "$(date -d "$(curl -sf "$url/.well-known/gavel" | member time)" +%d)" != "$(date -u +%d)"
+	sleep 3
+	tenant -q agent --once >/dev/null 2>&1
+	ok "clock $off: every balance is right" soon 20 audit
+	ok "clock $off: the lease runs on" sql_is "select state from gavel.lease order by created_at desc limit 1" active
+	stop_market
+	start_market
+	tenant -q close "clock$off" >/dev/null 2>&1
+	ok "clock right again: closed" soon 20 sql_is "select state from gavel.lease order by created_at desc limit 1" closed
+	ok "and every balance is right" settled
+	ok "and the lease" status_is 0 tenant audit lease "clock$off"
+done
 echo "1..$n"
 exit $bad
