@@ -163,7 +163,7 @@ dues_next(const struct dues_facts *f)
 
 	if (f->stopped)
 		return (struct dues_next){ state == DUES_PAUSE ? DUES_END : DUES_PAUSE, f->now };
-	if (is_dry(f)) {
+	if (is_dry(f) || (state == DUES_PAUSE && f->no_room)) {
 		over = (state == DUES_PAUSE ? since : f->now) + (int64_t)f->keep_s * SECOND_US;
 		/* Not by an old look: it may have been topped up since. */
 		if (state == DUES_PAUSE && f->now >= over && f->seen >= over)

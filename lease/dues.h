@@ -63,6 +63,7 @@ struct dues_facts {
 	struct amount signed_for; /* by the payer; cumulative */
 	wall_t signed_to;	  /* the time it covers; 0: nothing was signed */
 	bool stopped;		  /* on chain, by the tenant */
+	bool no_room;		  /* paused, and what it reserved is another's by now */
 	wall_t seen;		  /* the chain, last */
 	uint32_t keep_s;	  /* a pause lasts no longer */
 	uint32_t unpaid_s;	  /* that may be metered without a signature */

@@ -150,6 +150,11 @@ void expire_begin(struct agent *g, const struct work *w);
  * for this tenant and group: volumes that it may take over are not counted. */
 int agent_room(struct agent *g, struct arena *a, const struct address *tenant,
 	       const struct group *group, struct room *out, struct err *e) mustcheck;
+/* The lease's whole reservation is kept for it: not when it is paused for long. */
+bool work_holds_all(const struct agent *g, const struct work *w) mustcheck;
+/* 1: there is room for a paused lease to run again, on these devices; 0: not now. */
+int work_may_return(struct agent *g, struct arena *a, const struct work *w,
+		    struct json_strs *devices, struct err *e) mustcheck;
 /* The volumes that the manifest takes over from an older lease are there. */
 int volumes_can_take(struct agent *g, struct arena *a, const struct work *w,
 		     const struct manifest *m, struct err *e) mustcheck;

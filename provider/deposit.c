@@ -11,10 +11,15 @@
 #define ASKED_AT_ONCE 4u
 
 void
-work_dues(const struct agent *g, const struct work *w, struct work_dues *out)
+work_dues(struct agent *g, struct arena *a, const struct work *w, struct work_dues *out)
 {
 	const struct provider_settings *s = g->settings;
+	struct err e = ERR_NONE;
 	wall_t now = clock_wall();
+	int room = work_may_return(g, a, w, &out->devices, &e);
+
+	if (room < 0)
+		log_warn("book.failed", "error=\"%s\"", e.text);
 
 	out->price = work_price(w);
 	out->meter = meter_totals(&w->meter);
@@ -28,6 +33,7 @@ work_dues(const struct agent *g, const struct work *w, struct work_dues *out)
 		.signed_for = w->paid.amount,
 		.signed_to = (wall_t)w->paid.upTo * SECOND_US,
 		.stopped = w->stop_at != 0,
+		.no_room = room != 1,
 		.seen = w->seen,
 		.keep_s = s->paused_keep_s,
 		.unpaid_s = s->unpaid_max_s != 0 ? s->unpaid_max_s : w->terms.window,
@@ -170,7 +176,7 @@ end_sign(struct task *t)
 
 	if (book_get(g->book, &t->arena, &x->work.hash, &x->work, &t->err) != 1)
 		return TASK_FAIL;
-	work_dues(g, &x->work, &d);
+	work_dues(g, &t->arena, &x->work, &d);
 	if (x->work.released || dues_next(&d.facts).want != DUES_END)
 		return TASK_DONE;
 	x->release = (struct release_terms){ x->work.hash, x->work.usage.amount };
@@ -258,7 +264,7 @@ end_begin(struct agent *g, const struct work *w)
 /* ------------------------------------------------------------------ */
 
 void
-deposit_look(struct agent *g, const struct work *w, struct live *l)
+deposit_look(struct agent *g, struct arena *a, const struct work *w, struct live *l)
 {
 	struct work_dues d;
 	struct dues_next next;
@@ -266,7 +272,7 @@ deposit_look(struct agent *g, const struct work *w, struct live *l)
 
 	if (w->meter.began == 0 || l->halted)
 		return;
-	work_dues(g, w, &d);
+	work_dues(g, a, w, &d);
 	if (is_time_to_ask(g, l, &d.facts))
 		ask_begin(g, w, l);
 	next = dues_next(&d.facts);
@@ -276,8 +282,18 @@ deposit_look(struct agent *g, const struct work *w, struct live *l)
 		meter_read(g, w);
 }
 
+/* Or it was topped up, and waits for room. */
+static bool
+is_used_up(const struct work_dues *d)
+{
+	const struct dues_facts *f = &d->facts;
+	struct amount due = dues_amount(f->price, f->meter, f->spells, f->began, f->now, NULL);
+
+	return amount_cmp(due, f->price->deposit) >= 0;
+}
+
 void
-deposit_show(struct jsonw *out, const struct agent *g, const struct work *w)
+deposit_show(struct jsonw *out, struct agent *g, struct arena *a, const struct work *w)
 {
 	struct work_dues d;
 	struct dues_next next;
@@ -285,7 +301,7 @@ deposit_show(struct jsonw *out, const struct agent *g, const struct work *w)
 	enum dues state = spells_now(&w->spells, &since);
 	char text[TIME_TEXT_SIZE], number[AMOUNT_TEXT_SIZE];
 
-	work_dues(g, w, &d);
+	work_dues(g, a, w, &d);
 	next = dues_next(&d.facts);
 	jsonw_name(out, "dues");
 	jsonw_open(out, '{');
@@ -294,7 +310,8 @@ deposit_show(struct jsonw *out, const struct agent *g, const struct work *w)
 	jsonw_str(out, state == DUES_RUN	? NULL
 		       : state == DUES_THROTTLE ? "unsigned"
 		       : w->stop_at != 0	? "stopped"
-						: "deposit_used_up");
+		       : is_used_up(&d)		? "deposit_used_up"
+						: "no_room");
 	jsonw_name(out, "since");
 	jsonw_str(out, since != 0 ? time_text(since, text) : NULL);
 	jsonw_name(out, "ends_at");

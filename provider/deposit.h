@@ -18,14 +18,15 @@ struct work_dues {
 	struct price_lease price;
 	struct meter meter;
 	struct dues_facts facts;
+	struct json_strs devices; /* of its GPUs, when it runs again */
 };
-void work_dues(const struct agent *g, const struct work *w, struct work_dues *out);
+void work_dues(struct agent *g, struct arena *a, const struct work *w, struct work_dues *out);
 
 /* One look: ask the chain if it is time, and begin whatever turn is due. */
-void deposit_look(struct agent *g, const struct work *w, struct live *l);
+void deposit_look(struct agent *g, struct arena *a, const struct work *w, struct live *l);
 /* An event of the market, which may be about a deposit. */
 void deposit_hint(struct agent *g, const char *type, const char *data);
 /* For the status: what it does by what is paid, since when, until when, and why. */
-void deposit_show(struct jsonw *out, const struct agent *g, const struct work *w);
+void deposit_show(struct jsonw *out, struct agent *g, struct arena *a, const struct work *w);
 
 #endif

@@ -395,7 +395,7 @@ work_show(struct request *r)
 	jsonw_str(w, work.failure);
 	jsonw_member(w, "created_at", "%s", time_text(work.created, text));
 	if (work.meter.began != 0)
-		deposit_show(w, g, &work);
+		deposit_show(w, g, &r->arena, &work);
 	write_units(w, g, &r->arena, &work);
 	write_endpoints(w, g, &r->arena, &work);
 	write_images(w, g, &work);

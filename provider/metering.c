@@ -123,7 +123,7 @@ unit_read(struct task *t)
 
 /* What dues_next() wants is done, but for the end, which is deposit.c's. */
 static void
-turn(struct agent *g, struct work *w)
+turn(struct agent *g, struct arena *a, struct work *w)
 {
 	struct work_dues d;
 	struct dues_next next;
@@ -131,10 +131,12 @@ turn(struct agent *g, struct work *w)
 	enum dues from = spells_now(&w->spells, &since);
 	char lease[ID_TEXT_SIZE];
 
-	work_dues(g, w, &d);
+	work_dues(g, a, w, &d);
 	next = dues_next(&d.facts);
 	if (next.want == from || next.want == DUES_END)
 		return;
+	if (from == DUES_PAUSE)
+		w->gpus = d.devices;
 	/* Broken seconds are the tenant's, at both ends. */
 	now = d.facts.now + (next.want == DUES_RUN ? SECOND_US : 0);
 	spells_turn(&w->spells, next.want, now);
@@ -162,7 +164,7 @@ usage_sign(struct task *t)
 		return TASK_DONE;
 	if (!m->paused)
 		work_take(w, &m->reading);
-	turn(g, w);
+	turn(g, &t->arena, w);
 	if (book_put(g->book, w, &t->err) < 0)
 		return TASK_FAIL;
 	price = work_price(w);

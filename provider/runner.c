@@ -59,6 +59,8 @@ runner_reserved(struct agent *g, struct arena *a, struct resources *sum, struct 
 	for (size_t i = 0; i < count; i++) {
 		struct resources need = group_total(&works[i].award.group);
 
+		if (!work_holds_all(g, &works[i]))
+			continue;
 		resources_add(sum, &need);
 	}
 	return 0;
@@ -380,7 +382,7 @@ look_at_running(struct agent *g, struct arena *a, struct work *w)
 	opening_begin(g, w, l);
 	if (l->halted)
 		return;
-	deposit_look(g, w, l);
+	deposit_look(g, a, w, l);
 	if (spells_now(&w->spells, &since) == DUES_PAUSE) {
 		/* Slots, ports, names and volumes stay; CPU and memory go. */
 		l->paused = true;

@@ -230,9 +230,34 @@ test_looks(void)
 	is_int(dues_look_s(&f), 30, "in a long one less");
 }
 
+/* What it reserved was sold meanwhile. */
+static void
+test_room(void)
+{
+	struct price_lease l = price_of(1000, false);
+	struct meter m = { .seconds = 0 };
+	struct spells s = none;
+	struct dues_facts f = { .price = &l,
+				.meter = &m,
+				.spells = &s,
+				.began = BEGAN,
+				.now = BEGAN + 150 * S,
+				.no_room = true,
+				.keep_s = 100 };
+
+	is_str(dues_name(dues_next(&f).want), "running", "what runs has its room");
+	spells_turn(&s, DUES_PAUSE, BEGAN + 100 * S);
+	is_str(dues_name(dues_next(&f).want), "paused", "topped up, and no room: it waits");
+	f.now = f.seen = BEGAN + 200 * S;
+	is_str(dues_name(dues_next(&f).want), "ended", "and not for ever");
+	f.no_room = false;
+	is_str(dues_name(dues_next(&f).want), "running", "room again");
+}
+
 int
 main(void)
 {
+	test_room();
 	test_table();
 	test_amounts();
 	test_bound();
