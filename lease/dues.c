@@ -119,8 +119,7 @@ struct amount
 dues_unsigned(const struct dues_facts *f)
 {
 	wall_t since = f->signed_to != 0 ? f->signed_to : f->began;
-	struct amount due =
-		dues_amount(f->price, f->meter, f->spells, f->began, f->now, NULL);
+	struct amount due = dues_amount(f->price, f->meter, f->spells, f->began, f->now, NULL);
 	struct amount covered = dues_claim(f->price, f->spells, f->signed_for, since, f->now);
 
 	return (struct amount){ due.units - MIN(due.units, covered.units) };
@@ -132,8 +131,7 @@ dues_unsigned(const struct dues_facts *f)
 static bool
 is_dry(const struct dues_facts *f)
 {
-	struct amount due =
-		dues_amount(f->price, f->meter, f->spells, f->began, f->now, NULL);
+	struct amount due = dues_amount(f->price, f->meter, f->spells, f->began, f->now, NULL);
 
 	return amount_cmp(due, f->price->deposit) >= 0;
 }

@@ -56,9 +56,9 @@ struct agent {
 	bool volume_busy;
 	const char *token; /* for the market; renewed with the registration */
 	char token_text[1024];
-	struct audits *audits; /* what auditors say of us: audits.h */
-	unsigned quotes; /* questions being answered */
-	unsigned prices_asked; /* price programs that run: price_program.h */
+	struct audits *audits;	 /* what auditors say of us: audits.h */
+	unsigned quotes;	 /* questions being answered */
+	unsigned prices_asked;	 /* price programs that run: price_program.h */
 	unsigned deposits_asked; /* questions to the chain: deposit.h */
 	bool registered;
 	bool sweep_due;	    /* an event may have ended a lease */

@@ -117,6 +117,10 @@ const char *lease_path(struct context *c, const struct lease_ref *l, const char 
 int gateway_find(struct context *c, const struct address *provider, struct provider_client *p,
 		 struct err *e) mustcheck;
 
+/* In words, a line each, when the gateway's status says that the lease does not
+ * simply run: why, and what to do. false: nothing was said. */
+bool dues_print(struct context *c, FILE *out, const char *name, const struct json *status);
+
 /* Members of the market's JSON; "" and 0 when missing. */
 const char *text_of(const struct json *object, const char *name);
 int64_t number_of(const struct json *object, const char *name);

@@ -50,8 +50,8 @@ static const struct state table[] = {
 	  150 },
 	{ "topped up at the last moment", 0, 151, 200, 0, DUES_PAUSE, 100, 0, 0, 0, 150, DUES_RUN,
 	  0 },
-	{ "stopped on chain: it is taken down", 0, 50, 100, 0, DUES_RUN, 0, 0, 0, 1, 50,
-	  DUES_PAUSE, 50 },
+	{ "stopped on chain: it is taken down", 0, 50, 100, 0, DUES_RUN, 0, 0, 0, 1, 50, DUES_PAUSE,
+	  50 },
 	{ "and ends", 0, 51, 100, 0, DUES_PAUSE, 50, 0, 0, 1, 50, DUES_END, 51 },
 	{ "reserved, and nobody signs", 0, 99, 100, 0, DUES_RUN, 0, 0, 0, 0, 0, DUES_RUN, 0 },
 	{ "metered, and nobody signs yet", 1, 28, 100, 20, DUES_RUN, 0, 0, 0, 0, 0, DUES_RUN, 0 },
@@ -213,12 +213,9 @@ test_looks(void)
 	struct price_lease l = price_of(1000, false);
 	struct meter m = { .seconds = 0 };
 	struct spells s = none;
-	struct dues_facts f = { .price = &l,
-				.meter = &m,
-				.spells = &s,
-				.began = BEGAN,
-				.now = BEGAN,
-				.every_s = 10 };
+	struct dues_facts f = {
+		.price = &l, .meter = &m, .spells = &s, .began = BEGAN, .now = BEGAN, .every_s = 10
+	};
 
 	is_int(dues_look_s(&f), 600, "far from the end the chain is seldom asked");
 	f.now = BEGAN + 930 * S;
