@@ -61,6 +61,12 @@ provider_of() { # NAME: dc1, dc2 or dc3
 		[ "$(tr A-F a-f <"$dir/keys/$dc.address")" = "$(status "$1" .lease.provider | tr A-F a-f)" ] && echo $dc
 	done
 }
+claimed() { # what the last log of the contract says was claimed, cumulative
+	word=$(curl -sf -H 'Content-Type: application/json' "http://127.0.0.1:$rpc_port" \
+		--data "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getLogs\",\"params\":[{\"fromBlock\":\"latest\",\"address\":\"$(member escrow <"$dir/contract.json")\"}]}" |
+		jq -r '.result[-1].data')
+	echo $((16#${word:2:64}))
+}
 escrow() { tenant -q --json balance "$(cat "$dir/keys/$1.address")" | member escrow; }
 again() { # again DC: kill -9 of the whole daemon, and start it again
 	ppid=$(cat "$dir/pid/$1")
@@ -159,6 +165,47 @@ ok 'a voucher: it runs' soon 15 is mute .provider.dues.state running
 kill $burner 2>/dev/null
 tenant -q close mute >/dev/null 2>&1
 ok 'closed' is mute .lease.state closed
+# --- a third party signs, by a policy -----------------------------------------------
+"$bin/gavel-market" key new --password-file "$dir/keys/password" "$dir/keys/auditor.json" >"$dir/keys/auditor.address"
+sed "s|keys/tenant.json|keys/auditor.json|" "$dir/tenant.yaml" >"$dir/auditor.yaml"
+auditor() { "$bin/gavel" -C "$dir/auditor.yaml" agent --once --for "$(cat "$dir/keys/tenant.address")" "$@" 2>&1; }
+run web named --deposit 1 --cosigner "$(cat "$dir/keys/auditor.address")"
+ok 'a lease with a cosigner' test $? = 0
+inside named 'while :; do :; done' >/dev/null 2>&1 &
+burner=$!
+sleep 3
+echo 'total: "0.5"' >"$dir/policy.yaml"
+auditor --policy "$dir/policy.yaml" >"$dir/auditor.out"
+ok 'within its policy the cosigner signs' has 'signed 0\.' "$dir/auditor.out"
+ok 'and the market settles it' soon 10 sh -c "'$bin/gavel' -C '$dir/tenant.yaml' -q --json cost named | jq -e '.paid != \"0\"'"
+paid=$(cost named .paid)
+sleep 2
+printf 'total: "%s"\n' "$(tokens $((paid + 1)))" >"$dir/policy.yaml"
+auditor --policy "$dir/policy.yaml" >"$dir/auditor.out"
+ok 'above it, it refuses' has '\[policy_total\]' "$dir/auditor.out"
+echo 'providers: ["0x0000000000000000000000000000000000000001"]' >"$dir/policy.yaml"
+auditor --policy "$dir/policy.yaml" >"$dir/auditor.out"
+ok 'nor for another provider' has '\[policy_provider\]' "$dir/auditor.out"
+echo 'total: 0' >"$dir/policy.yaml"
+auditor --policy "$dir/policy.yaml" >"$dir/auditor.out"
+ok 'a limit of 0 is a mistake' has 'total: more than 0' "$dir/auditor.out"
+ok 'a stranger signs for nobody' test -z "$("$bin/gavel" -C "$dir/auditor.yaml" -q agent --once 2>&1)"
+ok 'and without a token nobody is shown anything' test "$(curl -sk -o /dev/null -w '%{http_code}' "https://127.0.0.1:$((GAVEL_DEMO_PORT + 11))/v1/leases/$(status named .lease.hash)")" = 401
+ok 'unsigned: throttled' soon 25 is named .provider.dues.state throttled
+kill $burner 2>/dev/null
+tenant close --on-chain --no-provider named >"$dir/stop.out" 2>&1
+ok 'the tenant stops it on chain' has 'nothing accrues since' "$dir/stop.out"
+dc=$(provider_of named)
+rate=$(status named .lease.terms.rate) base=$(status named .lease.terms.base)
+paid=$(cost named .paid)
+"$bin/gavel-provider" -c "$dir/$dc.yaml" --json settle "$(status named .lease.id)" >"$dir/settle.out" 2>&1
+ok 'the provider claims' has '"step": "claim"' "$dir/settle.out"
+claimed=$(claimed)
+signed_to=$(status named .lease.voucher.usage.upTo)
+stop=$(tenant -q --json close --on-chain --no-provider named | jq -r .stop_at)
+ok 'only the base since the last signature' test "$claimed" = $((paid + base * (stop - signed_to) / 1000000000))
+echo "# claimed $claimed, paid $paid, base $base, $((stop - signed_to)) s"
+
 held=$(tenant -q --json balance "$(member escrow <"$dir/contract.json")" | member wallet)
 sum=0
 for who in tenant market dc1 dc2 dc3; do
