@@ -18,6 +18,7 @@
  *	expire.c       leases that were accepted and never opened
  *	proxy.c        host names, by HAProxy; certs.c certificates for them
  *	metering.c     readings into signed usage
+ *	slow.c         CPU of throttled leases
  *	deposit.c      what the chain says of a deposit, and what follows
  *	gateway_api.c  what tenants may ask over HTTPS
  *	session_api.c  commands and files over WebSockets; forward_api.c  ports
