@@ -588,6 +588,7 @@ clerk_run(void *start, const int *fds)
 		timer_every(&c.loop, 0, (int64_t)s->chain_poll_ms * MILLI_US, indexer_poll, &c);
 	c.settle_timer =
 		timer_every(&c.loop, 0, MIN(s->settle_every_ms, 500u) * MILLI_US, settler_poll, &c);
+	deposits_start(&c);
 	loop_run(&c.loop);
 	_exit(0);
 }

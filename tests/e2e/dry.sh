@@ -103,13 +103,16 @@ sleep 2
 ok 'and no container is started' sh -c "! ls '$dir/$dc/leases' | grep -q ."
 ok 'nor is more paid than the deposit' paid_is db $deposit
 
+ok 'programs were told that it ends' has '"within": "1h"' "$dir/events.out"
+ok 'and that it is used up' soon 12 has '"within": "0"' "$dir/events.out"
+
 # --- and topped up ----------------------------------------------------------------
 more=$((rate * 600 / 1000000000))
 began=$(date +%s%N)
 tenant -q topup db "$(tokens $more)" >/dev/null 2>&1
 ok 'topped up: it runs' soon 15 phase db running
 echo "# after $((($(date +%s%N) - began) / 1000000)) ms"
-ok 'the market told of it' soon 5 has 'event: lease.topped_up' "$dir/events.out"
+ok 'the market told of it' soon 5 has '^event: lease.topped_up' "$dir/events.out"
 answers() { inside db 'cat /data/f' | grep -q '^kept'; }
 ok 'with what was in its volume' soon 15 answers
 again "$dc"
