@@ -276,7 +276,7 @@ deposit_look(struct agent *g, struct arena *a, const struct work *w, struct live
 	if (is_time_to_ask(g, l, &d.facts))
 		ask_begin(g, w, l);
 	next = dues_next(&d.facts);
-	if (next.want == DUES_END && !work_owes_usage(w))
+	if (next.want == DUES_END && !work_owes_usage(w) && meter_may(g))
 		end_begin(g, w);
 	else if (next.want != spells_now(&w->spells, &since) || work_owes_usage(w))
 		meter_read(g, w);
