@@ -36,9 +36,11 @@ work_dues(struct agent *g, struct arena *a, const struct work *w, struct work_du
 		.no_room = room != 1,
 		.seen = w->seen,
 		.keep_s = s->paused_keep_s,
-		.unpaid_s = s->unpaid_max_s != 0 ? s->unpaid_max_s : w->terms.window,
 		.every_s = (s->meter_every_ms + 999) / 1000,
 	};
+	/* No shorter than the meter can see. */
+	out->facts.unpaid_s = MAX(s->unpaid_max_s != 0 ? s->unpaid_max_s : w->terms.window,
+				  2 * out->facts.every_s + 1);
 }
 
 /* ------------------------------------------------------------------ */
@@ -144,7 +146,7 @@ deposit_hint(struct agent *g, const char *type, const char *data)
 	struct hash hash;
 	struct live *l;
 
-	if (strcmp(type, "lease.topped_up") != 0)
+	if (strcmp(type, "lease.topped_up") != 0 && strcmp(type, "lease.stopped") != 0)
 		return;
 	arena_init(&a, 0);
 	if (json_parse(&a, data, strlen(data), &doc, &ignored) == 0 &&

@@ -204,6 +204,7 @@ ok 'unsigned: throttled' soon 25 is named .provider.dues.state throttled
 kill $burner 2>/dev/null
 tenant close --on-chain --no-provider named >"$dir/stop.out" 2>&1
 ok 'the tenant stops it on chain' has 'nothing accrues since' "$dir/stop.out"
+ok 'its provider hears of it, and stops' soon 15 phase named ended
 dc=$(provider_of named)
 rate=$(status named .lease.terms.rate) base=$(status named .lease.terms.base)
 paid=$(cost named .paid)
