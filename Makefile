@@ -213,6 +213,7 @@ E2E_TESTS += tests/e2e/alone.sh
 E2E_TESTS += tests/e2e/money.sh
 E2E_TESTS += tests/e2e/keys.sh
 E2E_TESTS += tests/e2e/kills.sh
+E2E_TESTS += tests/e2e/dry.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
 	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)

@@ -594,6 +594,7 @@ clerk_run(void *start, const int *fds)
 	c.settle_timer =
 		timer_every(&c.loop, 0, MIN(s->settle_every_ms, 500u) * MILLI_US, settler_poll, &c);
 	timer_every(&c.loop, 0, (int64_t)s->index_every_s * SECOND_US, price_index_poll, &c);
+	deposits_start(&c);
 	loop_run(&c.loop);
 	_exit(0);
 }

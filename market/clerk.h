@@ -44,7 +44,8 @@ struct clerk {
 	mono_t final_at;       /* when to ask for the final block again */
 	mono_t settled_at;     /* when vouchers were last gathered */
 	bool price_index_busy;
-	wall_t classed_at;	 /* orders before this have a row in order_class */
+	wall_t classed_at; /* orders before this have a row in order_class */
+	bool deposits_busy;
 	struct at_work *at_work; /* orders that a task is busy with */
 };
 
@@ -99,5 +100,7 @@ void ticks_poll(void *clerk);
 void indexer_poll(void *clerk);
 void settler_poll(void *clerk);
 void price_index_poll(void *clerk);
+/* From now on deposits that end are told of: deposits.c. */
+void deposits_start(struct clerk *c);
 
 #endif

@@ -379,9 +379,26 @@ write_log(struct task *t, struct jsonw *w, const struct evm_log *log)
 			 escrow_event_name(events[0].kind), (unsigned long long)log->block, count);
 }
 
-/* What lent keys may sign; after the events of the same logs. */
+/* Its provider, and whoever watches the money, need not ask the chain all the time. */
 static void
-store_keys(struct task *t, struct batch *b, const struct evm_log *log)
+tell(struct task *t, struct batch *b, const struct escrow_event *ev)
+{
+	char lease[HASH_TEXT_SIZE], amount[AMOUNT_TEXT_SIZE];
+
+	hash_text(&ev->lease, lease);
+	if (ev->kind == ESCROW_TOPPED_UP)
+		q_event_add(b, "lease.topped_up", lease, clock_wall(),
+			    arena_printf(&t->arena, "{\"lease\": \"%s\", \"amount\": \"%s\"}",
+					 lease, u128_text(ev->amount.units, amount)));
+	if (ev->kind == ESCROW_STOPPED)
+		q_event_add(b, "lease.stopped", lease, clock_wall(),
+			    arena_printf(&t->arena, "{\"lease\": \"%s\", \"stop_at\": %u}", lease,
+					 ev->stop_at));
+}
+
+/* What follows from events that have been put: what lent keys may sign, who is told. */
+static void
+follow_log(struct task *t, struct batch *b, const struct evm_log *log)
 {
 	struct escrow_event *ev;
 	size_t count = escrow_events_read(&t->arena, log->topics, log->topic_count, log->data,
@@ -389,6 +406,8 @@ store_keys(struct task *t, struct batch *b, const struct evm_log *log)
 
 	if (count == 1 && ev->kind == ESCROW_KEYED)
 		q_chain_key_put(b, &log->block_hash, (int64_t)log->index, ev->amount, ev->until);
+	for (size_t i = 0; i < count; i++)
+		tell(t, b, &ev[i]);
 }
 
 static enum next store(struct task *t);
@@ -461,7 +480,7 @@ store(struct task *t)
 		q_chain_events_put(x->b, jsonw_text(w, NULL));
 		for (size_t i = 0; i < x->log_count; i++)
 			if (x->logs[i].block <= x->to)
-				store_keys(t, x->b, &x->logs[i]);
+				follow_log(t, x->b, &x->logs[i]);
 		q_chain_recount(x->b, NULL, (int64_t)x->from - 1);
 	}
 	jsonw_free(w);
@@ -480,8 +499,10 @@ stored(struct task *t)
 	if (x->bulk)
 		log_info("chain.read", "from=%llu to=%llu logs=%zu", (unsigned long long)x->from,
 			 (unsigned long long)x->to, x->log_count);
-	if (x->log_count > 0)
+	if (x->log_count > 0) {
+		clerk_tell_webs(c);
 		clerk_look(c);
+	}
 	if (!x->more)
 		caught_up(c, x->to);
 	if (!x->more || t->arena.used > TASK_ARENA_MAX / 2)

@@ -9,6 +9,7 @@
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "provider/deposit.h"
 #include "provider/appraise.h"
 #include "provider/offers.h"
 
@@ -365,8 +366,9 @@ on_event(void *ctx, const struct sse_event *ev)
 		on_awarded(g, ev->data);
 	else if (strcmp(ev->type, "quote.requested") == 0)
 		quote_begin(g, ev->data);
-	else {
+	else if (strcmp(ev->type, "lease.deposit_low") != 0) { /* we know before they do */
 		g->sweep_due = true;
+		deposit_hint(g, ev->type, ev->data);
 		runner_look(g);
 	}
 	if (ev->id != NULL && book_note(g->book, RESTART_NOTE, ev->id, &e) < 0)

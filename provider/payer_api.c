@@ -11,6 +11,7 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "provider/agent.h"
+#include "provider/deposit.h"
 
 static const struct code VOUCHER_OTHER = { "voucher_mismatch", CONFLICT,
 					   "the voucher is not for the latest usage" };
@@ -128,6 +129,8 @@ usage_answer(struct task *t)
 		return TASK_FAIL;
 	w = jsonw_new(false);
 	jsonw_open(w, '{');
+	if (work.meter.began != 0)
+		deposit_show(w, task_request(t)->ctx, &t->arena, &work);
 	work_write_usage(w, &work);
 	jsonw_name(w, "closing");
 	jsonw_bool(w, work.released);

@@ -18,6 +18,7 @@ static const struct command commands[] = {
 	  "      --akash          read the file as Akash does\n"
 	  "      --no-wait        return when the order is posted\n"
 	  "      --volumes-from NAME  take over the kept volumes of a closed one\n"
+	  "      --cosigner ADDRESS   may countersign usage too: its gavel agent --for you\n"
 	  "\nA file with several placements makes an order of each, NAME-PLACEMENT; NAME\n"
 	  "stands for all of them in status, logs, bids, receipt and close.\n"
 	  "\nexamples: gavel deploy web.yaml --deposit 5\n"
@@ -100,10 +101,13 @@ static const struct command commands[] = {
 	  "\nexample: gavel price index --class cpu --verify\n",
 	  cmd_price },
 	{ "agent", "[--once]", "countersign usage while it runs",
-	  "      --once     look once at each lease and return\n"
-	  "      --every S  seconds between looks (default 5)\n"
-	  "      --key FILE sign with this key store, which the tenant has lent (gavel key)\n"
+	  "      --once         look once at each lease and return\n"
+	  "      --every S      seconds between looks (default 5)\n"
+	  "      --key FILE     sign with this key store, which the tenant has lent (gavel key)\n"
 	  "      --password-file F  its password (default: password_file of the settings)\n"
+	  "      --policy FILE  sign no more than that: total, per_hour, per_day (tokens),\n"
+	  "                     rate_per_hour, cpu_milli, providers\n"
+	  "      --for ADDRESS  the leases of that tenant which name this key as cosigner\n"
 	  "\nWith --key nobody needs the tenant's own password; its address is read from\n"
 	  "key_file of the settings. Leases that did not lend the key are left alone.\n",
 	  cmd_agent },
