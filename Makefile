@@ -211,7 +211,6 @@ E2E_TESTS += tests/e2e/life.sh
 E2E_TESTS += tests/e2e/chain.sh
 E2E_TESTS += tests/e2e/alone.sh
 E2E_TESTS += tests/e2e/money.sh
-E2E_TESTS += tests/e2e/keys.sh
 E2E_TESTS += tests/e2e/kills.sh
 E2E_TESTS += tests/e2e/dry.sh
 
