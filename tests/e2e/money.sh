@@ -124,7 +124,8 @@ voucher() { sql "select coalesce(max(v.amount), 0) from gavel.voucher v"; }
 paid() { sql "select coalesce(sum(paid), 0) from gavel.lease"; }
 some_paid() { [ "$(paid)" -gt "$1" ]; }
 ok 'a workload runs' tenant -q deploy "$dir/web.yaml" --deposit 0.5 --name k
-lease=$(sql "select '0x' || encode(l.hash, 'hex') from gavel.lease l where launched_at is not null")
+lease=$(sql "select '0x' || encode(l.hash, 'hex') from gavel.lease l where launched_at is not null and
+             order_hash = '\\x$(member order_hash <"$XDG_STATE_HOME/gavel/deployments/k.json" | cut -c3-)'")
 sleep 3
 ok 'a key that was not lent' status 0 agent
 ok 'signs nothing' test "$(voucher)" = 0
