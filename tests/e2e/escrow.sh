@@ -1,11 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# money.sh - the escrow from the command line: the contract put on a chain once and
+# escrow.sh - the escrow from the command line: the contract put on a chain once and
 # compared with ours; a deposit in one transaction; nonces of orders posted at once;
 # a key that is lent, that signs until its limit, and that is taken back. TAP.
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-money GAVEL_DEMO_PORT=7740 GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=500
+export GAVEL_DEMO_DIR=$PWD/build/e2e-escrow GAVEL_DEMO_PORT=7740 GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=500
 export GAVEL_TOP=$PWD
 . demo/lib.sh
 set +e
