@@ -168,7 +168,7 @@ check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS) $(REFERENCE)
 	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
 	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh tests/tidy.sh \
 		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh tests/cli/price.sh \
-		tests/reference/run.sh
+		tests/reference/run.sh lease/contracts/test/gas.sh
 
 # The same without the programs and the house rules: for SAN=1.
 check-unit: $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
@@ -213,6 +213,7 @@ E2E_TESTS += tests/e2e/alone.sh
 E2E_TESTS += tests/e2e/money.sh
 E2E_TESTS += tests/e2e/kills.sh
 E2E_TESTS += tests/e2e/dry.sh
+E2E_TESTS += tests/e2e/escrow.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
 	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)

@@ -6,10 +6,10 @@
 #include "lease/evm.h"
 #include "lease/keystore.h"
 
-#define FILE_MAX     (256 * 1024)
-#define IMMUTABLES   16
-#define TOKEN_NAME   "TestToken"
-#define ESCROW_NAME  "Escrow"
+#define FILE_MAX    (256 * 1024)
+#define IMMUTABLES  16
+#define TOKEN_NAME  "TestToken"
+#define ESCROW_NAME "Escrow"
 
 static const struct code CODE_DIFFERS = { "code_differs", CONFLICT,
 					  "the code at this address is not ours" };
@@ -171,7 +171,8 @@ compare(struct tool *x, struct err *e)
 	    rpc_bytes_read(&x->a, result, &code, &len, e) < 0)
 		return -1;
 	runtime = json_get(doc, "runtime");
-	if (runtime == NULL || runtime->type != JSON_STRING || json_get(doc, "immutables") == NULL ||
+	if (runtime == NULL || runtime->type != JSON_STRING ||
+	    json_get(doc, "immutables") == NULL ||
 	    bytes_of(&x->a, runtime->text, &bytes, &ours_len, e) < 0)
 		return err_set(e, &ERR_CONFIG, "%s: build the contracts again",
 			       made_path(x, ESCROW_NAME, "verify.json"));
@@ -321,8 +322,9 @@ record_read(struct tool *x, const struct json *doc, struct record *r, struct err
 		return err_set(e, &ERR_CONFIG, "%s is not a record of ours", record_path(x, ""));
 	r->min_window = (uint32_t)strtoul(window->text, NULL, 10);
 	r->block = strtoull(block->text, NULL, 10);
-	return address_read(escrow->text, &r->escrow, e) < 0 ? -1
-							       : address_read(token->text, &r->token, e);
+	return address_read(escrow->text, &r->escrow, e) < 0
+		       ? -1
+		       : address_read(token->text, &r->token, e);
 }
 
 /* 1: the record's contract is there and is what was asked for. A devnet begins anew

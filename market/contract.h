@@ -7,9 +7,9 @@
 
 struct contract_args {
 	const char *rpc, *key_file, *password_file;
-	const char *dir;    /* what lease/contracts/build.sh made */
-	const char *record; /* directory of what is kept; NULL: the key file's */
-	const char *token;  /* NULL: a test token is deployed first */
+	const char *dir;     /* what lease/contracts/build.sh made */
+	const char *record;  /* directory of what is kept; NULL: the key file's */
+	const char *token;   /* NULL: a test token is deployed first */
 	const char *address; /* contract_check() */
 	uint32_t min_window;
 };

@@ -239,8 +239,7 @@ sign_order(struct context *c, struct part *p)
 	struct hash hash = order_hash(&p->order.terms), digest = terms_digest(&c->domain, &hash);
 
 	key_sign(&c->key, &digest, &p->order.sig);
-	p->deployment =
-		(struct deployment){ p->deployment.name, p->order.id, hash, p->manifest };
+	p->deployment = (struct deployment){ p->deployment.name, p->order.id, hash, p->manifest };
 }
 
 static int

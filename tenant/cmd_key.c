@@ -229,9 +229,8 @@ set(struct context *c, const struct lending *k, struct err *e)
 	if (k->limit != NULL && (amount_from_human(k->limit, c->decimals, &limit, e) < 0 ||
 				 until_read(k->until, &until, e) < 0))
 		return -1;
-	if (chain_send(c, &c->escrow,
-		       escrow_set_key(&c->arena, &k->terms, &k->key, limit, until), k->verb,
-		       &receipt, e) < 0 ||
+	if (chain_send(c, &c->escrow, escrow_set_key(&c->arena, &k->terms, &k->key, limit, until),
+		       k->verb, &receipt, e) < 0 ||
 	    key_of(c, &k->lease, &k->key, &key, e) < 0)
 		return -1;
 	if (c->json) {

@@ -108,8 +108,7 @@ take(struct context *c, const char *name, uint32_t open_by, uint64_t at_least, u
 		return -1;
 	lowest = land(&g, (uint32_t)(clock_wall() / SECOND_US));
 	g.next = MAX(MAX(g.next, chain), at_least);
-	*nonce = g.flying.count < FLYING_MAX ? choose(g.next, lowest)
-					     : choose(UINT64_MAX, 0);
+	*nonce = g.flying.count < FLYING_MAX ? choose(g.next, lowest) : choose(UINT64_MAX, 0);
 	if (*nonce != g.next)
 		return 0;
 	g.next++;

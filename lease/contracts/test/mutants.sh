@@ -1,11 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # mutants.sh [all|PATTERN]: wrong contracts that the unit tests must notice; PATTERN:
-# those whose name matches it. Each line of
-# the table changes one line of Escrow.sol (a sed expression); a mutant that does
-# not change just that, does not compile or survives is a failure. Works in a
-# copy. Some 25 seconds each on two cores: a quarter of an hour for the first part
-# of the table, three quarters for all of it.
+# those whose name matches it. Each line of the table changes one line of Escrow.sol (a
+# sed expression); a mutant that does not change just that, does not compile or survives
+# is a failure. Works in a copy. Some 25 seconds each on two cores: a quarter of an hour
+# for the first part of the table, an hour for all of it.
 set -eu
 
 cd "$(dirname "$0")/.."
@@ -158,7 +157,7 @@ slot: the key's bit is deposit	s/mstore(lock, shr(161, shl(1, w)))/mstore(lock, 
 slot: the key's bit is not set	s/            lock.keyed = 1;//
 slot: nonces beside are forgotten	s/return (used | 1 << (top - nonce)) << 128/return (1 << (top - nonce)) << 128/
 slot: the next nonce is the last	s/return account >> 96 == 0 ? 0 : uint32(account >> 96) + 1;/return uint32(account >> 96);/
-slot: a void forgets the balance	s/return top - nonce > 127 ? account : account \& ~(1 << (128 + top - nonce));/return top - nonce > 127 ? account : account \& ~(uint256(3) << (128 + top - nonce));/
+slot: a void frees the one below too	s/return top - nonce > 127 ? account : account \& ~(1 << (128 + top - nonce));/return top - nonce > 127 ? account : account \& ~(uint256(3) << (128 + top - nonce));/
 key: the provider's own	s/ \&\& key != l.provider, BadKey/, BadKey/
 key: the cosigner begins at nothing	s/if (!k.said \&\& key == l.cosigner) (k.limit, k.until) = .*//
 key: of another lease	s/Key memory k = keys\[v.lease\]\[payer\];/Key memory k = keys[0][payer];/
