@@ -123,7 +123,7 @@ $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agen
 	@mkdir -p $(@D)
 	$(link_test)
 BENCHES := $(B)/tests/bench/containers $(B)/tests/bench/sdl $(B)/tests/bench/vouchers
-MARKET_BENCH := $(B)/tests/bench/market
+MARKET_BENCH := $(B)/tests/bench/market $(B)/tests/bench/market_orders
 $(MARKET_BENCH): %: %.o $(B)/tests/bench/load.o $(B)/tests/bench/streams.o $(LEASE) $(DEPLOY) $(LIB)
 	$(link_test)
 $(call objs,$(wildcard tests/bench/load.c tests/bench/streams.c tests/bench/market*.c)): WARN += -Wno-conversion

@@ -51,6 +51,7 @@ select set_config('synchronous_commit', 'off', true);
 
 -- name: bid_why
 -- args: id order, int round, address provider
+-- plan: once
 -- rows: 0..1  why a bid was not placed
 select o.state, o.round, r.ends_at, (r.root is not null) as rooted,
        exists (select 1 from gavel.provider where address = $3::bytea) as registered,
@@ -62,6 +63,7 @@ where o.id = $1::bytea;
 
 -- name: bids_of_round
 -- args: hash order, int round
+-- plan: once
 select b.id, b.seq, b.provider, b.envelope, b.decline, b.received_at, p.launches, p.failures
 from gavel.bid b join gavel.provider p on p.address = b.provider
 where b.order_hash = $1::bytea and b.round = $2::int order by b.seq;
@@ -83,19 +85,23 @@ where o.id = $1::bytea order by round, rank nulls last, seq, offer;
 
 -- name: bid_opened
 -- args: id id, rate floor, rate list, int rank, text reason
+-- plan: once
 update gavel.bid set floor = $2::numeric, list = $3::numeric, rank = $4::int, reason = $5::text where id = $1::bytea;
 
 -- name: round_root
 -- args: hash order, int round, hash root, sig sig, hash seckey
+-- plan: once
 -- rows: 0..1  the root closes the round: no bid is taken after it
 update gavel.round set root = $3::bytea, sig = $4::bytea, seckey = $5::bytea
 where order_hash = $1::bytea and number = $2::int and root is null returning 1 as rooted;
 
 -- name: round_outcome
 -- args: hash order, int round, text outcome, text transcript
+-- plan: once
 update gavel.round set outcome = $3::text, transcript = $4::text where order_hash = $1::bytea and number = $2::int;
 
 -- name: round_get
 -- args: id order, int round
+-- plan: once
 select r.*, o.id from gavel.round r join gavel.orders o on o.hash = r.order_hash
 where o.id = $1::bytea and r.number = $2::int;

@@ -3,6 +3,7 @@
 -- name: lease_award
 -- args: hash order, hash lease, id id, int round, address tenant, address provider, text terms, rate rate, amount deposit
 -- args: hash record, sig award_sig, time accept_by, time now
+-- plan: once
 -- rows: 0..1
 with moved as (
 	update gavel.orders set state = 'awarded', next_at = $12::timestamptz
@@ -15,6 +16,7 @@ from moved returning 1 as awarded;
 
 -- name: lease_accept
 -- args: hash lease, address provider, sig sig, time now
+-- plan: once
 -- rows: 0..1
 with accepted as (
 	update gavel.lease set lease_sig = $3::bytea, state = 'opening'
@@ -34,6 +36,7 @@ update gavel.orders o set next_at = $4::timestamptz from refused where o.hash = 
 
 -- name: lease_launched
 -- args: hash lease, address provider, text endpoints, time now
+-- plan: once
 -- rows: 0..1
 with launched as (
 	update gavel.lease set launched_at = coalesce(launched_at, $4::timestamptz), endpoints = $3::jsonb
@@ -46,6 +49,7 @@ update gavel.orders o set next_at = $4::timestamptz from launched where o.hash =
 
 -- name: lease_launch_told
 -- args: hash lease
+-- plan: once
 update gavel.lease set launch_told = true where hash = $1::bytea;
 
 -- name: lease_launch_failed
@@ -59,6 +63,7 @@ update gavel.orders o set next_at = $4::timestamptz from failed where o.hash = f
 
 -- name: lease_opened
 -- args: hash lease, hash order, time opened_at, time next_at
+-- plan: once
 -- rows: 0..1
 with opened as (
 	update gavel.lease set state = 'active', opened_at = $3::timestamptz
@@ -114,6 +119,7 @@ order by c.block desc, c.log_index desc limit 1;
 
 -- name: voucher_put
 -- args: hash lease, amount amount, int up_to, sig payer_sig, sig provider_sig, text usage, sig usage_sig, time now
+-- plan: once
 -- rows: 0..1  (no row: an older or equal voucher, or a lease that is not live)
 insert into gavel.voucher as v (lease, amount, up_to, payer_sig, provider_sig, usage, usage_sig, updated_at)
 select hash, $2::numeric, $3::bigint, $4::bytea, $5::bytea, $6::jsonb, $7::bytea, $8::timestamptz

@@ -3,6 +3,7 @@
 -- name: order_place
 -- args: hash hash, id id, address tenant, text nonce, text idem_key, text terms, sig sig, text grp
 -- args: int care_hours, int window_us, amount deposit, time ends_at, time now, text auction
+-- plan: once
 -- rows: 0..1  (no row: the tenant's free balance is short, or the order exists)
 with head as (
 	select next from gavel.tick_head for share
@@ -22,12 +23,14 @@ from placed returning 1 as placed;
 
 -- name: order_same
 -- args: address tenant, text nonce, text idem_key, id id
+-- plan: once
 -- rows: the orders that stand in the way of one like this
 select hash, id, idem_key, (nonce = $2::numeric) as same_nonce, gavel.free_balance($1::bytea) as free
 from gavel.orders where (tenant = $1::bytea and (nonce = $2::numeric or idem_key = $3::text)) or id = $4::bytea;
 
 -- name: account_free
 -- args: address who
+-- plan: once
 select gavel.free_balance($1::bytea) as free,
        coalesce((select total from gavel.account where name = 'balance:0x' || encode($1::bytea, 'hex')), 0) as balance,
        coalesce((select max(number) from gavel.chain_block), 0) as block;
@@ -50,6 +53,7 @@ order by x.block, x.log_index, x.part limit $5::bigint;
 
 -- name: order_get
 -- args: id id
+-- plan: once
 select o.*, l.id as lease_id, l.hash as lease_hash, l.state as lease_state, l.provider as lease_provider,
        l.rate as lease_rate, l.endpoints as lease_endpoints, l.launched_at as lease_launched_at,
        l.reason as lease_reason,
@@ -76,6 +80,7 @@ order by o.id desc limit $4::bigint;
 
 -- name: order_cancel
 -- args: id id, address tenant, time now
+-- plan: once
 -- rows: 0..1  (no row: not this tenant's, or too late)
 update gavel.orders set cancel_at = $3::timestamptz, next_at = $3::timestamptz
 where id = $1::bytea and tenant = $2::bytea and state in ('open', 'bidding', 'awarded')
@@ -83,10 +88,12 @@ returning 1 as asked;
 
 -- name: order_wake
 -- args: hash order, time now
+-- plan: once
 update gavel.orders set next_at = $2::timestamptz where hash = $1::bytea;
 
 -- name: orders_due
 -- args: time now, int most
+-- plan: once
 -- rows: everything life_next() asks about, for the orders whose time has come
 select o.hash, o.id, o.tenant, o.state, o.auction, o.round, o.failures, o.ends_at, o.cancel_at, o.terms, o.grp, o.sig,
        o.care_hours, o.window_us,
@@ -111,17 +118,20 @@ order by o.next_at limit $2::bigint;
 
 -- name: order_sleep
 -- args: hash order, time until, time seen
+-- plan: once
 -- rows: none; a fact that came meanwhile (next_at moved) is not slept over
 update gavel.orders set next_at = $2::timestamptz where hash = $1::bytea and next_at <= $3::timestamptz;
 
 -- name: order_move
 -- args: hash order, text old, text new, text reason, time next_at
+-- plan: once
 -- rows: 0..1
 update gavel.orders set state = $3::text, reason = $4::text, next_at = $5::timestamptz
 where hash = $1::bytea and state = $2::text returning 1 as moved;
 
 -- name: order_announce
 -- args: hash order, int round, hash pubkey, time now, time ends_at
+-- plan: once
 -- rows: 0..1: the round as announced
 with moved as (
 	update gavel.orders set state = 'bidding', round = $2::int, next_at = $5::timestamptz
@@ -135,6 +145,7 @@ from moved returning invited;
 
 -- name: order_fail_award
 -- args: hash order, text old, hash lease, text reason, time now
+-- plan: once
 -- rows: 0..1
 with failed as (
 	update gavel.lease set state = 'failed', reason = $4::text, ended_at = $5::timestamptz
@@ -147,4 +158,5 @@ where hash = $1::bytea and state = $2::text and exists (select 1 from failed) re
 
 -- name: order_excluded
 -- args: hash order
+-- plan: once
 select provider from gavel.lease where order_hash = $1::bytea and state = 'failed';

@@ -51,6 +51,7 @@ token: "0x0000000000000000000000000000000000000002"
 sql_dir: $PWD/sql/schema
 openapi_file: $PWD/docs/openapi.yaml
 chain_poll_ms: 60000
+accept_ms: 60000
 END
 as_user "$bin/gavel-market" -c "$work/market.yaml" migrate 2>/dev/null
 "$bench" seed $providers $orders | sql >/dev/null
@@ -140,6 +141,45 @@ for path in /healthz /.well-known/gavel "/v1/price-index"; do
 	reading "$port" "$web_pids" "$path" 64
 	row "GET $path" "$rate/s, $cpu_m us of CPU" "$(div "$rate" "$hello"), CPU $(div "$cpu_m" "$hello_cpu")"
 done
+
+# Orders, from posting to award. Three providers are invited, and known well enough.
+count=400
+sql -c "update gavel.provider set launches = 50, seen_at = '2000-01-01'"
+sql -c "update gavel.provider set seen_at = now() + interval '1 day' where ctid in (select ctid from gavel.provider order by ctid limit 3)"
+"$bench"_orders tenants 100 | sql >/dev/null
+states() { sql -c "select count(*) from gavel.orders where idem_key like 'ord%' and state = '$1'"; }
+until_all() { # until_all STATE COUNT: seconds it takes
+	t=$(date +%s%N)
+	while [ "$(states "$1")" -lt "$2" ] && [ $(($(date +%s%N) - t)) -lt 60000000000 ]; do sleep 0.05; done
+	[ "$(states "$1")" -ge "$2" ] || echo "only $(states "$1") of $2 are $1" >&2
+	div "$(date +%s%N) - $t" 1000000000 2
+}
+rounds() { sql -F ' ' -c "select encode(o.id, 'hex'), encode(o.hash, 'hex'), encode(r.pubkey, 'hex') from gavel.orders o join gavel.round r on r.order_hash = o.hash and r.number = o.round
+	where o.idem_key like 'ord%' and o.state = 'bidding' order by o.created_at limit $1" >"$work/rounds"; }
+m=$(market_cpu) p=$(postgres_cpu)
+out=$("$bench"_orders post "$port" 64 100 $((2 * count)) "$market_address")
+row 'orders posted, 64 connections' "$(field "$out" rate)/s, p50 $(field "$out" p50) ms, p99 $(field "$out" p99) ms" "$(div "$(field "$out" rate)" "$ceiling") of the ceiling for bids"
+took=$(until_all bidding $((2 * count)))
+row 'CPU of market and PostgreSQL for each, posted and announced' "$(div "$(market_cpu) - $m" "2000 * $count" 0) and $(div "$(postgres_cpu) - $p" "2000 * $count" 0) us, the last announced $took s after the last post"
+rounds $count
+out=$("$bench"_orders answer "$port" 1 3 "$market_address" "$work/rounds")
+until_all awarded $count >/dev/null
+latency() { sql -c "select round(1000 * percentile_disc($1) within group (order by v)::numeric, 1) from (select extract(epoch from l.created_at - max(b.received_at)) as v
+	from gavel.lease l join gavel.bid b on b.order_hash = l.order_hash group by l.hash, l.created_at) x"; }
+row "last bid received -> award signed and stored, $count orders, one connection" "p50 $(latency 0.5) ms, p99 $(latency 0.99) ms"
+# The others: bids are in, and all rounds end at once.
+sql -c "update gavel.round set invited = 1000000 where root is null"
+rounds $count
+"$bench"_orders answer "$port" 64 3 "$market_address" "$work/rounds" >/dev/null
+m=$(market_cpu) p=$(postgres_cpu)
+sql -c "update gavel.round r set ends_at = now() from gavel.orders o where o.hash = r.order_hash and o.idem_key like 'ord%' and o.state = 'bidding';
+	update gavel.orders set next_at = now() where idem_key like 'ord%' and state = 'bidding'"
+took=$(until_all awarded $((2 * count)))
+row "rounds closed, opened, cleared, awarded, $count due at once" "$(div $count "$took" 0)/s: $took s"
+row 'CPU of market and PostgreSQL for each' "$(div "$(market_cpu) - $m" "1000 * $count" 0) and $(div "$(postgres_cpu) - $p" "1000 * $count" 0) us"
+sql -c "select transcript from gavel.round where outcome = 'awarded'" >"$work/transcripts"
+out=$("$bench"_orders audit "$work/transcripts")
+row "audit of an order from its transcript, $(field "$out" count) of three bids" "$(field "$out" cpu_ms) ms of CPU"
 
 # Providers' event streams: an event reaches all; CPU a push beside a plain send.
 streams=10000 events=10

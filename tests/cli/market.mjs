@@ -18,7 +18,7 @@ function order(id) {
 
 function answer(method, path, body) {
 	if (method === 'POST' && path === '/')
-		return [200, { jsonrpc: '2.0', id: body.id, result: '0x7a69' }]
+		return [200, { jsonrpc: '2.0', id: body.id, result: body.method === 'eth_chainId' ? '0x7a69' : '0x' + '0'.repeat(64) }]
 	if (path === '/.well-known/gavel')
 		return [200, {
 			market: address('11'), escrow: address('22'), chain_id: 31337,

@@ -96,7 +96,7 @@ ok 'a decline of another' gets '"index":' decline 2 0 103
 ok 'and again' gets '"index":' decline 2 0 103
 ok 'a bid after a decline' gets bid_twice bid 2 0 104
 ok 'nothing but those two is there' test "$(sql -c 'select count(*) from gavel.bid')" = 2
-ok 'of an order that there is not' gets order_not_found bid 1 999 105
+ok 'of an order that there is not' gets order_not_found bid 1 9999 105
 { read -r token && read -r body; } < <("$bench" bid 4 1 106 "$market")
 ok "in another's name" gets provider_other eval "answer=\$(post /v1/bids '$("$bench" bid 5 1 106 "$market" | head -1)' '$body')"
 ok 'of nobody registered' gets provider_unknown bid 25 1 107
