@@ -93,6 +93,8 @@ create table gavel.lease_node (
 create function gavel.bond_of(who bytea) returns numeric language sql stable as $$
 	select coalesce((select total from gavel.account where name = 'bond:0x' || encode(who, 'hex')), 0)
 $$;
+create index lease_launched on gavel.lease (provider, launched_at) where launched_at is not null;
+
 -- Launches of the last day.
 create function gavel.launched_of(who bytea, at timestamptz) returns bigint language sql stable as $$
 	select count(*) from gavel.lease l where l.provider = who and l.launched_at > at - interval '1 day'
