@@ -288,6 +288,30 @@ ok 'taken back while it waits' soon 3 state_is cancelled
 place 6 cpu=380000 max=100000000
 ok 'too large for all: it waits' soon 3 get_is "/v1/orders/$order/bids" '[.data[] | .reason] | unique | join(",")' capacity
 
+# A sealed bid has a receipt too, and it is in its round.
+place 902 auction=sealed window=3000 max=100000000
+told() { sql "select data from gavel.event where type = 'order.bidding' and subject = '$order'" | grep .; }
+ok 'a sealed round is announced' soon 5 told
+bearer=$(papers token 12 audience="$market" scope=provider until=$(($(now) + 300)))
+papers provider 12 | post /v1/providers >/dev/null
+status=$(told | papers bid 12 floor=100 list=300 | post /v1/bids)
+bearer=
+ok 'a bid is taken' says 201
+bid=$(jq -c .receipt "$work/answer")
+ok 'with a receipt that names order, round and place' test "$(echo "$bid" | jq -r '[.terms.subject, .terms.round, .terms.index] | join(" ")')" = "$(get "/v1/orders/$order" | jq -r .hash) 1 $(jq -r .index "$work/answer")"
+ok 'which is shown again' test "$(get "/v1/receipts/$(echo "$bid" | jq -r .terms.item)" | jq -Sc .)" = "$(echo "$bid" | jq -Sc .)"
+ok 'the round is awarded' soon 8 state_is awarded
+ok 'and is true' gavel audit auction "$order" --save "$work/round.json"
+jq -c ".receipts = [$bid]" "$work/round.json" >"$work/with.json"
+ok 'also for who holds the receipt' gavel audit auction "$work/with.json"
+jq -c ".receipts = [$bid] | .receipts[0].terms.at += 1" "$work/round.json" >"$work/with.json"
+ok 'a receipt that nobody gave is found' say_is audit_receipt gavel audit auction "$work/with.json"
+
+# Events.
+heard() { curl -sN --max-time 2 "$url/v1/events?since=0$1" | grep -c '^event: tick.closed'; }
+ok 'who asks for ticks hears of them' test "$(heard '&topics=order,tick')" -gt 5
+ok 'nobody else does' test "$(heard '')" = 0
+
 # A clerk killed between the cut and the record.
 stalled() { sql_is "select state from gavel.orders where nonce = 7" bidding; }
 sleep 1 # until nothing changes the book any more
