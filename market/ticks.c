@@ -29,6 +29,9 @@
 /* The cut's batch. */
 enum { Q_CUT, Q_TAKE, Q_ORDERS, Q_OFFERS, Q_PAST, Q_TAKEN, Q_UNPLACED, Q_AUDITS, Q_BEFORE };
 
+/* Of what a tick stores, which is as large as book x orders. */
+#define BATCH_MAX ((size_t)256 * 1024 * 1024)
+
 struct fast_order { /* beside its entry in the transcript */
 	struct id id;
 	int64_t round;
@@ -82,6 +85,7 @@ tick_look(struct task *t)
 	const struct market_settings *s = clerk_in(t)->settings;
 
 	arena_init(&r->a, 0);
+	t->arena.max = BATCH_MAX;
 	arena_defer(&t->arena, release_arena, &r->a);
 	r->now = clock_wall();
 	r->b = batch_new(t);

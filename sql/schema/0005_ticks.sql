@@ -35,7 +35,8 @@ create table gavel.offer (
 	replaced_at timestamptz
 );
 create index offer_live on gavel.offer (provider) where until_tick is null;
-create index offer_past on gavel.offer (provider, replaced_at) where replaced_at is not null;
+create index offer_past on gavel.offer (replaced_at) where replaced_at is not null;
+create index offer_until on gavel.offer (until_tick) where until_tick is not null;
 alter table gavel.provider add offer_seq numeric(20,0) not null default 0;
 alter table gavel.provider add offer_last gavel.hash; -- of the offer with that seq
 
