@@ -255,6 +255,16 @@ lie 'orders shown' "$t.orders = []"
 lie 'has no such item|orders shown' "$t.orders = [] | $t.open = []"
 lie 'not the award|another|signature|not by the market' '.lease.terms.rate = "1"'
 lie 'of no tick|signature|not by the market' ".lease.record = $t.before.terms.previous"
+# What leases take of nodes is not offered again.
+free_of() { # free_of PROVIDER: thousandths of its first node, in the last book
+	sql "select coalesce(r->'free'->0->'free'->>'cpu_milli', 'all') from gavel.offer o,
+		(select book from gavel.tick order by number desc limit 1) b, jsonb_array_elements(b.book::jsonb->'rows') r
+		where r->>'id' = '0x' || encode(o.hash, 'hex') and o.provider = '\\x$(papers address "$1" | cut -c3- | tr A-F a-f)'"
+}
+ok 'an award takes from its node' test "$(free_of 11)" = 3000
+ok 'another from its own' test "$(free_of 13)" = 3000
+ok 'none is taken of who won nothing' test "$(free_of 12)" = all
+
 # Winners that fail. The orders above are not in the way: they have their nodes.
 refuse() { # refuse PROVIDER: the order's live lease
 	bearer=$(papers token "$1" audience="$market" scope=provider until=$(($(now) + 300)))
@@ -303,6 +313,7 @@ ok 'which is shown again' test "$(get "/v1/receipts/$(echo "$bid" | jq -r .terms
 ok 'the round is awarded' soon 8 state_is awarded
 ok 'and is true' gavel audit auction "$order" --save "$work/round.json"
 jq -c ".receipts = [$bid]" "$work/round.json" >"$work/with.json"
+ok 'its lease takes of the offered node too' soon 3 eval 'test "$(free_of 12)" = 3000'
 ok 'also for who holds the receipt' gavel audit auction "$work/with.json"
 jq -c ".receipts = [$bid] | .receipts[0].terms.at += 1" "$work/round.json" >"$work/with.json"
 ok 'a receipt that nobody gave is found' say_is audit_receipt gavel audit auction "$work/with.json"
@@ -353,7 +364,9 @@ ok 'a second market on the database' get_is /v1/ticks/1 .terms.number 1
 for i in $(seq 20); do
 	[ $((i % 2)) = 0 ] && url=http://127.0.0.1:$port || url=http://127.0.0.1:$((port + 1))
 	place $((100 + i)) cpu=10 max=100000000
-done
+	jq -r .receipt.terms.item "$work/answer"
+done >"$work/items"
+ok 'all have receipts' test "$(grep -c ^0x "$work/items")" = 20
 ok 'orders through both are all awarded' soon 5 sql_is "select count(*) from gavel.orders o where nonce between 101 and 120 and state = 'awarded'" 20
 ok 'each once' sql_is "select count(*), count(distinct l.order_hash) from gavel.lease l join gavel.orders o on o.hash = l.order_hash where o.nonce between 101 and 120" '20|20'
 ok 'one clerk waits for the lock' test "$(grep -c clerk.waiting "$work/log")" -gt "$(grep -c clerk.working "$work/log")"
