@@ -29,6 +29,9 @@
 /* The cut's batch. */
 enum { Q_CUT, Q_TAKE, Q_ORDERS, Q_OFFERS, Q_PAST, Q_TAKEN, Q_UNPLACED, Q_AUDITS, Q_BEFORE };
 
+/* Of what a tick stores, which is as large as book x orders. */
+#define BATCH_MAX ((size_t)256 * 1024 * 1024)
+
 struct fast_order { /* beside its entry in the transcript */
 	struct id id;
 	int64_t round;
@@ -82,6 +85,7 @@ tick_look(struct task *t)
 	const struct market_settings *s = clerk_in(t)->settings;
 
 	arena_init(&r->a, 0);
+	t->arena.max = BATCH_MAX;
 	arena_defer(&t->arena, release_arena, &r->a);
 	r->now = clock_wall();
 	r->b = batch_new(t);
@@ -147,7 +151,7 @@ read_before(struct task *t)
 	row_bytes(r->b, Q_BEFORE, 0, "sig", r->t.before.sig.b, sizeof(r->t.before.sig.b));
 	if (json_decode(&r->a, record, strlen(record), record_terms_fields, &r->t.before.terms,
 			&t->err) < 0 ||
-	    json_parse_own(&r->a, text, strlen(text), &node, &t->err) < 0 ||
+	    json_parse_large(&r->a, text, strlen(text), &node, &t->err) < 0 ||
 	    json_read(&r->a, node, tick_book_fields, &book, &t->err) < 0)
 		return err_wrap(&t->err, "stored record");
 	r->t.offers = book.rows;
@@ -511,6 +515,8 @@ ticks_poll(void *clerk)
 {
 	struct clerk *c = clerk;
 
+	/* Other machines' web roles poke a clerk that waits for its turn. */
+	receipts_poll(c);
 	if (c->tick_busy)
 		return;
 	c->tick_busy = true;
