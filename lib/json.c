@@ -196,7 +196,7 @@ json_parse(struct arena *a, const char *text, size_t len, struct json **out, str
 }
 
 int
-json_parse_own(struct arena *a, const char *text, size_t len, struct json **out, struct err *e)
+json_parse_large(struct arena *a, const char *text, size_t len, struct json **out, struct err *e)
 {
 	return parse(a, text, len, ~0u, out, e);
 }

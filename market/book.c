@@ -10,7 +10,7 @@ decode_offer(struct arena *a, const char *text, struct offer *o, struct err *e)
 {
 	struct json *node;
 
-	if (json_parse_own(a, text, strlen(text), &node, e) < 0 ||
+	if (json_parse_large(a, text, strlen(text), &node, e) < 0 ||
 	    json_read(a, node, offer_fields, o, e) < 0)
 		return err_wrap(e, "stored offer");
 	return 0;

@@ -5,7 +5,8 @@
  * timer makes its loss harmless.
  *
  * GET /v1/events as server-sent events: id is the event's number, so
- * Last-Event-ID (or ?since=) continues exactly where a client left off.
+ * Last-Event-ID (or ?since=) continues exactly where a client left off. ?topics=
+ * names the kinds that are wanted.
  */
 #include <inttypes.h>
 
@@ -29,6 +30,7 @@ struct stream {
 	int64_t seq;	      /* the last one given */
 	bool behind;	      /* catches up by itself before it joins; not ended meanwhile */
 	struct stream *later; /* waits for its turn to catch up after this one */
+	char topics[64];      /* "order,tick": what it wants; empty: all but ticks */
 	bool gone;
 };
 
@@ -75,6 +77,20 @@ stream_gone(struct request *r, void *arg)
 	s->gone = true; /* ended at the next turn of the feed */
 }
 
+/* "tick.closed" is of topic "tick". Of ticks only those hear who ask: there are many. */
+static bool
+wants(const struct stream *s, const char *type)
+{
+	size_t n = strcspn(type, ".");
+
+	if (s->topics[0] == '\0')
+		return n != 4 || strncmp(type, "tick", n) != 0;
+	for (const char *at = s->topics; *at != '\0'; at += strcspn(at, ","), at += *at == ',')
+		if (strcspn(at, ",") == n && strncmp(at, type, n) == 0)
+			return true;
+	return false;
+}
+
 /* One event as text, for all. */
 static const char *
 event_text(struct arena *a, const struct batch *b, size_t row)
@@ -103,7 +119,7 @@ wake_waiters(struct feed *f, const char *subject)
 	}
 }
 
-/* The events of a page as one text; at[i] is where the i-th begins. */
+/* The events of a page as one text; at[i] is where the i-th begins, at[count] the end. */
 static const char *
 page_text(struct arena *a, const struct batch *b, size_t *at, size_t *len)
 {
@@ -117,6 +133,7 @@ page_text(struct arena *a, const struct batch *b, size_t *at, size_t *len)
 		at[i] = *len;
 		*len += strlen(texts[i]);
 	}
+	at[count] = *len;
 	text = end = arena_alloc(a, *len + 1);
 	for (size_t i = 0; i < count; i++)
 		end = stpcpy(end, texts[i]);
@@ -137,14 +154,22 @@ give(struct feed *f, struct task *t, const struct batch *b)
 		f->seq = MAX(f->seq, seq[i]);
 	}
 	for (struct stream *s = f->streams; s != NULL; s = s->next) {
-		size_t from = 0;
+		size_t i = 0;
 
-		while (from < count && seq[from] <= s->seq)
-			from++;
-		if (s->gone || s->behind || from == count)
+		while (i < count && seq[i] <= s->seq)
+			i++;
+		if (s->gone || s->behind || i == count)
 			continue;
 		s->seq = f->seq;
-		request_stream_send(s->r, text + at[from], len - at[from]);
+		while (i < count) { /* what it wants, as far as it stands together */
+			size_t first = i;
+
+			while (i < count && wants(s, row_text(b, 0, i, "type")))
+				i++;
+			if (i > first)
+				request_stream_send(s->r, text + at[first], at[i] - at[first]);
+			i++;
+		}
 	}
 	for (size_t i = 0; i < count; i++)
 		wake_waiters(f, row_text(b, 0, i, "subject"));
@@ -324,7 +349,8 @@ catch_up_give(struct task *t)
 		const char *text = event_text(&t->arena, c->b, i);
 
 		c->stream->seq = row_int(c->b, 0, i, "seq");
-		request_stream_send(c->stream->r, text, strlen(text));
+		if (wants(c->stream, row_text(c->b, 0, i, "type")))
+			request_stream_send(c->stream->r, text, strlen(text));
 	}
 	/* The feed may be ahead of this page: go on until it is not. */
 	if (count == PAGE || c->stream->seq < c->stream->feed->seq)
@@ -386,6 +412,7 @@ events_stream(struct request *r)
 {
 	struct feed *f = ((struct web *)r->ctx)->feed;
 	const char *since = request_header(r, "Last-Event-ID");
+	const char *topics = request_query(r, "topics");
 	struct stream *s = xcalloc(1, sizeof(*s));
 
 	if (since == NULL)
@@ -399,6 +426,7 @@ events_stream(struct request *r)
 		s->next->at = &s->next;
 	f->streams = s;
 	f->stream_count++;
+	snprintf(s->topics, sizeof(s->topics), "%s", topics != NULL ? topics : "");
 	request_stream_begin(r, 200, "text/event-stream", stream_gone, s);
 	request_stream_send(r, ": hello\n\n", 9);
 	if (f->seq < 0 || s->seq < f->seq) /* else it has missed nothing */

@@ -4,8 +4,9 @@
  *
  *	look    is anybody waiting, is the book another than the signed one, is a
  *	        heartbeat due? else nothing
- *	cut     the head moves on: what is taken from now on belongs to the next tick;
- *	        its orders go to bidding, so that nothing else touches them
+ *	cut     the head moves on: what is taken from now on belongs to the next tick
+ *	read    its orders go to bidding, so that nothing else touches them; the facts
+ *	        of the next book are gathered
  *	clear   tick_clear() with the book that the last record signed; the book of the
  *	        next tick is made, with the new awards on its nodes
  *	sign    the record, then an award of it for each winner
@@ -26,8 +27,11 @@
 #include "market/clerk.h"
 #include "query.h"
 
-/* The cut's batch. */
-enum { Q_CUT, Q_TAKE, Q_ORDERS, Q_OFFERS, Q_PAST, Q_TAKEN, Q_UNPLACED, Q_AUDITS, Q_BEFORE };
+/* The batch of `read`. */
+enum { Q_TAKE, Q_ORDERS, Q_OFFERS, Q_PAST, Q_TAKEN, Q_UNPLACED, Q_AUDITS, Q_BEFORE };
+
+/* Of what a tick stores, which is as large as book x orders. */
+#define BATCH_MAX ((size_t)256 * 1024 * 1024)
 
 struct fast_order { /* beside its entry in the transcript */
 	struct id id;
@@ -82,6 +86,7 @@ tick_look(struct task *t)
 	const struct market_settings *s = clerk_in(t)->settings;
 
 	arena_init(&r->a, 0);
+	t->arena.max = BATCH_MAX;
 	arena_defer(&t->arena, release_arena, &r->a);
 	r->now = clock_wall();
 	r->b = batch_new(t);
@@ -105,7 +110,6 @@ static enum next
 tick_cut(struct task *t)
 {
 	struct tick_run *r = t->state;
-	const struct market_settings *s = clerk_in(t)->settings;
 
 	if (batch_failed(r->b, &t->err))
 		return TASK_FAIL;
@@ -115,8 +119,21 @@ tick_cut(struct task *t)
 	r->print_used = row_text(r->b, 0, 0, "print");
 	if (!is_due(t))
 		return TASK_DONE;
+	/* Alone: whoever is taking something waits for this transaction. */
 	r->b = batch_new(t);
 	q_tick_cut(r->b, r->number);
+	return db_run(t, clerk_in(t)->db, r->b);
+}
+
+static enum next
+tick_read(struct task *t)
+{
+	struct tick_run *r = t->state;
+	const struct market_settings *s = clerk_in(t)->settings;
+
+	if (batch_failed(r->b, &t->err))
+		return TASK_FAIL;
+	r->b = batch_new(t);
 	q_tick_take(r->b, r->number, r->now);
 	q_tick_orders(r->b, r->number);
 	q_tick_offers(r->b, r->number, r->now);
@@ -147,7 +164,7 @@ read_before(struct task *t)
 	row_bytes(r->b, Q_BEFORE, 0, "sig", r->t.before.sig.b, sizeof(r->t.before.sig.b));
 	if (json_decode(&r->a, record, strlen(record), record_terms_fields, &r->t.before.terms,
 			&t->err) < 0 ||
-	    json_parse_own(&r->a, text, strlen(text), &node, &t->err) < 0 ||
+	    json_parse_large(&r->a, text, strlen(text), &node, &t->err) < 0 ||
 	    json_read(&r->a, node, tick_book_fields, &book, &t->err) < 0)
 		return err_wrap(&t->err, "stored record");
 	r->t.offers = book.rows;
@@ -490,11 +507,11 @@ tick_end(struct task *t)
 	return TASK_DONE;
 }
 
-static const struct step tick_steps[] = {
-	{ "look", tick_look },	   { "cut", tick_cut },	    { "clear", tick_clear_all },
-	{ "signed", tick_signed }, { "award", award_sign }, { "awarded", award_signed },
-	{ "store", tick_store },   { "end", tick_end },	    STEP_END
-};
+static const struct step tick_steps[] = { { "look", tick_look },       { "cut", tick_cut },
+					  { "read", tick_read },       { "clear", tick_clear_all },
+					  { "signed", tick_signed },   { "award", award_sign },
+					  { "awarded", award_signed }, { "store", tick_store },
+					  { "end", tick_end },	       STEP_END };
 
 static void
 tick_done(struct task *t)
@@ -511,6 +528,8 @@ ticks_poll(void *clerk)
 {
 	struct clerk *c = clerk;
 
+	/* Other machines' web roles poke a clerk that waits for its turn. */
+	receipts_poll(c);
 	if (c->tick_busy)
 		return;
 	c->tick_busy = true;

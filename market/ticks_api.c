@@ -197,7 +197,7 @@ read_transcript(struct arena *a, const struct batch *b, struct tick_transcript *
 	const char *text = row_text(b, 0, 0, "transcript");
 	struct json *node;
 
-	if (json_parse_own(a, text, strlen(text), &node, e) < 0 ||
+	if (json_parse_large(a, text, strlen(text), &node, e) < 0 ||
 	    json_read(a, node, tick_transcript_fields, t, e) < 0)
 		return -1;
 	read_receipts(a, b, t);

@@ -30,7 +30,8 @@ struct offered {
 struct offers {
 	struct offering plan;
 	struct offered now, before;
-	bool busy, ending;
+	struct task *task; /* that posts or withdraws */
+	bool ending;
 	bool told; /* why there is none was said */
 };
 
@@ -185,6 +186,21 @@ end_sign(struct task *t)
 	return sign(t, &p->end.offer);
 }
 
+/* From here on an award may be of this one, whenever we hear that it was taken. A
+ * renewal takes the place of what it renews. */
+static void
+offered_next(struct offers *o, const struct posting *p)
+{
+	struct hash print = offering_print(&o->now.doc.offer);
+
+	if (o->now.since != 0 && !hash_equal(&print, &p->print)) {
+		arena_release(&o->before.arena);
+		o->before = o->now;
+		o->now = (struct offered){ .since = 0 };
+	}
+	offered_set(&o->now, p->text, clock_wall());
+}
+
 static enum next
 offer_store(struct task *t)
 {
@@ -198,6 +214,7 @@ offer_store(struct task *t)
 		      &t->err) < 0 ||
 	    book_note(g->book, LAST_NOTE, p->text, &t->err) < 0)
 		return TASK_FAIL;
+	offered_next(g->offers, p);
 	return TASK_NEXT;
 }
 
@@ -233,6 +250,7 @@ offer_taken(struct task *t)
 		return TASK_FAIL;
 	if (p->withdraws) {
 		offered_end(&o->now, now);
+		offered_end(&o->before, now);
 		log_info("offer.withdrawn", "market=%s", g->settings->market_url);
 		return book_note(g->book, END_NOTE, "", &t->err) < 0 ? TASK_FAIL : TASK_DONE;
 	}
@@ -240,11 +258,7 @@ offer_taken(struct task *t)
 	if (!o->plan.stands || !hash_equal(&o->plan.print, &p->print))
 		log_info("offer.stands", "seq=%s until=%s", u128_text(p->doc.offer.seq, seq),
 			 time_text(until, text));
-	arena_release(&o->before.arena);
-	o->before = o->now;
 	offered_end(&o->before, now);
-	o->now = (struct offered){ .since = 0 };
-	offered_set(&o->now, p->text, now);
 	return TASK_DONE;
 }
 
@@ -277,8 +291,10 @@ post_done(struct task *t)
 	struct offers *o = g->offers;
 	wall_t now = clock_wall();
 
-	o->busy = false;
-	if (t->err.code != NULL) {
+	o->task = NULL;
+	if (t->err.code != NULL && o->ending && !p->withdraws) {
+		/* given up for the withdrawal */
+	} else if (t->err.code != NULL) {
 		wall_t left =
 			o->plan.stands ? MAX((o->plan.until - now) / SECOND_US, (wall_t)0) : 0;
 
@@ -295,6 +311,16 @@ post_done(struct task *t)
 }
 
 static void
+withdraw(struct agent *g, int64_t deadline_us)
+{
+	struct task *t = task_new(&g->loop, "withdraw", withdraw_steps, sizeof(struct posting),
+				  deadline_us, post_done, g);
+
+	((struct posting *)t->state)->withdraws = true;
+	g->offers->task = t;
+}
+
+static void
 offers_look(void *agent)
 {
 	struct agent *g = agent;
@@ -307,7 +333,7 @@ offers_look(void *agent)
 	struct task *t;
 	int made;
 
-	if (o->busy || !g->registered)
+	if (o->task != NULL || !g->registered)
 		return;
 	arena_init(&a, 0);
 	made = wanted(g, &a, &offer, &e);
@@ -318,16 +344,10 @@ offers_look(void *agent)
 		print = offering_print(&offer);
 	switch (offering_next(&o->plan, made == 1 ? &print : NULL, clock_wall())) {
 	case OFFERING_REST: break;
-	case OFFERING_WITHDRAW:
-		o->busy = true;
-		t = task_new(&g->loop, "withdraw", withdraw_steps, sizeof(*p),
-			     o->ending ? STOP_US : 10 * SECOND_US, post_done, g);
-		((struct posting *)t->state)->withdraws = true;
-		break;
+	case OFFERING_WITHDRAW: withdraw(g, 10 * SECOND_US); break;
 	case OFFERING_POST:
-		o->busy = true;
-		t = task_new(&g->loop, "offer", post_steps, sizeof(*p), 10 * SECOND_US, post_done,
-			     g);
+		o->task = t = task_new(&g->loop, "offer", post_steps, sizeof(*p), 10 * SECOND_US,
+				       post_done, g);
 		p = t->state;
 		p->print = print;
 		/* A copy of the task's own: what `a` holds goes. */
@@ -371,17 +391,14 @@ offers_start(struct agent *g)
 	timer_every(&g->loop, 0, LOOK_EVERY_US, offers_look, g);
 }
 
-/* The loop ends when what stands is withdrawn, or when that has failed. */
+/* The loop ends when what may stand is withdrawn, or when that has failed. */
 static void
 offers_end(struct agent *g, bool tried)
 {
-	struct offers *o = g->offers;
-
-	o->plan.again = 0;
-	if (!tried)
-		offers_look(g);
-	if (!o->busy)
+	if (tried)
 		loop_stop(&g->loop);
+	else
+		withdraw(g, STOP_US);
 }
 
 void
@@ -394,7 +411,9 @@ offers_stop(struct agent *g)
 		return;
 	}
 	o->ending = true;
-	if (!o->busy)
+	if (o->task != NULL) /* its end comes back to offers_end() */
+		task_kill(o->task, &ERR_TIMEOUT, "the daemon ends");
+	else
 		offers_end(g, false);
 }
 

@@ -213,7 +213,7 @@ transcript_get(struct tell *t, const char *tick, struct tick_transcript *out, st
 	struct json *doc;
 
 	if (fetch_now(&t->arena, &f, e) < 0 || fetch_check(&t->arena, &f, e) < 0 ||
-	    json_parse_own(&t->arena, f.reply, f.reply_len, &doc, e) < 0 ||
+	    json_parse_large(&t->arena, f.reply, f.reply_len, &doc, e) < 0 ||
 	    json_read(&t->arena, doc, tick_transcript_fields, out, e) < 0)
 		return err_wrap(e, "tick %s", tick);
 	return 0;

@@ -15,6 +15,7 @@
 #include "tenant/tenant.h"
 
 #define TICKS_MAX 4096u
+#define FILE_MAX  (1L << 30)
 
 struct tick_evidence {
 	uint64_t chain_id;
@@ -91,9 +92,10 @@ get_tick(struct context *c, struct gathered *g, int64_t number, struct err *e)
 	const struct tick_row *rows;
 	struct json *shown;
 
-	if (market_get(&c->arena, &c->market,
-		       arena_printf(&c->arena, "/v1/ticks/%lld/transcript", (long long)number),
-		       &shown, e) < 0)
+	if (market_get_large(
+		    &c->arena, &c->market,
+		    arena_printf(&c->arena, "/v1/ticks/%lld/transcript", (long long)number), &shown,
+		    e) < 0)
 		return -1;
 	all = v->transcripts.items =
 		arena_grow(&c->arena, v->transcripts.items, v->transcripts.count, sizeof(*all));
@@ -169,10 +171,14 @@ from_file(struct context *c, const char *path, struct tick_evidence *v, struct e
 		fclose(f);
 		return err_errno(e, "read %s", path);
 	}
+	if (size > FILE_MAX) {
+		fclose(f);
+		return err_set(e, &ERR_TOO_BIG, "%s: %ld bytes", path, size);
+	}
 	text = arena_alloc(&c->arena, (size_t)size + 1);
 	len = fread(text, 1, (size_t)size, f);
 	fclose(f);
-	if (json_parse_own(&c->arena, text, len, &doc, e) < 0 ||
+	if (json_parse_large(&c->arena, text, len, &doc, e) < 0 ||
 	    json_read(&c->arena, doc, evidence_fields, v, e) < 0)
 		return err_wrap(e, "%s", path);
 	return 0;

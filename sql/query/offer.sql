@@ -33,6 +33,7 @@ with head as (
 	insert into gavel.offer (hash, provider, seq, expires, nodes, doc, sig, received_at, since, from_tick, until_tick)
 	select $1::bytea, $2::bytea, $3::numeric, $4::bigint, $5::text[], $6::text, $7::bytea, $8::timestamptz,
 	       coalesce((select min(o.since) from gavel.offer o where o.provider = $2::bytea
+	                   and o.expires > extract(epoch from $8::timestamptz)
 	                   and (o.until_tick is null or o.replaced_at = $8::timestamptz)), $8::timestamptz),
 	       head.next + 1, case when $4::bigint = 0 then head.next + 1 end
 	from head on conflict do nothing returning hash, from_tick

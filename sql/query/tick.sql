@@ -3,15 +3,20 @@
 -- name: tick_look
 -- args: time now, int in_book_s, amount bond_min, int class_launches
 -- rows: 1: the open tick, the last record, who waits, and whether the book is another than the one signed
-with live as (
-	select o.hash, o.provider, p.launches, p.failures,
+with lately as materialized (
+	select r.provider, r.nodes from gavel.offer r
+	where r.replaced_at > $1::timestamptz - make_interval(secs => $2::bigint)
+), standing as materialized (
+	select p.address, p.launches, p.failures, gavel.bond_of(p.address) >= $3::numeric as bonded,
+	       gavel.launched_of(p.address, $1::timestamptz) >= $4::bigint as proven
+	from gavel.provider p
+	where exists (select 1 from gavel.offer o where o.provider = p.address and o.until_tick is null)
+), live as (
+	select o.hash, o.provider, s.launches, s.failures, s.bonded, s.proven,
 	       ($1::timestamptz - o.since >= make_interval(secs => $2::bigint)) as settled,
 	       ($1::timestamptz - o.received_at >= make_interval(secs => $2::bigint)) as aged,
-	       gavel.bond_of(o.provider) >= $3::numeric as bonded,
-	       gavel.launched_of(o.provider, $1::timestamptz) >= $4::bigint as proven,
-	       (select count(*) from gavel.offer r where r.provider = o.provider and r.nodes && o.nodes
-	          and r.replaced_at > $1::timestamptz - make_interval(secs => $2::bigint)) as seen
-	from gavel.offer o join gavel.provider p on p.address = o.provider
+	       (select count(*) from lately r where r.provider = o.provider and r.nodes && o.nodes) as seen
+	from gavel.offer o join standing s on s.address = o.provider
 	where o.until_tick is null and o.expires >= floor(extract(epoch from $1::timestamptz))
 ), taken as (
 	select l.hash from gavel.lease l where l.state not in ('closed', 'failed')
@@ -51,12 +56,17 @@ where o.auction = 'fast' and o.state = 'bidding' and o.first_tick <= $1::bigint 
 -- name: tick_offers
 -- args: int number, time now
 -- rows: the offers of this tick's book and of the next one's, by hash, and how their providers stand
+with standing as materialized (
+	select p.address, p.launches, p.failures, gavel.bond_of(p.address) as bond,
+	       gavel.launched_of(p.address, $2::timestamptz) as class_launches
+	from gavel.provider p
+	where exists (select 1 from gavel.offer o where o.provider = p.address and (o.until_tick is null or o.until_tick > $1::bigint))
+)
 select o.hash, o.doc, o.sig, o.from_tick, coalesce(o.until_tick, 9223372036854775807) as until_tick,
        extract(epoch from $2::timestamptz - o.since)::bigint as in_book_s,
        extract(epoch from $2::timestamptz - o.received_at)::bigint as age_s,
-       p.launches, p.failures, gavel.bond_of(o.provider) as bond,
-       gavel.launched_of(o.provider, $2::timestamptz) as class_launches
-from gavel.offer o join gavel.provider p on p.address = o.provider
+       s.launches, s.failures, s.bond, s.class_launches
+from gavel.offer o join standing s on s.address = o.provider
 where o.until_tick is null or o.until_tick > $1::bigint order by o.hash;
 
 -- name: tick_past

@@ -35,7 +35,8 @@ create table gavel.offer (
 	replaced_at timestamptz
 );
 create index offer_live on gavel.offer (provider) where until_tick is null;
-create index offer_past on gavel.offer (provider, replaced_at) where replaced_at is not null;
+create index offer_past on gavel.offer (replaced_at) where replaced_at is not null;
+create index offer_until on gavel.offer (until_tick) where until_tick is not null;
 alter table gavel.provider add offer_seq numeric(20,0) not null default 0;
 alter table gavel.provider add offer_last gavel.hash; -- of the offer with that seq
 
@@ -93,6 +94,8 @@ create table gavel.lease_node (
 create function gavel.bond_of(who bytea) returns numeric language sql stable as $$
 	select coalesce((select total from gavel.account where name = 'bond:0x' || encode(who, 'hex')), 0)
 $$;
+create index lease_launched on gavel.lease (provider, launched_at) where launched_at is not null;
+
 -- Launches of the last day.
 create function gavel.launched_of(who bytea, at timestamptz) returns bigint language sql stable as $$
 	select count(*) from gavel.lease l where l.provider = who and l.launched_at > at - interval '1 day'

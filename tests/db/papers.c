@@ -8,6 +8,7 @@
  *	papers ESCROW offer N seq=.. expires=.. owner=.. cpu=.. list=.. nodes=.. has=..
  *	                      node=PREFIX foreign=.. chain=.. signer=..
  *	papers ESCROW order N market=0x.. nonce=.. max=.. until=.. cpu=.. auction=..
+ *	papers ESCROW bid N floor=.. list=.. <ROUND_DOC
  *	papers ESCROW accept N <AWARD_DOC
  *	papers ESCROW token N audience=0x.. scope=.. until=..
  */
@@ -17,6 +18,7 @@
 #include "lease/jwt.h"
 #include "lease/key.h"
 #include "lease/offer.h"
+#include "lease/seal.h"
 
 static struct arena a;
 static struct domain domain;
@@ -176,17 +178,49 @@ order(void)
 }
 
 static void
-accept_award(void)
+read_input(const struct json_field *fields, void *out)
 {
 	char *in = arena_alloc(&a, JSON_BYTES_MAX);
 	size_t len = fread(in, 1, JSON_BYTES_MAX, stdin);
-	struct award_doc award;
-	struct accept_post post;
 	struct err e = ERR_NONE;
 
-	memset(&award, 0, sizeof(award));
-	if (json_decode(&a, in, len, award_doc_fields, &award, &e) < 0)
+	if (json_decode(&a, in, len, fields, out, &e) < 0)
 		fatal("%s", e.text);
+}
+
+static void
+bid(void)
+{
+	struct round_doc round;
+	struct bid_doc doc;
+	struct bid_post post;
+	const char *inside;
+
+	memset(&round, 0, sizeof(round));
+	read_input(round_doc_fields, &round);
+	doc.terms = (struct bid_terms){ .order = round.hash,
+					.provider = me.address,
+					.floor = rate("floor", "100"),
+					.list = rate("list", "200"),
+					.round = round.round };
+	doc.sig = sign(&me, bid_hash(&doc.terms));
+	inside = json_encode(&a, bid_doc_fields, &doc);
+	post = (struct bid_post){
+		.id = round.id, .order = round.id, .round = round.round, .provider = me.address
+	};
+	post.id.b[15] ^= me.address.b[0];
+	post.envelope.b = seal_box(&a, round.key.b, inside, strlen(inside), &post.envelope.len);
+	print(bid_post_fields, &post);
+}
+
+static void
+accept_award(void)
+{
+	struct award_doc award;
+	struct accept_post post;
+
+	memset(&award, 0, sizeof(award));
+	read_input(award_doc_fields, &award);
 	post.terms = lease_from(&award.terms, &award.award.provider, award.award.rate);
 	post.sig = sign(&me, lease_hash(&post.terms));
 	print(accept_post_fields, &post);
@@ -220,8 +254,9 @@ main(int argc, char **argv)
 		const char *name;
 		void (*run)(void);
 	} kinds[] = {
-		{ "address", show_address }, { "provider", provider },	 { "offer", offer },
-		{ "order", order },	     { "accept", accept_award }, { "token", token },
+		{ "address", show_address }, { "provider", provider }, { "offer", offer },
+		{ "order", order },	     { "bid", bid },	       { "accept", accept_award },
+		{ "token", token },
 	};
 	struct address escrow;
 	struct err e = ERR_NONE;

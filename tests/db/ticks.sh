@@ -75,7 +75,7 @@ token: "$escrow"
 sql_dir: $PWD/sql/schema
 in_book_s: ${in_book_s:-0}
 class_launches: 0
-heartbeat_s: 5
+heartbeat_s: 60
 accept_ms: ${accept_ms:-60000}
 END
 }
@@ -255,6 +255,16 @@ lie 'orders shown' "$t.orders = []"
 lie 'has no such item|orders shown' "$t.orders = [] | $t.open = []"
 lie 'not the award|another|signature|not by the market' '.lease.terms.rate = "1"'
 lie 'of no tick|signature|not by the market' ".lease.record = $t.before.terms.previous"
+# What leases take of nodes is not offered again.
+free_of() { # free_of PROVIDER: thousandths of its first node, in the last book
+	sql "select coalesce(r->'free'->0->'free'->>'cpu_milli', 'all') from gavel.offer o,
+		(select book from gavel.tick order by number desc limit 1) b, jsonb_array_elements(b.book::jsonb->'rows') r
+		where r->>'id' = '0x' || encode(o.hash, 'hex') and o.provider = '\\x$(papers address "$1" | cut -c3- | tr A-F a-f)'"
+}
+ok 'an award takes from its node' test "$(free_of 11)" = 3000
+ok 'another from its own' test "$(free_of 13)" = 3000
+ok 'none is taken of who won nothing' test "$(free_of 12)" = all
+
 # Winners that fail. The orders above are not in the way: they have their nodes.
 refuse() { # refuse PROVIDER: the order's live lease
 	bearer=$(papers token "$1" audience="$market" scope=provider until=$(($(now) + 300)))
@@ -285,11 +295,37 @@ bearer=$(papers token 90 audience="$market" scope=close until=$(($(now) + 300)))
 curl -s -X DELETE -H "Authorization: Bearer $bearer" "$url/v1/orders/$order" >/dev/null
 bearer=
 ok 'taken back while it waits' soon 3 state_is cancelled
-place 6 cpu=9000000 max=100000000
+place 6 cpu=380000 max=100000000
 ok 'too large for all: it waits' soon 3 get_is "/v1/orders/$order/bids" '[.data[] | .reason] | unique | join(",")' capacity
 
+# A sealed bid has a receipt too, and it is in its round.
+place 902 auction=sealed window=3000 max=100000000
+told() { sql "select data from gavel.event where type = 'order.bidding' and subject = '$order'" | grep .; }
+ok 'a sealed round is announced' soon 5 told
+bearer=$(papers token 12 audience="$market" scope=provider until=$(($(now) + 300)))
+papers provider 12 | post /v1/providers >/dev/null
+status=$(told | papers bid 12 floor=100 list=300 | post /v1/bids)
+bearer=
+ok 'a bid is taken' says 201
+bid=$(jq -c .receipt "$work/answer")
+ok 'with a receipt that names order, round and place' test "$(echo "$bid" | jq -r '[.terms.subject, .terms.round, .terms.index] | join(" ")')" = "$(get "/v1/orders/$order" | jq -r .hash) 1 $(jq -r .index "$work/answer")"
+ok 'which is shown again' test "$(get "/v1/receipts/$(echo "$bid" | jq -r .terms.item)" | jq -Sc .)" = "$(echo "$bid" | jq -Sc .)"
+ok 'the round is awarded' soon 8 state_is awarded
+ok 'and is true' gavel audit auction "$order" --save "$work/round.json"
+jq -c ".receipts = [$bid]" "$work/round.json" >"$work/with.json"
+ok 'its lease takes of the offered node too' soon 3 eval 'test "$(free_of 12)" = 3000'
+ok 'also for who holds the receipt' gavel audit auction "$work/with.json"
+jq -c ".receipts = [$bid] | .receipts[0].terms.at += 1" "$work/round.json" >"$work/with.json"
+ok 'a receipt that nobody gave is found' say_is audit_receipt gavel audit auction "$work/with.json"
+
+# Events.
+heard() { curl -sN --max-time 2 "$url/v1/events?since=0$1" | grep -c '^event: tick.closed'; }
+ok 'who asks for ticks hears of them' test "$(heard '&topics=order,tick')" -gt 5
+ok 'nobody else does' test "$(heard '')" = 0
+
 # A clerk killed between the cut and the record.
-stalled() { sql_is "select next - (select max(number) from gavel.tick) > 1 from gavel.tick_head" t; }
+stalled() { sql_is "select state from gavel.orders where nonce = 7" bidding; }
+sleep 1 # until nothing changes the book any more
 (
 	printf 'begin; lock table gavel.tick in exclusive mode;\n'
 	while [ ! -f "$work/d/free" ]; do sleep 0.1; done
@@ -302,20 +338,20 @@ placing=$!
 ok 'a tick is cut and cannot be stored' soon 4 stalled
 kill -9 "$first" $(pgrep -P "$first")
 wait "$placing"
+# What it had sent already is lost too.
+sql "select pg_terminate_backend(pid) from pg_stat_activity where wait_event_type = 'Lock'" >/dev/null
 touch "$work/d/free"
 wait "$holder"
 sleep 0.3
-ok 'nobody has stored it' stalled
-seventh=$(sql "select 'ord' from gavel.orders where state = 'bidding' and auction = 'fast' and round = 1 and looked < 0")
-ok 'the order is in between' test "$seventh" = ord
-hash=$(sql "select '0x' || encode(hash, 'hex') from gavel.orders where state = 'bidding' and looked < 0")
+ok 'nobody has stored it: the order is in between' stalled
+hash=$(sql "select '0x' || encode(hash, 'hex') from gavel.orders where nonce = 7")
 cut=$(sql "select next - 1 from gavel.tick_head")
 serve "$work/market.yaml"
 first=$last
 soon 10 curl -sf "$url/healthz"
 ok 'the next clerk clears that tick' soon 5 sql_is "select t.tick from gavel.tick_order t join gavel.orders o on o.hash = t.order_hash where '0x' || encode(o.hash, 'hex') = '$hash'" "$cut"
 ok 'once: one award' sql_is "select count(*) from gavel.lease l where '0x' || encode(l.order_hash, 'hex') = '$hash'" 1
-ok 'as the receipt promised, which is signed by now' get_is "/v1/receipts/$hash" .terms.round "$cut"
+ok 'as the receipt promised, which is signed by now' soon 3 get_is "/v1/receipts/$hash" .terms.round "$cut"
 ok 'and it is true' gavel audit tick "$cut"
 
 # Two clerks: one works, and the other when it has gone.
@@ -328,7 +364,9 @@ ok 'a second market on the database' get_is /v1/ticks/1 .terms.number 1
 for i in $(seq 20); do
 	[ $((i % 2)) = 0 ] && url=http://127.0.0.1:$port || url=http://127.0.0.1:$((port + 1))
 	place $((100 + i)) cpu=10 max=100000000
-done
+	jq -r .receipt.terms.item "$work/answer"
+done >"$work/items"
+ok 'all have receipts' test "$(grep -c ^0x "$work/items")" = 20
 ok 'orders through both are all awarded' soon 5 sql_is "select count(*) from gavel.orders o where nonce between 101 and 120 and state = 'awarded'" 20
 ok 'each once' sql_is "select count(*), count(distinct l.order_hash) from gavel.lease l join gavel.orders o on o.hash = l.order_hash where o.nonce between 101 and 120" '20|20'
 ok 'one clerk waits for the lock' test "$(grep -c clerk.waiting "$work/log")" -gt "$(grep -c clerk.working "$work/log")"

@@ -6,9 +6,6 @@
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
 export GAVEL_TOP=$PWD GAVEL_DEMO_DIR=$PWD/build/e2e-fast GAVEL_DEMO_PORT=${GAVEL_FAST_PORT:-10480}
-# Established from the beginning, so that offers set each other's price at once.
-export GAVEL_DEMO_MARKET="in_book_s: 0
-class_launches: 0"
 # shellcheck source=demo/lib.sh
 . demo/lib.sh
 set +e
@@ -39,6 +36,8 @@ until_offers() {
 	done
 	offers | jq -r '.data | length'
 }
+# An offer sets prices when it has stood for as long as the market's settings ask.
+established() { sleep "$(($(sed -n 's/^in_book_s: //p' "$dir/market.yaml") + 1))"; }
 # Of an order: from the order to its award, and who has it at what price.
 order() { tenant --json status "$1" | jq -r ".order$2"; }
 lease() { tenant --json status "$1" | jq -r ".lease$2"; }
@@ -53,6 +52,7 @@ dc1=$(cat "$dir/keys/dc1.address") dc2=$(cat "$dir/keys/dc2.address")
 
 # ---- offers ----
 is 'three offers stand' "$(until_offers 3)" '^3$'
+established
 is 'by the month, for people' "$(tenant providers)" '^    floor +vCPU [0-9.]+, GiB memory [0-9.]+, .* TUSD a month$'
 is 'as the card says: 12000000 a milli and second are 31.536 a month' "$(tenant providers)" '^    floor +vCPU 31.536, .*GiB disk 2.691072'
 is 'and the list price 30 % above' "$(tenant providers)" '^    at most +vCPU 40.9968, '
@@ -120,6 +120,7 @@ end dc1
 sed 's/^insecure_registries:.*/insecure_registries: []/' "$dir/dc1.yaml" >"$dir/dc1-blind.yaml"
 start dc1 "$bin/gavel-provider" -c "$dir/dc1-blind.yaml"
 until_offers 3 >/dev/null
+established
 out=$(fast three)
 is 'the cheapest cannot launch it' "$out" 'running'
 is '  the next one does' "$(lease three .provider)" "^$dc2\$"
