@@ -153,69 +153,46 @@ is '  and the name stands for both again' $? '^ord_'
 run deploy pair.yaml --akash --deposit 5
 is '--akash refuses what Akash does not know' 2 'denom|amount|price'
 
-# ---- standing offers ----
-run deploy single.yaml --auction dutch
-is 'an auction that there is not' 2 '--auction is sealed or fast, not dutch'
-start fast 100000000
-run deploy single.yaml --deposit 5 --name fast --auction fast
-is 'an order that no offer takes' 8 'order unfilled: no_offer'
-posts '  it was posted as such' 'posted eu fast'
-is '  and the ticks said why' 8 'waiting for a tick +3 offers: 1 above_max, 2 region'
-[ "$(grep -c 'waiting for a tick' out)" = 1 ] || status=said-twice
-is '  once' 8 'waiting'
-run bids fast
-is 'each offer with its reason' 0 '^1 +1 .* offer, tick 2: floor .*, effective .*, above_max$'
-is '  also one without a price' 0 '^1 +- +0x5555.* offer, tick 2: region$'
-sed 's/^version.*/&\nx-gavel: {auction: {kind: fast}}/' single.yaml >kind.yaml
-run deploy kind.yaml --deposit 5 --name kind
-posts 'the file may ask for it' 'posted eu fast,posted eu fast'
-run deploy kind.yaml --deposit 5 --name kind --auction sealed
-posts '  and the flag is stronger' 'posted eu fast,posted eu fast,posted eu'
-sed 's/kind: fast/kind: dutch/' kind.yaml >dutch.yaml
-run deploy dutch.yaml
-is '  or is at fault' 2 'dutch.yaml:2:.*kind must be sealed or fast, got dutch'
-run providers
-is 'unit prices by the month' 0 '^    floor +vCPU 28.908, GiB memory 26.91072, GiB disk 2.691072, GiB out 0.023 TUSD a month$'
-is '  and the most' 0 '^    at most +vCPU 57.816, '
-is '  or none' 0 '^    no standing offer: it answers sealed rounds$'
-run --json providers
-is '  as JSON' 0 '"offers": \['
-
-# ---- the provider's side of it ----
-cat >provider.yaml <<END
-market_url: http://127.0.0.1:$port
-key_file: $tmp/key.json
-password_file: $tmp/password
-state_dir: $tmp
-tag: a
-network: 10.86.0.0
-rpc_url: http://127.0.0.1:$port
-chain_id: 31337
-escrow: "0x2222222222222222222222222222222222222222"
-token: "0x3333333333333333333333333333333333333333"
-attributes: []
-card: {cpu_milli: "1", memory_mib: "1", storage_mib: "1"}
-END
-provider() {
-	timeout 30 "$build/gavel-provider" -c provider.yaml "$@" >out 2>&1 </dev/null
-	status=$?
-}
-provider offers
-is 'what stands, for its operator' 0 '^  vCPU +28.908 +57.816$'
-is '  with the machine' 0 'node-a: 4.000 vCPU, 2048 MiB memory'
-provider offers --json
-is '  as JSON' 0 '"seq": *7'
-provider why
-is 'why needs an order' 2 '^error: why ORDER'
-provider why web
-is '  one that could be' 2 'ord_|not an id|order'
-provider why ord_01M89BPZ6HW257XCBPVH6TDFTF
-is '  in which it took part' 7 'no offer stood when its tick began'
-start ok 1
-provider offers
-is 'nothing stands' 0 'no standing offer: the daemon does not run'
-echo 'standing: false' >>provider.yaml
-provider offers
-is '  because the settings say so' 0 'the settings say standing: false'
+# Nonces: in their order, each once on this machine, past what is used up elsewhere.
+rm -rf "$tmp/state/gavel/nonces"
+start nonces 1000000000
+run deploy single.yaml --deposit 5 --name n --no-wait
+is 'a nonce that is used is not the end' 0 '^ord_'
+posts '  the next are tried, in growing steps' 'nonce 0,nonce 1,nonce 3'
+pids=
+for i in 1 2 3 4 5 6 7 8; do
+	"$build/gavel" -C context.yaml -q deploy single.yaml --deposit 5 --name "n$i" --no-wait >/dev/null 2>&1 &
+	pids="$pids $!"
+done
+# shellcheck disable=SC2086
+wait $pids
+n=$((n + 1))
+if [ "$(sed -n 's/^nonce //p' posts | tail -8 | sort -n | paste -sd,)" = 4,5,6,7,8,9,10,11 ]; then
+	echo "ok $n - eight at once have eight, with no gap"
+else
+	echo "not ok $n - eight at once have eight, with no gap"
+	sed 's/^/# /' posts
+	bad=1
+fi
+# One that may still open must stay within the contract's 128: with it far behind, any.
+state_file=$(echo "$tmp"/state/gavel/nonces/*.json)
+sed -i 's/"next": *[0-9]*/"next":150/' "$state_file"
+run deploy single.yaml --deposit 5 --name far --no-wait
+last() { sed -n 's/^nonce //p' posts | tail -1; }
+n=$((n + 1))
+# Too long for the shell's numbers, perhaps.
+if [ "$(last | wc -c)" -gt 10 ]; then echo "ok $n - too far ahead: a random one"; else
+	echo "not ok $n - too far ahead: a random one"
+	sed 's/^/# /' posts
+	bad=1
+fi
+sed -i 's/"open_by": *[0-9]*/"open_by":1/g' "$state_file"
+run deploy single.yaml --deposit 5 --name near --no-wait
+n=$((n + 1))
+if [ "$(last)" = 150 ]; then echo "ok $n - when those can open no more, the next again"; else
+	echo "not ok $n - when those can open no more, the next again"
+	sed 's/^/# /' posts
+	bad=1
+fi
 echo "1..$n"
 exit $bad
