@@ -530,6 +530,7 @@ bids_read(struct task *t)
 
 	p->b = batch_new(t);
 	q_bids_of_order(p->b, &p->id);
+	q_prices_of_order(p->b, &p->id);
 	return db_run(t, w->db, p->b);
 }
 
@@ -560,6 +561,7 @@ write_bid(struct jsonw *w, const struct batch *b, size_t row)
 	}
 	if (!row_null(b, 0, row, "reason"))
 		jsonw_member(w, "reason", "%s", row_text(b, 0, row, "reason"));
+	write_choice_price(w, b, 1, &id);
 	jsonw_close(w, '}');
 }
 
@@ -607,6 +609,7 @@ round_read(struct task *t)
 
 	p->b = batch_new(t);
 	q_round_get(p->b, &p->id, p->round);
+	q_choices_of_round(p->b, &p->id, p->round);
 	return db_run(t, w->db, p->b);
 }
 
@@ -633,6 +636,10 @@ round_answer(struct task *t)
 	jsonw_member(w, "key", "%s", hash_text(&key, text));
 	jsonw_member(w, "starts_at", "%s", time_text(row_time(p->b, 0, 0, "starts_at"), text));
 	jsonw_member(w, "ends_at", "%s", time_text(row_time(p->b, 0, 0, "ends_at"), text));
+	if (!row_null(p->b, 0, 0, "choose_by"))
+		jsonw_member(w, "choose_by", "%s",
+			     time_text(row_time(p->b, 0, 0, "choose_by"), text));
+	write_choices(w, p->b, 1);
 	jsonw_name(w, "invited");
 	jsonw_int(w, row_int(p->b, 0, 0, "invited"));
 	jsonw_name(w, "outcome");
