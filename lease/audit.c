@@ -302,6 +302,8 @@ check_choices(const struct audit_round *r, struct err *e)
 		if (en == NULL || en->price.nano == 0)
 			return err_field(e, &AUDIT_CHOICE, field, "%s is not in the ranking",
 					 address_text(&c->provider, who));
+		if (r->choices[i].received_at >= t->choose_by)
+			return err_field(e, &AUDIT_LATE, field, "the bids held no more");
 	}
 	return 0;
 }

@@ -50,7 +50,7 @@ struct audit_round {
 	const struct sig *award_sig;
 	const struct receipt *receipts; /* of whoever audits; other rounds' are passed over */
 	size_t receipt_count;
-	const struct choice_doc *choices; /* as published: what the tenant took, in turn */
+	const struct choice_shown *choices; /* as published: what the tenant took, in turn */
 	size_t choice_count;
 };
 

@@ -26,6 +26,12 @@ const struct json_field choice_doc_fields[] = { JSON_OBJ(struct choice_doc, term
 							 choice_terms_fields, 0),
 						JSON_SIG(struct choice_doc, sig, 0), JSON_END };
 
+const struct json_field choice_shown_fields[] = {
+	JSON_OBJ(struct choice_shown, terms, choice_terms_fields, 0),
+	JSON_SIG(struct choice_shown, sig, 0), JSON_TIME(struct choice_shown, received_at, 0),
+	JSON_END
+};
+
 const struct json_field decline_post_fields[] = { JSON_ID(struct decline_post, id, ID_BID),
 						  JSON_ID(struct decline_post, order, ID_ORDER),
 						  JSON_U32(struct decline_post, round, 0, 0),

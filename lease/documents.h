@@ -43,7 +43,13 @@ struct choice_doc {
 	struct choice_terms terms;
 	struct sig sig;
 };
-extern const struct json_field choice_doc_fields[];
+/* The same as the market shows it with its round. */
+struct choice_shown {
+	struct choice_terms terms;
+	struct sig sig;
+	wall_t received_at;
+};
+extern const struct json_field choice_doc_fields[], choice_shown_fields[];
 
 /* POST /v1/declines */
 struct decline_post {

@@ -162,24 +162,19 @@ choice_create(struct request *r)
 void
 write_choices(struct jsonw *w, const struct batch *b, size_t query)
 {
-	char text[TIME_TEXT_SIZE];
-
 	if (rows_count(b, query) == 0)
 		return;
 	jsonw_name(w, "choices");
 	jsonw_open(w, '[');
 	for (size_t i = 0; i < rows_count(b, query); i++) {
-		struct choice_doc doc = { 0 };
+		struct choice_shown shown = { 0 };
 
-		row_bytes(b, query, i, "hash", doc.terms.order.b, sizeof(doc.terms.order.b));
-		row_bytes(b, query, i, "provider", doc.terms.provider.b, 20);
-		row_bytes(b, query, i, "sig", doc.sig.b, sizeof(doc.sig.b));
-		doc.terms.round = (uint64_t)row_int(b, query, i, "round");
-		jsonw_open(w, '{');
-		json_write_members(w, choice_doc_fields, &doc);
-		jsonw_member(w, "received_at", "%s",
-			     time_text(row_time(b, query, i, "received_at"), text));
-		jsonw_close(w, '}');
+		row_bytes(b, query, i, "hash", shown.terms.order.b, sizeof(shown.terms.order.b));
+		row_bytes(b, query, i, "provider", shown.terms.provider.b, 20);
+		row_bytes(b, query, i, "sig", shown.sig.b, sizeof(shown.sig.b));
+		shown.terms.round = (uint64_t)row_int(b, query, i, "round");
+		shown.received_at = row_time(b, query, i, "received_at");
+		json_write(w, choice_shown_fields, &shown);
 	}
 	jsonw_close(w, ']');
 }

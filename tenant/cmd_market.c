@@ -41,6 +41,10 @@ bids_one(struct context *c, const char *name, void *ctx, struct err *e)
 		else if (json_get(r, "floor") == NULL)
 			printf("%-5s %-4s %-42s  sealed\n", text_of(r, "round"), "-",
 			       text_of(r, "provider"));
+		else if (json_get(r, "price") != NULL)
+			printf("%-5s %-4s %-42s  yours for %s, %s\n", text_of(r, "round"),
+			       text_of(r, "rank"), text_of(r, "provider"),
+			       price(c, rate_of(r, "price")), text_of(r, "reason"));
 		else
 			printf("%-5s %-4s %-42s  floor %s, %s\n", text_of(r, "round"),
 			       text_of(r, "rank"), text_of(r, "provider"),

@@ -11,7 +11,11 @@ static const struct command commands[] = {
 	  "  -n, --name NAME      name of the deployment (default: the file's)\n"
 	  "      --deposit AMOUNT tokens to lock (default: a day at the highest price)\n"
 	  "      --window MS      time for sealed bids, 50 to 600000 (default 400)\n"
-	  "      --open-within S  seconds in which a lease may be opened (default 300)\n"
+	  "      --ttl TIME       how long the order is tried again until somebody takes it:\n"
+	  "                       90s, 30m, 2h, at most a day (default 5m; --manual 10m)\n"
+	  "      --wait-for-capacity TIME  the same\n"
+	  "      --open-within S  the same in seconds\n"
+	  "      --manual         award nothing: show the ranking, gavel accept picks\n"
 	  "      --placement P    only this one of several\n"
 	  "      --akash          read the file as Akash does\n"
 	  "      --no-wait        return when the order is posted\n"
@@ -79,6 +83,13 @@ static const struct command commands[] = {
 	{ "receipt", "[NAME]", "each step with its time, what was metered, what was paid", "",
 	  cmd_receipt },
 	{ "bids", "[NAME]", "who bid, who declined and why", "", cmd_bids },
+	{ "accept", "[NAME] [PROVIDER]", "pick from the ranking of deploy --manual",
+	  "      --auto     and the next one when the one that was picked fails\n"
+	  "      --no-wait  return when the choice is signed and taken\n"
+	  "\nWithout PROVIDER, an address of gavel bids, the cheapest that is left. The first\n"
+	  "is paid the rules' price, any other its list price, none above your maximum.\n"
+	  "\nexample: gavel accept web 0x70997970C51812dc3A010C7d01b50e0d17dc79C8\n",
+	  cmd_accept },
 	{ "providers", "", "providers of this market", "", cmd_providers },
 	{ "quote", "FILE", "what it would cost, who would serve it; spends nothing",
 	  "      --placement P  only this one of several\n"

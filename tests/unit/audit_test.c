@@ -23,7 +23,7 @@ struct stage {
 	struct sig award_sig;
 	struct receipt receipts[BIDDERS];
 	size_t receipt_count;
-	struct choice_doc choices[2];
+	struct choice_shown choices[2];
 	size_t choice_count;
 };
 
@@ -132,10 +132,11 @@ sign_award(struct stage *s)
 static void
 choose(struct stage *s, size_t bidder)
 {
-	struct choice_doc *c = &s->choices[s->choice_count++];
+	struct choice_shown *c = &s->choices[s->choice_count++];
 
 	c->terms = (struct choice_terms){ s->t.order, s->t.round, bidders[bidder].address };
 	c->sig = sign(&tenant, choice_hash(&c->terms));
+	c->received_at = s->t.choose_by - 1;
 	sign_award(s);
 	s->award.provider = c->terms.provider;
 	s->award.rate = transcript_of(&s->t, &c->terms.provider)->price;
@@ -510,6 +511,11 @@ lie_replayed_choice(struct stage *s)
 	s->choices[0].sig = sign(&tenant, choice_hash(&s->choices[0].terms));
 }
 static void
+lie_late_choice(struct stage *s)
+{
+	s->choices[0].received_at = s->t.choose_by;
+}
+static void
 lie_unranked(struct stage *s)
 {
 	struct choice_terms *c = &s->choices[0].terms;
@@ -555,6 +561,7 @@ test_choices(void)
 		{ "a forged choice", "audit_choice", lie_forged_choice },
 		{ "another than was chosen", "audit_choice", lie_other_chosen },
 		{ "a choice of another round", "audit_choice", lie_replayed_choice },
+		{ "a choice that came late", "audit_late", lie_late_choice },
 		{ "one that did not bid", "audit_choice", lie_unranked },
 		{ "one above the maximum", "audit_choice", lie_dear },
 		{ "the first one's price for another", "audit_award", lie_first_for_all },
