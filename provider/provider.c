@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lease/bonding.h"
 #include "lease/keystore.h"
 #include "lease/signer.h"
 #include "lib/daemon.h"
@@ -37,6 +38,7 @@ static const char usage[] =
 	"  check [FILE]       read the settings and test the machine, with cures\n"
 	"  settle [LEASE]     take what is due from the chain itself, without a market\n"
 	"  price simulate [FILE]  past orders against the prices these settings make\n"
+	"  bond [AMOUNT | release [AMOUNT] | take]   what stands behind this provider's word\n"
 	"  clean              remove every container of this provider from the machine\n"
 	"\n"
 	"  -c, --config FILE  settings (default: /etc/gavel/provider.yaml)\n"
@@ -243,6 +245,31 @@ clean(const struct provider_settings *s)
 	return failed;
 }
 
+static int
+bond(struct provider_settings *s, bool json, int argc, char **argv)
+{
+	struct arena a;
+	struct key key;
+	struct err e = ERR_NONE;
+	struct bonding b = { .arena = &a,
+			     .evm = &s->evm,
+			     .escrow = s->escrow,
+			     .token = s->token,
+			     .key = &key,
+			     .json = json };
+
+	if (keystore_load(s->key_file, s->password_file, &key, &e) < 0) {
+		fprintf(stderr, "error: %s [%s]\n", e.text, e.code->name);
+		return kind_exit_status(e.code->kind);
+	}
+	arena_init(&a, 0);
+	if (bonding_begin(&b, &e) < 0 || bonding_run(&b, argc, argv, &e) < 0)
+		fprintf(stderr, "error: %s [%s]\n", e.text, e.code->name);
+	key_release(&key);
+	arena_release(&a);
+	return e.code == NULL ? 0 : kind_exit_status(e.code->kind);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -286,7 +313,7 @@ main(int argc, char **argv)
 		optind++;
 	}
 	/* check FILE is short for -c FILE check. */
-	if (optind + 1 < argc && strcmp(command, "settle") != 0)
+	if (optind + 1 < argc && strcmp(command, "settle") != 0 && strcmp(command, "bond") != 0)
 		config = argv[optind + 1];
 	log_init("provider", LOG_INFO);
 	chan_register_codes(jail_codes, NELEMS(jail_codes));
@@ -302,6 +329,8 @@ main(int argc, char **argv)
 	if (strcmp(command, "settle") == 0)
 		return settle_run(&settings, optind + 1 < argc ? argv[optind + 1] : NULL, plan,
 				  json);
+	if (strcmp(command, "bond") == 0)
+		return bond(&settings, json, argc - optind - 1, argv + optind + 1);
 	if (strcmp(command, "clean") == 0)
 		return clean(&settings);
 	if (strcmp(command, "price") == 0) {

@@ -117,6 +117,15 @@ static const struct command commands[] = {
 	{ "withdraw", "AMOUNT", "take free tokens out of escrow", "", cmd_withdraw },
 	{ "balance", "[ADDRESS]", "tokens in the wallet and in escrow", "", cmd_balance },
 	{ "faucet", "AMOUNT", "test tokens, on a devnet only", "", cmd_faucet },
+	{ "bond", "ADDRESS", "what stands behind somebody's word", "", cmd_bond },
+	{ "slash", "FILE [FILE]", "take the bond of one who signed two contradicting things",
+	  "      --check      only look whether they contradict\n"
+	  "      --save FILE  keep the two statements that do\n"
+	  "\nA file of two statements, or evidence of gavel audit auction --save; two of these\n"
+	  "of one order are searched for bids and roots that cannot both be true. Half goes\n"
+	  "to the tenant of the order or lease, half to nobody.\n"
+	  "\nexample: gavel slash monday.json tuesday.json\n",
+	  cmd_slash },
 	{ "audit", "KIND ...", "compute again what others say; vouch for a provider",
 	  "auction [NAME|ORDER|FILE]   every round of an order, from what is public\n"
 	  "      --save FILE    keep the evidence: whoever has it needs no market\n"

@@ -212,6 +212,8 @@ int cmd_audit_sign(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_revoke(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_list(struct context *c, int argc, char **argv, struct err *e);
 int cmd_accept(struct context *c, int argc, char **argv, struct err *e);
+int cmd_bond(struct context *c, int argc, char **argv, struct err *e);
+int cmd_slash(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
 int cmd_quote(struct context *c, int argc, char **argv, struct err *e);
 int cmd_providers(struct context *c, int argc, char **argv, struct err *e);

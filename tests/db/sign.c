@@ -7,9 +7,11 @@
  * key is the number N, under the domain of ESCROW (chain 31337; or chain=..). signer=M
  * lets another key sign it. For choice.sh, bids.sh and slash.sh.
  *
- *	address, secret
+ *	address
+ *	keystore	file= password_file=
  *	provider	url=
  *	order		market= nonce= max= until= deposit= manual=1 window= launch=
+ *	hash_of_order, lease	the same, and for the lease provider= rate=
  *	bid		id= order_id= order= round= key= floor= list= salt= provider=
  *			in_round= raw=1 (a box of nothing) text=1 (a box of another text)
  *	bid_terms	the inside alone, with its signature
@@ -166,13 +168,14 @@ show_address(void)
 }
 
 static void
-show_secret(void)
+keystore(void)
 {
-	struct hash h;
-	char out[HASH_TEXT_SIZE];
+	char password[PASSWORD_SIZE];
+	struct err e = ERR_NONE;
 
-	memcpy(h.b, me.secret, 32);
-	puts(hash_text(&h, out));
+	if (password_read(text("password_file", ""), password, &e) < 0 ||
+	    keystore_write(text("file", ""), &me, password, 12, &e) < 0)
+		fatal("%s", e.text);
 }
 
 static void
@@ -187,20 +190,19 @@ provider(void)
 	print(provider_doc_fields, &doc);
 }
 
-static void
-order(void)
+static struct order_doc
+make_order(void)
 {
-	struct group_service service = { .name = "a",
-					 .count = 1,
-					 .resources = { .cpu_milli = 1000,
-							.memory_bytes = 64 << 20,
-							.storage_bytes = 64 << 20 } };
-	struct order_doc doc = {
-		.group = { .name = "g", .billing = "reserved", .services = { &service, 1 } },
-		.care_hours = 1,
-		.window_ms = (uint32_t)number("window", 400),
-	};
+	static struct group_service service;
+	struct order_doc doc = { .care_hours = 1, .window_ms = (uint32_t)number("window", 400) };
 
+	service = (struct group_service){ .name = "a",
+					  .count = 1,
+					  .resources = { .cpu_milli = 1000,
+							 .memory_bytes = 64 << 20,
+							 .storage_bytes = 64 << 20 } };
+	doc.group =
+		(struct group){ .name = "g", .billing = "reserved", .services = { &service, 1 } };
 	doc.group.accept = number("manual", 0) != 0 ? "manual" : NULL;
 	doc.terms = (struct order_terms){ .tenant = me.address,
 					  .maxRate = rate("max", "1000000"),
@@ -216,7 +218,38 @@ order(void)
 	doc.sig = sign(order_hash(&doc.terms));
 	memcpy(doc.id.b, order_hash(&doc.terms).b, sizeof(doc.id.b));
 	doc.id.b[0] = 1; /* of a time that an id can be of */
+	return doc;
+}
+
+static void
+order(void)
+{
+	struct order_doc doc = make_order();
+
 	print(order_doc_fields, &doc);
+}
+
+static void
+order_name(void)
+{
+	struct order_doc doc = make_order();
+	struct hash h = order_hash(&doc.terms);
+	char out[HASH_TEXT_SIZE];
+
+	puts(hash_text(&h, out));
+}
+
+static void
+lease(void)
+{
+	struct order_doc doc = make_order();
+	struct address provider = address("provider");
+	struct lease_terms terms = lease_from(&doc.terms, &provider, rate("rate", "100"));
+	struct hash h = lease_hash(&terms);
+	char out[HASH_TEXT_SIZE];
+
+	printf("{\"hash\":\"%s\",\"terms\":%s}\n", hash_text(&h, out),
+	       json_encode(&a, lease_terms_fields, &terms));
 }
 
 static struct bid_terms
@@ -330,9 +363,11 @@ main(int argc, char **argv)
 		void (*run)(void);
 	} kinds[] = {
 		{ "address", show_address },
-		{ "secret", show_secret },
+		{ "keystore", keystore },
 		{ "provider", provider },
 		{ "order", order },
+		{ "hash_of_order", order_name },
+		{ "lease", lease },
 		{ "bid", bid },
 		{ "bid_terms", bid_terms },
 		{ "choice", choice },
