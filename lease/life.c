@@ -7,10 +7,12 @@
 #define BIT(s) (1u << (s))
 
 static const unsigned order_moves[] = {
-	[ORDER_OPEN] = BIT(ORDER_BIDDING) | BIT(ORDER_UNFILLED) | BIT(ORDER_CANCELLED) |
-		       BIT(ORDER_EXPIRED),
-	[ORDER_BIDDING] =
-		BIT(ORDER_OPEN) | BIT(ORDER_AWARDED) | BIT(ORDER_UNFILLED) | BIT(ORDER_CANCELLED),
+	[ORDER_OPEN] = BIT(ORDER_BIDDING) | BIT(ORDER_RANKED) | BIT(ORDER_UNFILLED) |
+		       BIT(ORDER_CANCELLED) | BIT(ORDER_EXPIRED),
+	[ORDER_BIDDING] = BIT(ORDER_OPEN) | BIT(ORDER_RANKED) | BIT(ORDER_AWARDED) |
+			  BIT(ORDER_UNFILLED) | BIT(ORDER_CANCELLED),
+	[ORDER_RANKED] = BIT(ORDER_AWARDED) | BIT(ORDER_UNFILLED) | BIT(ORDER_CANCELLED) |
+			 BIT(ORDER_EXPIRED),
 	[ORDER_AWARDED] =
 		BIT(ORDER_OPEN) | BIT(ORDER_LEASED) | BIT(ORDER_CANCELLED) | BIT(ORDER_EXPIRED),
 	[ORDER_LEASED] = BIT(ORDER_OPEN) | BIT(ORDER_CLOSED) | BIT(ORDER_EXPIRED) |
@@ -71,6 +73,8 @@ next_open(const struct life_facts *f, wall_t now)
 		return act(LIFE_CANCEL);
 	if (f->failures >= LIFE_FAILURES_MAX)
 		return act(LIFE_EXPIRE);
+	if (f->ranked && now < f->choose_by)
+		return act(LIFE_RANK);
 	/* Those who could have run it have failed, and nobody else wants it. */
 	if (f->failures > 0 && f->deserted)
 		return act(LIFE_EXPIRE);
@@ -89,6 +93,19 @@ next_bidding(const struct life_facts *f, wall_t now)
 	if (now >= f->round_ends || (f->invited > 0 && f->answered >= f->invited))
 		return act(LIFE_CLEAR);
 	return wait_until(f->round_ends);
+}
+
+/* A choice that came in time is awarded, however late it is now. */
+static struct life_step
+next_ranked(const struct life_facts *f, wall_t now)
+{
+	if (f->cancel_asked)
+		return act(LIFE_CANCEL);
+	if (f->chosen)
+		return act(LIFE_AWARD);
+	if (now >= f->choose_by)
+		return act(f->failures > 0 ? LIFE_EXPIRE : LIFE_UNFILLED);
+	return wait_until(f->choose_by);
 }
 
 /* The winner is signed: it must accept, then the chain must take it. */
@@ -136,6 +153,7 @@ life_next(const struct life_facts *f, wall_t now)
 	switch (f->order) {
 	case ORDER_OPEN: return next_open(f, now);
 	case ORDER_BIDDING: return next_bidding(f, now);
+	case ORDER_RANKED: return next_ranked(f, now);
 	case ORDER_AWARDED: return next_awarded(f, now);
 	case ORDER_LEASED: return next_leased(f, now);
 	case ORDER_UNFILLED:
@@ -149,7 +167,7 @@ life_next(const struct life_facts *f, wall_t now)
 /* ------------------------------------------------------------------ */
 /* Names.                                                              */
 
-static const char *const order_names[] = { "open",     "bidding",   "awarded", "leased",
+static const char *const order_names[] = { "open",     "bidding",   "ranked",  "awarded", "leased",
 					   "unfilled", "cancelled", "expired", "closed" };
 static const char *const lease_names[] = { "none",    "awarded", "opening", "active",
 					   "closing", "closed",	 "failed" };
@@ -198,11 +216,11 @@ lease_state_read(const char *name, enum lease_state *out)
 const char *
 life_action_name(enum life_action a)
 {
-	static const char *const names[] = { "wait",	      "announce",  "clear",
-					     "fail_award",    "send_open", "mark_opened",
-					     "tell_launched", "send_void", "send_close",
-					     "mark_closed",   "unfilled",  "cancel",
-					     "expire" };
+	static const char *const names[] = { "wait",	  "announce",	 "clear",
+					     "award",	  "rank",	 "fail_award",
+					     "send_open", "mark_opened", "tell_launched",
+					     "send_void", "send_close",	 "mark_closed",
+					     "unfilled",  "cancel",	 "expire" };
 
 	return names[a];
 }

@@ -16,6 +16,9 @@
  * A fast order has no rounds of its own: while it is open the next tick takes it to
  * bidding, and then on to awarded or back to open. Here it is only ended, or failed by
  * its winner, as every other.
+ * When the tenant picks (group.h, accept), clear leads to ranked, and award from there
+ * to awarded, when its choice has come. Failed, the order is open and goes back by rank
+ * to what is left of the ranking, while its bids hold.
  *
  * The market keeps the facts in its database. life_next() looks at all facts
  * of one order and says the one thing to do now, or until when to wait. It is
@@ -32,6 +35,7 @@
 enum order_state {
 	ORDER_OPEN,	 /* stored, its round not announced yet */
 	ORDER_BIDDING,	 /* a round is announced; sealed bids are taken */
+	ORDER_RANKED,	 /* the tenant picks: the ranking of the last round stands */
 	ORDER_AWARDED,	 /* a winner is signed; its lease is not open yet */
 	ORDER_LEASED,	 /* the lease is open on chain */
 	ORDER_UNFILLED,	 /* ended: no acceptable bid in time */
@@ -58,6 +62,9 @@ struct life_facts {
 	uint32_t invited, answered; /* in this round: bids and declines */
 	uint32_t failures;	    /* winners that failed so far */
 	bool deserted;		    /* nobody bid in the last round */
+	bool ranked;		    /* its ranking has somebody left who may be chosen */
+	bool chosen;		    /* and the tenant has chosen one of them */
+	wall_t choose_by;	    /* until then the bids of a ranking hold */
 	wall_t order_ends;	    /* no award later than this */
 	wall_t round_ends;	    /* while bidding */
 	wall_t accept_by;	    /* while awarded */
@@ -82,6 +89,8 @@ enum life_action {
 	LIFE_WAIT,	    /* nothing before `until` (0: until a fact comes) */
 	LIFE_ANNOUNCE,	    /* begin a round */
 	LIFE_CLEAR,	    /* close the round, open the bids, award or begin again */
+	LIFE_AWARD,	    /* sign the winner that the tenant has chosen */
+	LIFE_RANK,	    /* back to the ranking, without those that failed */
 	LIFE_FAIL_AWARD,    /* this winner is out; begin again without it */
 	LIFE_SEND_OPEN,	    /* submit the opening */
 	LIFE_MARK_OPENED,   /* the chain has it: order leased, lease active */

@@ -7,7 +7,7 @@
 -- rows: 0..1
 with moved as (
 	update gavel.orders set state = 'awarded', next_at = $12::timestamptz
-	where hash = $1::bytea and state = 'bidding' and round = $4::int returning hash
+	where hash = $1::bytea and state in ('bidding', 'ranked') and round = $4::int returning hash
 )
 insert into gavel.lease (hash, id, order_hash, round, tenant, provider, terms, rate, deposit, record, award_sig, accept_by, created_at)
 select $2::bytea, $3::bytea, hash, $4::int, $5::bytea, $6::bytea, $7::jsonb, $8::numeric, $9::numeric, $10::bytea, $11::bytea,

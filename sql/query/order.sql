@@ -83,7 +83,7 @@ order by o.id desc limit $4::bigint;
 -- plan: once
 -- rows: 0..1  (no row: not this tenant's, or too late)
 update gavel.orders set cancel_at = $3::timestamptz, next_at = $3::timestamptz
-where id = $1::bytea and tenant = $2::bytea and state in ('open', 'bidding', 'awarded')
+where id = $1::bytea and tenant = $2::bytea and state in ('open', 'bidding', 'ranked', 'awarded')
 returning 1 as asked;
 
 -- name: order_wake
@@ -100,6 +100,9 @@ select o.hash, o.id, o.tenant, o.state, o.auction, o.round, o.failures, o.ends_a
        r.ends_at as round_ends, r.invited, r.pubkey, (r.outcome = 'no_bid') as deserted,
        (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round) as answered,
        l.hash as lease_hash, l.id as lease_id, l.state as lease_state, l.provider, l.rate, l.accept_by,
+       r.choose_by, (r.outcome = 'ranked' and exists (select gavel.choosable(o.hash, o.round))) as ranked,
+       exists (select 1 from gavel.choice c where c.order_hash = o.hash and c.round = o.round
+          and c.attempt = o.failures) as chosen,
        l.terms as lease_terms, l.award_sig, l.lease_sig, l.record, l.refused,
        l.launched_at, l.launch_told, l.launch_error, l.released, l.release_sig,
        (select count(*) from gavel.intent i where i.lease = l.hash and i.kind = 'open' and i.state in ('pending', 'sent')) as open_pending,

@@ -432,6 +432,8 @@ act(struct sim *s, int order, enum life_action action)
 	case LIFE_WAIT: return;
 	case LIFE_ANNOUNCE: announce(s, order); return;
 	case LIFE_CLEAR: clear(s, order); return;
+	case LIFE_AWARD:
+	case LIFE_RANK: sim_violation(s, "order %d: its tenant does not pick", order); return;
 	case LIFE_FAIL_AWARD: fail_award(s, order); return;
 	case LIFE_SEND_OPEN: want(s, o->lease, INTENT_OPEN); return;
 	case LIFE_MARK_OPENED:
