@@ -185,7 +185,7 @@ check-db: $(PROGRAMS) $(B)/tests/db/sign | contracts
 		tests/db/failures.sh tests/db/bids.sh
 
 # Programs that the end-to-end tests need, and the tests, in their order.
-E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
+E2E_BINS  := $(B)/tests/db/sign $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
 E2E_TESTS := $(B)/tests/e2e/jail_test
 E2E_TESTS += $(B)/tests/e2e/volumes_test
 E2E_TESTS += $(ISOLATION)
@@ -202,6 +202,7 @@ E2E_TESTS += tests/e2e/shop.sh
 E2E_TESTS += tests/e2e/life.sh
 E2E_TESTS += tests/e2e/chain.sh
 E2E_TESTS += tests/e2e/alone.sh
+E2E_TESTS += tests/e2e/choice.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
 	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)
