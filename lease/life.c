@@ -129,6 +129,27 @@ next_awarded(const struct life_facts *f, wall_t now)
 	return wait_until(f->accept_by);
 }
 
+static bool
+has_lived(const struct life_facts *f)
+{
+	return f->seen_at == 0 || f->seen_at >= f->launched_at + LIFE_PROOF_US;
+}
+
+/* Launched: it must live for a while, or it counts as a failed launch. */
+static struct life_step
+next_launched(const struct life_facts *f, wall_t now)
+{
+	bool may_void = now < f->void_until && !f->paid;
+
+	if (may_void && (f->launch_failed || (!has_lived(f) && now >= f->seen_at + LIFE_SILENT_US)))
+		return act(LIFE_SEND_VOID);
+	if (!f->launch_told)
+		return act(LIFE_TELL_LAUNCHED);
+	if (!may_void || has_lived(f))
+		return wait_until(0);
+	return wait_until(MIN(f->seen_at + LIFE_SILENT_US, f->void_until));
+}
+
 static struct life_step
 next_leased(const struct life_facts *f, wall_t now)
 {
@@ -141,7 +162,7 @@ next_leased(const struct life_facts *f, wall_t now)
 	if (f->released)
 		return act(LIFE_SEND_CLOSE);
 	if (f->launched)
-		return f->launch_told ? wait_until(0) : act(LIFE_TELL_LAUNCHED);
+		return next_launched(f, now);
 	if (now < f->void_until && (f->launch_failed || now >= f->launch_by))
 		return act(LIFE_SEND_VOID);
 	return now < f->launch_by ? wait_until(f->launch_by) : wait_until(0);

@@ -79,7 +79,10 @@ struct life_facts {
 	bool opened;		    /* seen on chain */
 	bool launched;		    /* the winner reports the workload healthy */
 	bool launch_told;	    /* and everyone has been told */
-	bool launch_failed;	    /* the winner reports it cannot run it */
+	bool launch_failed;	    /* the winner reports it cannot run it, or no more */
+	wall_t launched_at;	    /* while launched */
+	wall_t seen_at;		    /* of the winner: the last sign of life; 0: not watched */
+	bool paid;		    /* something was paid on chain: no void any more */
 	bool void_pending, voided;
 	bool released; /* the winner's last word is stored */
 	bool close_pending, closed;
@@ -120,6 +123,11 @@ const char *lease_state_name(enum lease_state s);
 int order_state_read(const char *name, enum order_state *out);
 int lease_state_read(const char *name, enum lease_state *out);
 const char *life_action_name(enum life_action a);
+
+/* A winner that falls silent for the second of these within the first of its launch
+ * has not launched: the deposit goes back, while the chain takes a void. */
+#define LIFE_PROOF_US  (60 * SECOND_US)
+#define LIFE_SILENT_US (45 * SECOND_US)
 
 /* Winners that may fail before the order is given back. */
 #define LIFE_FAILURES_MAX 3

@@ -122,6 +122,9 @@ open_entry(struct arena *a, const struct domain *d, const struct transcript *t,
 	digest = terms_digest(d, &h);
 	if (sig_check(&en->bid.sig, &digest, &en->provider, &e) < 0)
 		return "is not signed by its provider";
+	/* What it competes with may be twice as much, and must be a rate too. */
+	if (en->bid.terms.list.nano > RATE_MAX / 2 || en->bid.terms.floor.nano > RATE_MAX / 2)
+		return "asks for more than a rate can say";
 	if (!group_admits(&t->group, address_text(&en->provider, who)))
 		return "is of a provider that the tenant left out";
 	/* A statement counts if it had not expired when the bid was received. */

@@ -180,6 +180,9 @@ read_facts(const struct clerk *c, const struct batch *b, size_t row, struct desk
 	f->launch_by =
 		opened + (wall_t)MIN(c->settings->launch_s, o->terms.launch * 3 / 4) * SECOND_US;
 	f->launched = !row_null(b, 0, row, "launched_at");
+	f->launched_at = row_time(b, 0, row, "launched_at");
+	f->seen_at = row_time(b, 0, row, "seen_at");
+	f->paid = row_bool(b, 0, row, "was_paid");
 	f->launch_told = row_bool(b, 0, row, "launch_told");
 	f->launch_failed = !row_null(b, 0, row, "launch_error");
 	f->void_pending = row_int(b, 0, row, "void_pending") > 0;
@@ -280,6 +283,8 @@ why_failed(const struct desk_order *o)
 		return "the chain refused to open the lease";
 	if (o->facts.launch_failed)
 		return o->launch_error;
+	if (o->facts.launched)
+		return "died within 60 s of its launch";
 	return o->facts.opened ? "not launched in time" : "not accepted in time";
 }
 

@@ -9,6 +9,9 @@
 #define WAIT_MAX_US (300 * SECOND_US) /* beyond the order's own time */
 #define NONCE_TRIES 12
 
+/* After the launch: until one that died at once is known to have. */
+#define LAUNCH_PROOF_S 105
+
 static const struct code ORDER_ENDED = { "order_ended", NO_BID, "the order ended without a lease" };
 static const struct code DEPOSITS_SHORT = { "funds_short", UNFUNDED,
 					    "the balance does not cover the deposits" };
@@ -288,7 +291,7 @@ make_order(struct context *c, const struct deploy *d, struct part *p, struct err
 		.baseBps = group_billing(&p->placement->group) == BILLING_RESERVED ? 10000 : 5000,
 		.openBy = (uint32_t)(clock_wall() / SECOND_US) + d->open_within_s,
 		.window = c->window_min_s,
-		.launch = MIN(c->launch_s * 4 / 3 + 1, 3600u),
+		.launch = MIN(c->launch_s * 4 / 3 + 1 + LAUNCH_PROOF_S, 3600u),
 		.auctioneer = c->auctioneer,
 		.cosigner = d->cosigner,
 		.feeBps = c->fee_bps,
@@ -484,7 +487,7 @@ show_pull(struct context *c, const struct deploy *d, struct part *p)
 static bool
 is_fast(const struct deploy *d)
 {
-	return strcmp(d->auction, "fast") == 0;
+	return d->auction != NULL && strcmp(d->auction, "fast") == 0;
 }
 
 /* In the book: nobody is asked, so what the last tick saw is all there is to say. */

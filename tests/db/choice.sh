@@ -133,7 +133,7 @@ place 90 5 manual=1 max=1000 window=1000
 soon 3 state_is bidding
 bid 13 floor=100 list=300
 soon 3 state_is ranked
-kill -STOP $(pgrep -P "$market_pid" | while read -r p; do grep -lq clerk "/proc/$p/comm" && echo "$p"; done)
+for p in $(pgrep -P "$market_pid"); do ! grep -q clerk "/proc/$p/comm" || kill -STOP "$p"; done
 choose 90 provider="$(address 13)"
 ok 'chosen while nobody awards' says 201
 kill_market

@@ -13,13 +13,10 @@
  *	order		market= nonce= max= until= deposit= manual=1 window= launch=
  *	hash_of_order, lease	the same, and for the lease provider= rate=
  *	bid		id= order_id= order= round= key= floor= list= salt= provider=
- *			in_round= raw=1 (a box of nothing) text=1 (a box of another text)
- *	bid_terms	the inside alone, with its signature
- *	choice		order= round= provider=
- *	accept		<AWARD_DOC
- *	token		audience= scope= until=
- *	usage		lease= seq= amount= up_to=
- *	round		order= round= root=
+ *			in_round= raw=1 (a bit of the box flipped) text=1, inside=TEXT (something else
+ *in it) bid_terms	the inside alone, with its signature choice		order= round=
+ *provider= accept		<AWARD_DOC token		audience= scope= until= usage
+ *lease= seq= amount= up_to= round		order= round= root=
  */
 #include <stdio.h>
 
@@ -274,7 +271,11 @@ bid(void)
 	const char *inside;
 
 	doc.sig = sign(bid_hash(&doc.terms));
-	inside = number("text", 0) != 0 ? "not a bid" : json_encode(&a, bid_doc_fields, &doc);
+	if (text("inside", NULL) != NULL)
+		inside = text("inside", NULL);
+	else
+		inside = number("text", 0) != 0 ? "not a bid"
+						: json_encode(&a, bid_doc_fields, &doc);
 	if (id_read(ID_ORDER, text("order_id", ""), &post.order, &e) < 0)
 		fatal("%s", e.text);
 	if (text("id", NULL) == NULL) {

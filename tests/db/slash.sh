@@ -117,9 +117,10 @@ ok 'and one is nobody'"'"'s' test "$(balance_of "$burnt")" = 1000000
 ok 'not twice for one order' eval 'slash bids 2>&1 | grep -q AlreadySlashed && [ "$(bond_of "$provider")" = 1000000 ]'
 
 
-sign round 6 order="$hash" root=0x$(printf '%064d' 1) >"$work/a"
-sign round 6 order="$hash" root=0x$(printf '%064d' 2) >"$work/b"
-sign round 6 order="$hash" root=0x$(printf '%064d' 2) round=2 >"$work/next"
+one=0x$(printf '%064d' 1) two=0x$(printf '%064d' 2) nine=0x$(printf '%064d' 9)
+sign round 6 order="$hash" root="$one" >"$work/a"
+sign round 6 order="$hash" root="$two" >"$work/b"
+sign round 6 order="$hash" root="$two" round=2 >"$work/next"
 evidence rounds "$work/a" "$work/next"
 ok 'two rounds, each closed once: honest' refuses offence_none slash rounds
 evidence rounds "$work/a" "$work/b"
@@ -160,7 +161,7 @@ bid 3 floor=100 list=200
 soon 5 state_is awarded
 ok 'an order is awarded, and its evidence kept' as hunter audit auction "$order" --save "$work/monday"
 key=$(jq -r '.rounds[0].transcript.public_key' "$work/monday")
-sign round 6 order="$hash" key="$key" root=0x$(printf '%064d' 9) >"$work/other"
+sign round 6 order="$hash" key="$key" root="$nine" >"$work/other"
 jq --slurpfile o "$work/other" '.rounds[0].transcript.root = $o[0].terms.root | .rounds[0].transcript.root_sig = $o[0].sig' \
 	"$work/monday" >"$work/tuesday"
 ok 'the same evidence twice: honest' refuses evidence_none as hunter slash "$work/monday" "$work/monday"

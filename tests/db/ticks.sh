@@ -107,7 +107,9 @@ try_offer() { # try_offer WHAT STATUS CODE N OPTIONS...
 }
 now() { date +%s; }
 place() { # place NONCE OPTIONS...: the order's id in $order
-	status=$(papers order 90 market="$market" nonce="$@" until=$(($(now) + ${ttl:-600})) | post /v1/orders)
+	nonce=$1
+	shift
+	status=$(papers order 90 market="$market" nonce="$nonce" "$@" until=$(($(now) + ${ttl:-600})) | post /v1/orders)
 	order=$(jq -r .id "$work/answer")
 }
 state_is() { get_is "/v1/orders/$order" .state "$1"; }

@@ -180,10 +180,6 @@ static const struct life_case cases[] = {
 	  { ACTIVE, .launched = true, .released = true },
 	  LIFE_SEND_CLOSE,
 	  0 },
-	{ "even if it once failed",
-	  { ACTIVE, .launched = true, .launch_told = true, .launch_failed = true },
-	  LIFE_WAIT,
-	  0 },
 	{ "and if its tenant wanted the order back",
 	  { ACTIVE, .launched = true, .launch_told = true, .cancel_asked = true },
 	  LIFE_WAIT,
@@ -208,6 +204,34 @@ static const struct life_case cases[] = {
 	{ "the chain has closed it",
 	  { ACTIVE, .released = true, .close_pending = true, .closed = true },
 	  LIFE_MARK_CLOSED,
+	  0 },
+	{ "the winner says that it died at once",
+	  { ACTIVE, .launched = true, .launch_failed = true },
+	  LIFE_SEND_VOID,
+	  0 },
+	{ "it has fallen silent",
+	  { ACTIVE, .launched = true, .launch_told = true, .launched_at = PAST,
+	    .seen_at = NOW - LIFE_SILENT_US },
+	  LIFE_SEND_VOID,
+	  0 },
+	{ "not if something was paid",
+	  { ACTIVE, .launched = true, .launch_told = true, .launch_failed = true, .paid = true },
+	  LIFE_WAIT,
+	  0 },
+	{ "it is watched for a while",
+	  { .order = ORDER_LEASED,
+	    .lease = LEASE_ACTIVE,
+	    .void_until = NOW + 2 * LIFE_PROOF_US,
+	    .launched = true,
+	    .launch_told = true,
+	    .launched_at = NOW,
+	    .seen_at = NOW },
+	  LIFE_WAIT,
+	  NOW + LIFE_SILENT_US },
+	{ "and then no more",
+	  { ACTIVE, .launched = true, .launch_told = true, .launched_at = NOW - LIFE_PROOF_US,
+	    .seen_at = NOW },
+	  LIFE_WAIT,
 	  0 },
 	{ "without our doing", { ACTIVE, .launched = true, .closed = true }, LIFE_MARK_CLOSED, 0 },
 };
@@ -268,8 +292,8 @@ fits(const struct life_facts *f, enum life_action action)
 	case LIFE_MARK_OPENED: return f->order == ORDER_AWARDED && f->opened;
 	case LIFE_TELL_LAUNCHED: return f->order == ORDER_LEASED && f->launched && !f->launch_told;
 	case LIFE_SEND_VOID:
-		return f->order == ORDER_LEASED && !f->launched && !f->void_pending &&
-		       !f->released && f->void_until > NOW;
+		return f->order == ORDER_LEASED && (!f->launched || f->launch_failed) &&
+		       !f->void_pending && !f->released && f->void_until > NOW;
 	case LIFE_SEND_CLOSE:
 		return f->order == ORDER_LEASED && f->released && !f->close_pending && !f->closed;
 	case LIFE_MARK_CLOSED: return f->order == ORDER_LEASED && f->closed;
