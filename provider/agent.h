@@ -18,7 +18,8 @@
  *	expire.c       leases that were accepted and never opened
  *	proxy.c        host names, by HAProxy; certs.c certificates for them
  *	metering.c     readings into signed usage
- *	gateway_api.c  what tenants may ask over HTTPS
+ *	gateway_api.c  what tenants may ask over HTTPS; payer_api.c  usage and vouchers,
+ *	               by tenants and keys that they lent
  *	session_api.c  commands and files over WebSockets; forward_api.c  ports
  *	logs_api.c     logs; log_keeper.c  and how long they are kept
  */
