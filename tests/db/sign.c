@@ -13,8 +13,8 @@
  *	order		market= nonce= max= until= deposit= manual=1 window= launch=
  *	hash_of_order, lease	the same, and for the lease provider= rate=
  *	bid		id= order_id= order= round= key= floor= list= salt= provider=
- *			in_round= raw=1 (a bit of the box flipped) text=1, inside=TEXT (something else
- *in it) bid_terms	the inside alone, with its signature choice		order= round=
+ *			in_round= raw=1 (a bit of the box flipped) text=1, inside=TEXT (something
+ *else in it) bid_terms	the inside alone, with its signature choice		order= round=
  *provider= accept		<AWARD_DOC token		audience= scope= until= usage
  *lease= seq= amount= up_to= round		order= round= root=
  */

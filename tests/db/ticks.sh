@@ -226,7 +226,7 @@ lie() { # lie CODE FILTER: the filter applied to the evidence of the order
 	fi
 	ok "found: $2" say_is "$1" gavel audit tick "$work/lie.json"
 }
-t=.transcripts[-1]
+t='.transcripts[-1]'
 lie 'audit_rules|other rules' "$t.rules = \"runner-up 1\""
 lie 'signature|not the market' "$t.record.terms.time += 1"
 lie 'signature|not the market' "$t.record.terms.number += 1"
