@@ -18,6 +18,7 @@
  *	expire.c       leases that were accepted and never opened
  *	proxy.c        host names, by HAProxy; certs.c certificates for them
  *	metering.c     readings into signed usage
+ *	deposit.c      what the chain says of a deposit, and what follows
  *	gateway_api.c  what tenants may ask over HTTPS
  *	session_api.c  commands and files over WebSockets; forward_api.c  ports
  *	logs_api.c     logs; log_keeper.c  and how long they are kept
@@ -58,6 +59,7 @@ struct agent {
 	struct audits *audits; /* what auditors say of us: audits.h */
 	unsigned quotes; /* questions being answered */
 	unsigned prices_asked; /* price programs that run: price_program.h */
+	unsigned deposits_asked; /* questions to the chain: deposit.h */
 	bool registered;
 	bool sweep_due;	    /* an event may have ended a lease */
 	mono_t swept_at;    /* when the market was last asked of all leases */
@@ -106,6 +108,12 @@ void work_ref(const struct work *w, uint32_t unit, struct jail_ref *ref);
 
 /* metering.c: read all running leases, store, sign new usage. */
 void meter_poll(void *agent);
+/* This one, now: and it takes the turn that dues_next() wants. */
+void meter_read(struct agent *g, const struct work *w);
+/* It is paused, and the usage up to there is not signed yet. */
+bool work_owes_usage(const struct work *w);
+/* A reading into the work, as its state has it. */
+void work_take(struct work *w, const struct meter_reading *r);
 struct price_lease work_price(const struct work *w);
 /* One container into a reading; a live one that does not run is not healthy. */
 void meter_add(struct meter_reading *r, uint32_t unit, bool live, const struct jail_stat *stat);
@@ -142,6 +150,11 @@ void expire_begin(struct agent *g, const struct work *w);
  * for this tenant and group: volumes that it may take over are not counted. */
 int agent_room(struct agent *g, struct arena *a, const struct address *tenant,
 	       const struct group *group, struct room *out, struct err *e) mustcheck;
+/* The lease's whole reservation is kept for it: not when it is paused for long. */
+bool work_holds_all(const struct agent *g, const struct work *w) mustcheck;
+/* 1: there is room for a paused lease to run again, on these devices; 0: not now. */
+int work_may_return(struct agent *g, struct arena *a, const struct work *w,
+		    struct json_strs *devices, struct err *e) mustcheck;
 /* The volumes that the manifest takes over from an older lease are there. */
 int volumes_can_take(struct agent *g, struct arena *a, const struct work *w,
 		     const struct manifest *m, struct err *e) mustcheck;

@@ -9,6 +9,7 @@
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "provider/deposit.h"
 #include "provider/appraise.h"
 
 #define RESTART_NOTE "last_event"
@@ -319,6 +320,7 @@ on_event(void *ctx, const struct sse_event *ev)
 		quote_begin(g, ev->data);
 	else {
 		g->sweep_due = true;
+		deposit_hint(g, ev->type, ev->data);
 		runner_look(g);
 	}
 	if (ev->id != NULL && book_note(g->book, RESTART_NOTE, ev->id, &e) < 0)

@@ -8,6 +8,7 @@
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "provider/deposit.h"
 #include "provider/image.h"
 #include "provider/live.h"
 #include "provider/proxy.h"
@@ -222,11 +223,14 @@ static const char *
 phase(const struct work *w)
 {
 	static const char *const names[] = { "preparing", "running", "closing", "ended" };
+	wall_t since;
 
 	if (w->state == WORK_ACCEPTED && w->manifest == NULL)
 		return "waiting_for_manifest";
 	if (w->failure != NULL && w->state < WORK_ENDED)
 		return "failed";
+	if (w->state == WORK_RUNNING && spells_now(&w->spells, &since) == DUES_PAUSE)
+		return "paused";
 	return names[MIN(w->state, WORK_ENDED)];
 }
 
@@ -237,15 +241,12 @@ write_parts(struct jsonw *w, const struct work *work)
 	struct meter totals = meter_totals(&work->meter);
 	struct price_part parts[PRICE_PARTS];
 	char text[AMOUNT_TEXT_SIZE];
-	uint32_t elapsed = 0;
-	size_t count;
 
-	if (work->usage.upTo > work->meter.began / SECOND_US)
-		elapsed = work->usage.upTo - (uint32_t)(work->meter.began / SECOND_US);
-	count = price_parts(&price, &totals, elapsed, parts);
+	dues_amount(&price, &totals, &work->spells, work->meter.began,
+		    MAX((wall_t)work->usage.upTo * SECOND_US, work->meter.began), parts);
 	jsonw_name(w, "parts");
 	jsonw_open(w, '{');
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < PRICE_PARTS; i++)
 		jsonw_member(w, parts[i].resource, "%s", u128_text(parts[i].amount.units, text));
 	jsonw_close(w, '}');
 }
@@ -393,6 +394,8 @@ work_show(struct request *r)
 	jsonw_name(w, "failure");
 	jsonw_str(w, work.failure);
 	jsonw_member(w, "created_at", "%s", time_text(work.created, text));
+	if (work.meter.began != 0)
+		deposit_show(w, g, &r->arena, &work);
 	write_units(w, g, &r->arena, &work);
 	write_endpoints(w, g, &r->arena, &work);
 	write_images(w, g, &work);

@@ -28,6 +28,9 @@ struct live {
 	bool opened;  /* our own look at the chain showed the deposit locked */
 	bool opening; /* a task asks */
 	bool halted;  /* it is being closed: nothing is brought up again */
+	bool paused;  /* at the last look */
+	bool deposit_asking, deposit_due; /* the chain is asked; is to be, at once */
+	mono_t deposit_at;		  /* when it was; 0: never */
 	struct unit units[WORK_UNITS_MAX];
 };
 

@@ -56,6 +56,9 @@ static const struct json_field fields[] = {
 	JSON_OBJ(T, overcommit, overcommit_fields, OPT),
 	JSON_LIST(T, volumes, volume_class_fields, struct volume_class, CLASSES_MAX, OPT),
 	JSON_U32(T, volume_keep_s, 31536000, OPT),
+	JSON_U32(T, paused_keep_s, 31536000, OPT),
+	JSON_U32(T, paused_hold_s, 31536000, OPT),
+	JSON_U32(T, unpaid_max_s, 31536000, OPT),
 	JSON_LIST(T, gpus, gpu_fields, struct gpu, MACHINE_GPUS, OPT),
 	JSON_STR(T, cdi_dir, 120, OPT),
 	JSON_LIST(T, attributes, attribute_fields, struct attribute, 64, 0),
@@ -193,6 +196,8 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 			     .storage_bytes = UINT64_C(2) << 30 },
 		.overcommit = { 10000, 10000, 10000 },
 		.volume_keep_s = 72 * 3600,
+		.paused_keep_s = 72 * 3600,
+		.paused_hold_s = 3600,
 	};
 	if (conf_read(a, path, fields, s, e) < 0 || machine_check(&s->volumes, &s->gpus, e) < 0 ||
 	    price_check(s, e) < 0 || evm_urls(a, &s->evm, s->rpc_url, &s->rpc_urls, e) < 0)

@@ -37,6 +37,9 @@ struct provider_settings {
 	struct overcommit overcommit;
 	struct json_list volumes; /* of struct volume_class */
 	uint32_t volume_keep_s;	  /* how long volumes of a closed lease are kept */
+	uint32_t paused_keep_s;	  /* how long a lease is, whose deposit is used up */
+	uint32_t paused_hold_s;	  /* and how long of this also its CPUs, memory and GPUs */
+	uint32_t unpaid_max_s;	  /* what may be metered without a signature; 0: the window */
 	struct json_list gpus;	  /* of struct gpu; live leases know them by device */
 	const char *cdi_dir;	  /* besides /etc/cdi and /var/run/cdi */
 	struct json_list attributes;
