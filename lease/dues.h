@@ -25,7 +25,7 @@ const char *dues_name(enum dues d);
 
 /* A time in which the lease did not simply run. */
 struct spell {
-	enum dues kind; /* DUES_THROTTLE, DUES_PAUSE */
+	enum dues kind;	    /* DUES_THROTTLE, DUES_PAUSE */
 	wall_t from, until; /* until 0: it goes on; only the last */
 };
 
@@ -47,9 +47,9 @@ int64_t spells_us(const struct spells *s, enum dues kind, wall_t from, wall_t un
 /* Due at `now`, and its parts, if wanted: price_parts() for the time that the lease
  * ran, the base for throttled time, nothing for pauses. Never above rate x (now -
  * began) nor the deposit. */
-struct amount dues_amount(const struct price_lease *l, const struct meter *m,
-			  const struct spells *s, wall_t began, wall_t now,
-			  struct price_part parts[PRICE_PARTS]);
+struct amount
+dues_amount(const struct price_lease *l, const struct meter *m, const struct spells *s,
+	    wall_t began, wall_t now, struct price_part parts[PRICE_PARTS]);
 /* What the provider may claim on chain alone, cumulative: what was paid, and the base
  * since that was accounted for, without pauses. */
 struct amount dues_claim(const struct price_lease *l, const struct spells *s, struct amount paid,
@@ -62,6 +62,7 @@ struct dues_facts {
 	wall_t began, now;
 	struct amount signed_for; /* by the payer; cumulative */
 	wall_t signed_to;	  /* the time it covers; 0: nothing was signed */
+	bool interrupted;	  /* its pool has no place for it: keep_s from then on */
 	bool stopped;		  /* on chain, by the tenant */
 	bool no_room;		  /* paused, and what it reserved is another's by now */
 	wall_t seen;		  /* the chain, last */

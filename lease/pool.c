@@ -59,23 +59,15 @@ const struct json_field spot_price_doc_fields[] = { JSON_OBJ(T, auction, pool_au
 #undef T
 
 #define T struct spot_run_terms
-static const struct json_field spot_run_terms_fields[] = {
-	JSON_HASH(T, lease, 0), JSON_U64(T, seq, 0), JSON_U32(T, state, SPOT_RUN_INTERRUPTED, 0),
-	JSON_U32(T, at, 0, 0), JSON_END
-};
+static const struct json_field spot_run_terms_fields[] = { JSON_HASH(T, lease, 0),
+							   JSON_U64(T, seq, 0),
+							   JSON_U32(T, state, SPOT_RUN_PAUSED, 0),
+							   JSON_U32(T, at, 0, 0), JSON_END };
 #undef T
 
 #define T struct spot_run_doc
 const struct json_field spot_run_doc_fields[] = { JSON_OBJ(T, terms, spot_run_terms_fields, 0),
 						  JSON_SIG(T, sig, 0), JSON_END };
-#undef T
-
-#define T struct spot_due
-const struct json_field spot_due_fields[] = {
-	JSON_U32(T, from, 0, 0),     JSON_U32(T, at, 0, 0),	JSON_RATE(T, rate, 0),
-	JSON_AMOUNT(T, past, 0),     JSON_AMOUNT(T, run, 0),	JSON_U32(T, past_nano, 0, 0),
-	JSON_U32(T, run_nano, 0, 0), JSON_U32(T, free_s, 0, 0), JSON_END
-};
 #undef T
 
 struct hash
@@ -353,70 +345,4 @@ pool_victims_check(struct arena *a, const struct json_list *runs, struct err *e)
 				       told[k].runs ? "its" : "another's");
 		}
 	return 0;
-}
-
-/* ------------------------------------------------------------------ */
-/* What is owed.                                                       */
-
-static void
-add(struct amount *whole, uint32_t *nano, u128 more)
-{
-	u128 sum = *nano + more % RATE_UNIT;
-
-	whole->units += more / RATE_UNIT + sum / RATE_UNIT;
-	*nano = (uint32_t)(sum % RATE_UNIT);
-}
-
-static void
-count_to(struct spot_due *d, uint32_t at)
-{
-	if (d->from != 0 && at > d->at) {
-		add(&d->run, &d->run_nano, MIN(d->rate.nano, RATE_MAX) * (at - d->at));
-		d->at = at;
-	}
-}
-
-void
-spot_due_rate(struct spot_due *d, struct rate rate, uint32_t at)
-{
-	count_to(d, at);
-	d->rate = rate;
-}
-
-void
-spot_due_begin(struct spot_due *d, uint32_t at)
-{
-	if (d->from != 0)
-		return;
-	d->from = d->at = at;
-	d->run = (struct amount){ 0 };
-	d->run_nano = 0;
-}
-
-void
-spot_due_interrupt(struct spot_due *d, uint32_t at)
-{
-	if (d->from == 0)
-		return;
-	count_to(d, at);
-	if (d->at - d->from >= d->free_s) {
-		add(&d->past, &d->past_nano, d->run_nano);
-		d->past.units += d->run.units;
-	}
-	d->from = 0;
-	d->run = (struct amount){ 0 };
-	d->run_nano = 0;
-}
-
-struct amount
-spot_due_amount(const struct spot_due *d, uint32_t now, bool closed)
-{
-	struct spot_due to = *d;
-
-	count_to(&to, now);
-	if (to.from != 0 && (closed || to.at - to.from >= to.free_s)) {
-		add(&to.past, &to.past_nano, to.run_nano);
-		to.past.units += to.run.units;
-	}
-	return to.past;
 }

@@ -23,7 +23,7 @@
 #define POOL_CLASS_MAX	100u
 #define POOL_RUNS_MAX	512u
 #define POOL_MIB_UNIT	4u
-#define POOL_NOTICE_MAX 3600u
+#define POOL_NOTICE_MAX 600u
 
 extern const struct code POOL_BAD;
 
@@ -84,7 +84,11 @@ struct spot_price_doc {
 	struct sig sig;
 };
 
-enum spot_run_state { SPOT_RUN_BEGUN = 1, SPOT_RUN_INTERRUPTED };
+enum spot_run_state {
+	SPOT_RUN_BEGUN = 1,
+	SPOT_RUN_INTERRUPTED,
+	SPOT_RUN_PAUSED, /* by what is paid for, lease/dues.h: no matter of the pool */
+};
 
 struct spot_run_terms {
 	struct hash lease;
@@ -121,22 +125,5 @@ int pool_price_follows(const struct spot_price_terms *before, const struct spot_
 /* Of the incumbents in `runs` those with runs = false were pushed out between
  * auctions: whether they are the ones whose turn it was. */
 int pool_victims_check(struct arena *a, const struct json_list *runs, struct err *e) mustcheck;
-
-/* What an interruptible lease owes, second by second. */
-struct spot_due {
-	uint32_t from, at;	      /* from: of the run that goes on; 0: none */
-	struct rate rate;	      /* that stands, of the whole lease */
-	struct amount past, run;      /* of ended runs; of this one */
-	uint32_t past_nano, run_nano; /* and what is left of whole units */
-	uint32_t free_s;	      /* a run interrupted within it is free */
-};
-extern const struct json_field spot_due_fields[];
-
-void spot_due_rate(struct spot_due *d, struct rate rate, uint32_t at);
-void spot_due_begin(struct spot_due *d, uint32_t at);
-void spot_due_interrupt(struct spot_due *d, uint32_t at);
-/* A run that could still be interrupted for nothing counts only when the lease is
- * `closed` now: what was signed for cannot be taken back. */
-struct amount spot_due_amount(const struct spot_due *d, uint32_t now, bool closed);
 
 #endif

@@ -33,6 +33,9 @@ enum signer_verb {
 	SIGN_RELEASE,	  /* release_terms -> sig */
 	SIGN_PROVIDER,	  /* signer_provider -> sig */
 	SIGN_TOKEN,	  /* signer_token -> JWT text */
+	SIGN_POOL = 30,	  /* pool_terms -> sig */
+	SIGN_SPOT_RUN,	  /* spot_run_terms -> sig */
+	SIGN_SPOT_PRICE,  /* spot_price_terms -> sig */
 };
 
 struct signer_round {

@@ -9,6 +9,7 @@
  *	round.c    a sealed round: announce, close, open, clear, award
  *	indexer.c  the chain's events into the database
  *	settler.c  intents into transactions
+ *	pools.c    prices of the interruptible tier
  */
 #ifndef GAVEL_MARKET_CLERK_H
 #define GAVEL_MARKET_CLERK_H
@@ -36,6 +37,7 @@ struct clerk {
 	bool facts_checked;	 /* states were compared with canonical events */
 	mono_t final_at;	 /* when to ask for the final block again */
 	mono_t settled_at;	 /* when vouchers were last gathered */
+	unsigned pools_busy;	 /* auctions of pools under way */
 	struct at_work *at_work; /* orders that a task is busy with */
 };
 
@@ -87,5 +89,6 @@ void clerk_event(struct batch *b, const char *type, const char *prefix, const st
 
 void indexer_poll(void *clerk);
 void settler_poll(void *clerk);
+void pools_poll(void *clerk);
 
 #endif

@@ -81,6 +81,10 @@ terms_check(const struct web *w, const struct order_doc *doc, wall_t now, struct
 	if (group_billing(&doc->group) == BILLING_RESERVED && o->baseBps != 10000)
 		return err_field(e, &ORDER_TERMS, "/terms/baseBps",
 				 "baseBps must be 10000 when billing is reserved");
+	/* Only what ran is owed, so nothing accrues unsigned. */
+	if (doc->group.interruptible && o->baseBps != 0)
+		return err_field(e, &ORDER_TERMS, "/terms/baseBps",
+				 "baseBps must be 0 when the group is interruptible");
 	return group_check(&doc->group, e);
 }
 

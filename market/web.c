@@ -36,6 +36,12 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show 
 				       { "POST", "/v1/audits", audit_create },
 				       { "POST", "/v1/quotes", quote_create },
 				       { "POST", "/v1/quotes/{quote}/answers", quote_answer },
+				       { "POST", "/v1/pools", pool_create },
+				       { "GET", "/v1/pools", pool_list },
+				       { "GET", "/v1/pools/{provider}/{class}/prices", spot_price_list },
+				       { "GET", "/v1/pools/{provider}/{class}/runs", pool_run_list },
+				       { "POST", "/v1/runs", run_create },
+				       { "GET", "/v1/leases/{lease}/runs", lease_run_list },
 				       { "GET", "/v1/events", events_stream },
 				       ROUTE_END };
 

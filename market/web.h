@@ -61,6 +61,12 @@ void audit_create(struct request *r);
 void audit_list(struct request *r);
 void quote_create(struct request *r);
 void quote_answer(struct request *r);
+void pool_create(struct request *r);
+void pool_list(struct request *r);
+void pool_run_list(struct request *r);
+void spot_price_list(struct request *r);
+void lease_run_list(struct request *r);
+void run_create(struct request *r);
 void events_stream(struct request *r);
 
 /* events_api.c: the feed of gavel.event, read once and given to many. */

@@ -179,13 +179,13 @@ test_dues(void)
 	is_int((long long)spot_due_amount(&d, 1300, false).units, 600, "after five minutes: all");
 	spot_due_rate(&d, half, 1400);
 	is_int((long long)spot_due_amount(&d, 1401, false).units, 800, "the sum is rounded once");
-	spot_due_interrupt(&d, 1403);
+	spot_due_end(&d, 1403, true);
 	is_int((long long)spot_due_amount(&d, 5000, true).units, 801, "a pause costs nothing");
 	spot_due_begin(&d, 6000);
-	spot_due_interrupt(&d, 6299);
+	spot_due_end(&d, 6299, true);
 	is_int((long long)spot_due_amount(&d, 9000, true).units, 801, "interrupted soon: free");
 	spot_due_begin(&d, 9000);
-	spot_due_interrupt(&d, 9301);
+	spot_due_end(&d, 9301, true);
 	is_int((long long)spot_due_amount(&d, 9301, true).units, 952,
 	       "halves of units add up over runs");
 }
