@@ -11,6 +11,7 @@
 #include "lib/log.h"
 #include "provider/deposit.h"
 #include "provider/appraise.h"
+#include "provider/spot.h"
 
 #define RESTART_NOTE "last_event"
 
@@ -138,6 +139,7 @@ on_bidding(struct agent *g, const char *data)
 	else {
 		b->appraisal.order =
 			id_text(ID_ORDER, &b->round.id, arena_alloc(&t->arena, ID_TEXT_SIZE));
+		b->appraisal.hash = &b->round.hash;
 		b->appraisal.tenant = b->round.terms.tenant;
 		b->appraisal.group = &b->round.group;
 		b->appraisal.excluded = &b->round.excluded;
@@ -203,6 +205,11 @@ award_place(struct task *t)
 	const char *why;
 	struct room room;
 
+	if (!x->award.group.interruptible) {
+		why = spot_make_room(t->owner, &t->arena, &x->award.terms.tenant, &x->award.group,
+				     &x->bid.models, &x->work.gpus);
+		return why == NULL ? 0 : err_set(&t->err, &RESOURCES_SHORT, "%s", why);
+	}
 	if (agent_room(t->owner, &t->arena, &x->award.terms.tenant, &x->award.group, &room,
 		       &t->err) < 0)
 		return -1;
@@ -248,6 +255,7 @@ accept_store(struct task *t)
 	w->models = x->bid.models;
 	w->price_nonce = x->bid.nonce;
 	w->state = WORK_ACCEPTED;
+	spot_enter(g, w);
 	w->created = clock_wall();
 	/* Before the market hears yes, we know that we said it. */
 	if (book_put(g->book, w, &t->err) < 0)
@@ -316,6 +324,8 @@ on_event(void *ctx, const struct sse_event *ev)
 		on_bidding(g, ev->data);
 	else if (strcmp(ev->type, "order.awarded") == 0)
 		on_awarded(g, ev->data);
+	else if (strcmp(ev->type, "pool.priced") == 0)
+		spot_priced(g, ev->data);
 	else if (strcmp(ev->type, "quote.requested") == 0)
 		quote_begin(g, ev->data);
 	else {

@@ -30,7 +30,7 @@ struct context {
 	struct evm evm;
 	struct address auctioneer, escrow, token;
 	const char *symbol;
-	uint32_t decimals, fee_bps, launch_s, window_min_s;
+	uint32_t decimals, fee_bps, launch_s, window_min_s, spot_free_s;
 	struct domain domain;
 	struct key key;
 	bool has_key;
