@@ -137,7 +137,7 @@ struct documents {
 	struct address provider;
 	struct hash lease;
 	char class[POOL_CLASS_MAX + 1];
-	int64_t after;
+	int64_t after, since;
 	bool prices, of_lease;
 	struct batch *b;
 };
@@ -152,9 +152,9 @@ documents_read(struct task *t)
 	if (d->of_lease)
 		q_spot_runs(d->b, &d->lease);
 	else if (d->prices)
-		q_spot_prices(d->b, &d->provider, d->class, d->after, PRICES_LISTED);
+		q_spot_prices(d->b, &d->provider, d->class, d->after, d->since, PRICES_LISTED);
 	else
-		q_pool_statements(d->b, &d->provider, d->after);
+		q_pool_statements(d->b, &d->provider, d->since);
 	return db_run(t, w->db, d->b);
 }
 
@@ -216,8 +216,9 @@ static const struct step documents_steps[] = { { "read", documents_read },
 					       STEP_END };
 
 static void
-documents_begin(struct request *r, bool prices, const char *after)
+documents_begin(struct request *r, bool prices)
 {
+	const char *after = request_query(r, "after"), *since = request_query(r, "since");
 	struct documents d = { .prices = prices };
 	struct err e = ERR_NONE;
 
@@ -229,19 +230,20 @@ documents_begin(struct request *r, bool prices, const char *after)
 	for (char *c = d.class; *c != '\0'; c++)
 		*c = *c == ':' ? '/' : *c;
 	d.after = after != NULL ? strtoll(after, NULL, 10) : 0;
+	d.since = since != NULL ? strtoll(since, NULL, 10) : 0;
 	*(struct documents *)request_task(r, "documents", documents_steps, sizeof(d))->state = d;
 }
 
 void
 spot_price_list(struct request *r)
 {
-	documents_begin(r, true, request_query(r, "after"));
+	documents_begin(r, true);
 }
 
 void
 pool_run_list(struct request *r)
 {
-	documents_begin(r, false, request_query(r, "since"));
+	documents_begin(r, false);
 }
 
 void

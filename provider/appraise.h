@@ -15,7 +15,7 @@
 
 struct appraisal {
 	/* what is asked for */
-	const char *order; /* id as text */
+	const char *order;	 /* id as text */
 	const struct hash *hash; /* of the order; NULL: a quote */
 	struct address tenant;
 	const struct group *group;

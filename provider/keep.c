@@ -54,8 +54,7 @@ work_holds_all(const struct agent *g, const struct work *w)
 	/* What is interrupted made room by that. */
 	if (w->spot.class != NULL)
 		return !paused && !w->spot.interrupted;
-	return !paused ||
-	       clock_wall() - since <= (wall_t)g->settings->paused_hold_s * SECOND_US;
+	return !paused || clock_wall() - since <= (wall_t)g->settings->paused_hold_s * SECOND_US;
 }
 
 /* Whose CPUs, memory and GPUs do not count: those of runs that may be pushed out for

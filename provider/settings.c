@@ -24,8 +24,7 @@ static const struct json_field spot_fields[] = {
 	JSON_U32(S, discount_bp, 9999, JSON_OPTIONAL),
 	JSON_LIST(S, floors, spot_floor_fields, struct spot_floor, 16, JSON_OPTIONAL),
 	JSON_U32(S, notice_s, POOL_NOTICE_MAX, JSON_OPTIONAL),
-	JSON_U32(S, keep_s, 604800, JSON_OPTIONAL),
-	JSON_END
+	JSON_U32(S, keep_s, 604800, JSON_OPTIONAL), JSON_END
 };
 #undef S
 

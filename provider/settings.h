@@ -77,7 +77,7 @@ struct provider_settings {
 	struct json_strs ips;		      /* addresses of the machine for single leases */
 	uint32_t dns_port;		      /* for the workloads' names; 0: /etc/hosts */
 	struct spot_settings spot;
-	uint32_t log_keep_s;		      /* logs outlive their lease by this */
+	uint32_t log_keep_s; /* logs outlive their lease by this */
 };
 
 int provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,

@@ -39,10 +39,11 @@ say(struct arena *a, struct work *w, enum spot_run_state state, uint32_t at)
 
 	if (keep > 0)
 		memcpy(list, last - (keep - 1), keep * sizeof(*list));
-	list[keep] = (struct spot_run_doc){ .terms = { .lease = w->hash,
-						       .seq = last != NULL ? last->terms.seq + 1 : 1,
-						       .state = state,
-						       .at = at } };
+	list[keep] =
+		(struct spot_run_doc){ .terms = { .lease = w->hash,
+						  .seq = last != NULL ? last->terms.seq + 1 : 1,
+						  .state = state,
+						  .at = at } };
 	w->spot.said = (struct json_list){ list, keep + 1 };
 }
 
@@ -239,9 +240,10 @@ is_up(const struct agent *g, const struct work *w)
 	    (spells_now(&w->spells, &since) != DUES_PAUSE && !w->spot.interrupted))
 		return true;
 	for (uint32_t i = 0; i < w->unit_count; i++)
-		if (l == NULL || (w->units[i].role != UNIT_NONE &&
-				  unit_want_paused(&l->units[i].life, w->units[i].role,
-						   clock_mono()) != UNIT_NOTHING) ||
+		if (l == NULL ||
+		    (w->units[i].role != UNIT_NONE &&
+		     unit_want_paused(&l->units[i].life, w->units[i].role, clock_mono()) !=
+			     UNIT_NOTHING) ||
 		    l->units[i].life.state == UNIT_WORKING)
 			return true;
 	return false;
@@ -267,8 +269,7 @@ spot_is_crowded(struct agent *g, struct arena *a, const struct work *w)
 	bool leaving = false;
 	size_t count;
 
-	if (g->spot == NULL || g->spot->count == 0 ||
-	    book_live(g->book, a, &works, &count, &e) < 0)
+	if (g->spot == NULL || g->spot->count == 0 || book_live(g->book, a, &works, &count, &e) < 0)
 		return false;
 	for (size_t i = 0; i < count; i++) {
 		struct resources need = group_total(&works[i].award.group);
@@ -282,15 +283,16 @@ spot_is_crowded(struct agent *g, struct arena *a, const struct work *w)
 		}
 		resources_add(&sum, &need);
 	}
-	return leaving && (sum.cpu_milli > most->cpu_milli || sum.memory_bytes > most->memory_bytes);
+	return leaving &&
+	       (sum.cpu_milli > most->cpu_milli || sum.memory_bytes > most->memory_bytes);
 }
 
 /* ------------------------------------------------------------------ */
 /* Bids.                                                                */
 
 const char *
-spot_appraise(struct agent *g, struct arena *a, const struct group *group,
-	      const struct hash *order, struct pricing *p)
+spot_appraise(struct agent *g, struct arena *a, const struct group *group, const struct hash *order,
+	      struct pricing *p)
 {
 	const struct spot_pool *pool = spot_pool_for(g, group);
 	uint32_t free, units;
@@ -328,6 +330,29 @@ obey(struct agent *g, struct arena *a, const struct spot_price_doc *doc)
 	}
 }
 
+/* Several prices may come at once, after we were away: each counts for its time. */
+static void
+bring_up(struct agent *g, struct arena *a, const struct spot_pool *p, uint32_t until)
+{
+	struct err e = ERR_NONE;
+	struct work *works;
+	size_t count;
+
+	if (p->price.number == 0 || p->price.at >= until ||
+	    book_live(g->book, a, &works, &count, &e) < 0)
+		return;
+	for (size_t i = 0; i < count; i++) {
+		struct work *w = &works[i];
+		uint64_t number = w->spot.number;
+
+		if (!is_spot(w) || strcmp(w->spot.class, p->class) != 0)
+			continue;
+		spot_advance(g, w, until - 1);
+		if (w->spot.number != number && book_put(g->book, w, &e) < 0)
+			log_warn("book.failed", "error=\"%s\"", e.text);
+	}
+}
+
 /* The market's word is taken only if the auction, computed again, says the same. */
 static int
 price_take(struct agent *g, struct arena *a, const char *data, bool now,
@@ -347,6 +372,7 @@ price_take(struct agent *g, struct arena *a, const char *data, bool now,
 		return 0;
 	if (pool_price_check(a, &g->domain, &g->market, &doc, e) < 0)
 		return -1;
+	bring_up(g, a, p, doc.terms.at);
 	p->before = p->price.number != 0 ? spot_price_at(p, doc.terms.at - 1) : doc.terms.price;
 	p->price = doc.terms;
 	p->place_count = 0;
@@ -479,9 +505,9 @@ spot_show(struct jsonw *out, const struct agent *g, const struct work *w)
 	jsonw_name(out, "units");
 	jsonw_int(out, w->spot.units);
 	jsonw_member(out, "state", "%s",
-		     w->spot.interrupted	? "interrupted"
-		     : w->spot.due.from != 0	? "running"
-						: "waiting");
+		     w->spot.interrupted     ? "interrupted"
+		     : w->spot.due.from != 0 ? "running"
+					     : "waiting");
 	jsonw_member(out, "max", "%s",
 		     u128_text(pool_max(w->terms.rate, w->spot.units).nano, text));
 	if (p != NULL && p->price.number != 0)

@@ -28,8 +28,8 @@ struct spot_pool {
 	uint32_t units, told_units;
 	mono_t told_at; /* 0: never */
 	bool busy;
-	struct spot_price_terms price; /* number 0: there is none yet */
-	struct rate before;	       /* the price until price.at */
+	struct spot_price_terms price;	   /* number 0: there is none yet */
+	struct rate before;		   /* the price until price.at */
 	struct hash places[POOL_RUNS_MAX]; /* who has a place by the last auction */
 	uint32_t place_units[POOL_RUNS_MAX];
 	size_t place_count;
@@ -48,9 +48,9 @@ struct spot_pool *spot_pool_for(const struct agent *g, const struct group *group
 /* The price of a unit at this time. */
 struct rate spot_price_at(const struct spot_pool *p, uint32_t at);
 /* Units that nobody has nor is promised, for this order or lease. */
-int spot_free_units(struct agent *g, struct arena *a, const struct spot_pool *p,
-		    const struct hash *who, const struct hash *lease, uint32_t *units,
-		    struct err *e) mustcheck;
+int
+spot_free_units(struct agent *g, struct arena *a, const struct spot_pool *p, const struct hash *who,
+		const struct hash *lease, uint32_t *units, struct err *e) mustcheck;
 /* The event pool.priced. */
 void spot_priced(struct agent *g, const char *data);
 /* Every look: tell the market of pools and runs, let in whoever fits. */
@@ -75,7 +75,8 @@ bool spot_is_crowded(struct agent *g, struct arena *a, const struct work *w);
 
 /* With each reading, before and after dues_next() was asked. */
 void spot_advance(const struct agent *g, struct work *w, uint32_t now);
-void spot_turn(const struct agent *g, struct arena *a, struct work *w, enum dues want, uint32_t now);
+void
+spot_turn(const struct agent *g, struct arena *a, struct work *w, enum dues want, uint32_t now);
 /* The notice, or 0. */
 int64_t spot_notice_us(const struct agent *g, const struct work *w);
 /* For the status. */

@@ -33,10 +33,9 @@ floor_of(const struct provider_settings *s, const char *class)
 	for (size_t i = 0; i < s->spot.floors.count; i++)
 		if (strcmp(own[i].class, class) == 0)
 			return own[i].floor;
-	whole = strcmp(class, "cpu") == 0
-			? (struct rate){ card->cpu_milli.nano +
-					 card->memory_mib.nano * POOL_MIB_UNIT }
-			: card_gpu(card, class);
+	whole = strcmp(class, "cpu") == 0 ? (struct rate){ card->cpu_milli.nano +
+							   card->memory_mib.nano * POOL_MIB_UNIT }
+					  : card_gpu(card, class);
 	return price_scale(whole, 10000 - MIN(s->spot.discount_bp, 9999u));
 }
 
@@ -120,8 +119,8 @@ measure(struct agent *g, struct arena *a)
 }
 
 int
-spot_free_units(struct agent *g, struct arena *a, const struct spot_pool *p,
-		const struct hash *who, const struct hash *lease, uint32_t *units, struct err *e)
+spot_free_units(struct agent *g, struct arena *a, const struct spot_pool *p, const struct hash *who,
+		const struct hash *lease, uint32_t *units, struct err *e)
 {
 	struct work *works;
 	uint64_t taken = 0;

@@ -5,19 +5,36 @@
 #include <time.h>
 
 #include "lib/clock.h"
-#include "tenant/tenant.h"
+#include "tenant/spot.h"
 
 const struct code USAGE_WRONG = { "usage_wrong", CONFLICT,
 				  "the provider's reading is more than can be true" };
 
 #define CLOCK_GRACE_S 5
 
+/* What is interruptible owes its runs at the pool's published prices. */
+static int
+runs_check(struct context *c, const struct lease_ref *l, const struct usage_terms *u, bool closed,
+	   struct err *e)
+{
+	char asked[AMOUNT_TEXT_SIZE], owed[AMOUNT_TEXT_SIZE];
+	struct amount most;
+
+	if (spot_most(c, l, u->upTo, closed, &most, e) < 0)
+		return err_wrap(e, "pool");
+	if (amount_cmp(u->amount, most) <= 0)
+		return 0;
+	return err_set(e, &USAGE_WRONG,
+		       "it asks %s, its runs at the pool's prices come to %s base units",
+		       u128_text(u->amount.units, asked), u128_text(most.units, owed));
+}
+
 /* A reading is believed when its provider signed it, when it does not ask more
  * than rate x time by our own clock and the chain's opening, and when it counts
  * no more CPU than the reservation could burn. */
 static int
 usage_check(struct context *c, const struct lease_ref *l, const struct usage_terms *u,
-	    const struct sig *sig, struct err *e)
+	    const struct sig *sig, bool closed, struct err *e)
 {
 	struct hash h = usage_hash(u), digest = terms_digest(&c->domain, &h);
 	uint32_t now = (uint32_t)(clock_wall() / SECOND_US);
@@ -34,7 +51,17 @@ usage_check(struct context *c, const struct lease_ref *l, const struct usage_ter
 	if (amount_cmp(u->amount,
 		       rate_due(l->terms.rate, (uint32_t)(u->upTo - opened / SECOND_US))) > 0)
 		return err_set(e, &USAGE_WRONG, "it asks more than the price allows for its time");
-	return 0;
+	return lease_is_interruptible(l->lease) ? runs_check(c, l, u, closed, e) : 0;
+}
+
+/* The answer to a close, or a reading after it. */
+static bool
+is_last(const struct json *reading)
+{
+	const struct json *closing = json_get(reading, "closing");
+
+	return json_get(reading, "release_sig") != NULL ||
+	       (closing != NULL && closing->type == JSON_BOOL && closing->truth);
 }
 
 int
@@ -48,7 +75,7 @@ countersign(struct context *c, const struct lease_ref *l, const struct json *rea
 	if (json_get(reading, "usage") == NULL ||
 	    json_read(&c->arena, json_get(reading, "usage"), usage_terms_fields, usage, e) < 0 ||
 	    sig_read(text_of(reading, "usage_sig"), &sig, e) < 0 ||
-	    usage_check(c, l, usage, &sig, e) < 0)
+	    usage_check(c, l, usage, &sig, is_last(reading), e) < 0)
 		return -1;
 	voucher = voucher_of(usage);
 	h = voucher_hash(&voucher);
@@ -122,6 +149,13 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 			  e) < 0)
 		return -1;
 	usage = json_get(reading, "usage");
+	/* It was interrupted, and its file or the time it was kept for says: end. */
+	if (is_last(reading) && lease_is_interruptible(row)) {
+		if (lease_settle(c, &l, NULL, e) < 0)
+			return -1;
+		say(c, "%s was interrupted and is closed", text_of(row, "id"));
+		return 0;
+	}
 	warn_deposit(c, &l, row, amount_of(usage, "amount"));
 	if (usage == NULL || usage->type != JSON_OBJECT ||
 	    amount_cmp(amount_of(usage, "amount"), amount_of(json_get(row, "voucher"), "amount")) <=

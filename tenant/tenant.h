@@ -154,6 +154,10 @@ void diff_print(struct context *c, const char *name, const char *before, const c
 int countersign(struct context *c, const struct lease_ref *l, const struct json *reading,
 		struct sig *payer_sig, struct usage_terms *usage, struct err *e) mustcheck;
 
+/* Ask the provider to close, sign its last word, and give both to the market. */
+int lease_settle(struct context *c, const struct lease_ref *l, const char *volumes,
+		 struct err *e) mustcheck;
+
 /* The nearest name of a command, for "did you mean", or NULL. */
 const char *
 command_nearest(const struct command *commands, size_t count, const char *name) mustcheck;
@@ -202,6 +206,8 @@ int cmd_audit_ledger(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_sign(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_revoke(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_list(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_pool(struct context *c, int argc, char **argv, struct err *e);
+int cmd_spot(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
 int cmd_quote(struct context *c, int argc, char **argv, struct err *e);
 int cmd_providers(struct context *c, int argc, char **argv, struct err *e);

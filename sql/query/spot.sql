@@ -52,9 +52,12 @@ left join lateral (select number, price, at, doc from gavel.spot_price s where s
 where p.seen_at > $1::timestamptz - interval '45 seconds' order by p.class, s.price, p.provider;
 
 -- name: spot_prices
--- args: address provider, text class, int after, int most
-select doc from gavel.spot_price where provider = $1::bytea and class = $2::text and number > $3::bigint
-order by number limit $4::bigint;
+-- args: address provider, text class, int after, int since, int most
+-- rows: after this number, and from the one on that stood at `since`; 0: from the first
+select doc from gavel.spot_price where provider = $1::bytea and class = $2::text
+  and number > greatest($3::bigint, (select coalesce(max(number) - 1, 0) from gavel.spot_price
+                        where provider = $1::bytea and class = $2::text and at <= to_timestamp($4::bigint - 3)))
+order by number limit $5::bigint;
 
 -- name: spot_run_put
 -- args: hash lease, address provider, int seq, int state, int at, text doc

@@ -95,7 +95,7 @@ ok 'the other runs on' within 1 high 'workload +running'
 like 'the provider gave its notice' "$(cat "$dir/log/dc1.log")" 'lease.interrupted .*why=firm notice_s=3'
 sleep 8
 like 'who waits makes the price: its maximum' "$(pool | jq -r .price.terms.price)" '^(5555[0-9]{4})$'
-t close firm >/dev/null 2>&1
+t close firm --delete-volumes >/dev/null 2>&1
 ok 'the firm lease closes' test $? = 0
 ok 'with room again, it runs again' within 20 low 'spot .*running'
 ok 'and its container is up' within 10 low 'ready|running +v1'
@@ -112,13 +112,13 @@ ok 'another firm order, at once' test $? = 0
 for _ in $(seq 100); do t status ends 2>&1 | grep -q '(closed)' && break; sleep 0.2; done
 [ -n "$(t status ends 2>&1 | grep 'settled')" ]
 like 'interrupted within the free time it costs nothing, and is closed' "$(t status ends 2>&1)" 'settled +0(\.00)? .*paid'
-t close firm2 >/dev/null 2>&1
+t close firm2 --delete-volumes >/dev/null 2>&1
 
 # To the token: from runs and prices alone.
 hash_of() { t -j status "$1" 2>/dev/null | jq -r .lease.hash; }
 for name in low high; do
 	hash=$(hash_of $name)
-	t close $name >/dev/null 2>&1
+	t close $name --delete-volumes >/dev/null 2>&1
 	for _ in $(seq 50); do [ "$(curl -sf "$url/v1/leases/$hash" | jq -r .state)" = closed ] && break; sleep 0.2; done
 	curl -sf "$url/v1/leases/$hash" >"$dir/lease.json"
 	curl -sf "$url/v1/leases/$hash/runs" >"$dir/runs.json"
@@ -134,6 +134,6 @@ for name in low high; do
 	ok "$name paid exactly what its runs and the prices say: $want" test "$paid" = "$want"
 	ok "$name paid something" test "$paid" -gt 50
 done
-like 'the whole history of prices stands to an audit' "$(t audit pool "$dc1" cpu 2>&1)" 'every auction computes|prices? .*right|as told'
+like 'the whole history of prices stands to an audit' "$(t audit pool "$dc1" cpu 2>&1)" 'every price and place is right'
 echo "1..$n"
 exit $bad
