@@ -202,6 +202,7 @@ E2E_TESTS += tests/e2e/life.sh
 E2E_TESTS += tests/e2e/chain.sh
 E2E_TESTS += tests/e2e/alone.sh
 E2E_TESTS += tests/e2e/spot.sh
+E2E_TESTS += tests/e2e/dry.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
 	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)

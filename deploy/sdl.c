@@ -369,7 +369,7 @@ top_read(struct sdl_reader *r, const struct json *root)
 	services_check(r);
 	sdl_endpoints_check(r);
 	sdl_gavel_services(r);
-	sdl_gavel_interruptible(r, &at);
+	sdl_gavel_interruptible(r);
 }
 
 /* ------------------------------------------------------------------ */

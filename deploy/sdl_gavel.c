@@ -21,7 +21,7 @@ billing_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		sdl_find(r, at, NULL, "billing must be reserved or metered, got %.20s", text);
 	else if (text != NULL) {
 		r->billing = text;
-		r->billing_given = true;
+		r->billing_at = *at;
 	}
 }
 
@@ -42,19 +42,21 @@ on_interrupt_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 		sdl_find(r, at, NULL, "on_interrupt must be pause or end, got %.20s", text);
 	else
 		r->on_interrupt = text;
+	r->on_interrupt_at = *at;
 }
 
 /* What does not go together, wherever the keys stand. */
 void
-sdl_gavel_interruptible(struct sdl_reader *r, const struct sdl_at *at)
+sdl_gavel_interruptible(struct sdl_reader *r)
 {
 	if (!r->interruptible && r->on_interrupt != NULL)
-		sdl_find_name(r, at, "write interruptible: true",
+		sdl_find_name(r, &r->on_interrupt_at, "write interruptible: true",
 			      "on_interrupt goes with interruptible");
 	if (!r->interruptible)
 		return;
-	if (r->billing_given && strcmp(r->billing, "metered") != 0)
-		sdl_find_name(r, at, "leave billing out: what runs is paid by the second",
+	if (r->billing_at.node != NULL && strcmp(r->billing, "metered") != 0)
+		sdl_find_name(r, &r->billing_at,
+			      "leave billing out: what runs is paid by the second",
 			      "what is interruptible is metered, not reserved");
 	r->billing = "metered";
 	if (r->on_interrupt == NULL)

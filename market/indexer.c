@@ -324,6 +324,18 @@ event_entries(struct arena *a, struct entries *en, const struct escrow_event *ev
 	}
 }
 
+/* Its provider, and whoever watches the money, need not ask the chain all the time. */
+static void
+tell_topped_up(struct task *t, struct batch *b, const struct escrow_event *ev)
+{
+	char lease[HASH_TEXT_SIZE], amount[AMOUNT_TEXT_SIZE];
+
+	hash_text(&ev->lease, lease);
+	q_event_add(b, "lease.topped_up", lease, clock_wall(),
+		    arena_printf(&t->arena, "{\"lease\": \"%s\", \"amount\": \"%s\"}", lease,
+				 u128_text(ev->amount.units, amount)));
+}
+
 /* The part-th event of a log. */
 static void
 store_event(struct task *t, struct batch *b, const struct evm_log *log, size_t part,
@@ -342,6 +354,8 @@ store_event(struct task *t, struct batch *b, const struct evm_log *log, size_t p
 	jsonw_free(en.w);
 	if (ev->kind != ESCROW_DEPOSITED && ev->kind != ESCROW_WITHDRAWN)
 		q_chain_recount(b, &ev->lease, 0);
+	if (ev->kind == ESCROW_TOPPED_UP)
+		tell_topped_up(t, b, ev);
 }
 
 static void
@@ -426,8 +440,10 @@ stored(struct task *t)
 
 	if (batch_failed(x->b, &t->err))
 		return TASK_FAIL;
-	if (x->log_count > 0)
+	if (x->log_count > 0) {
+		clerk_tell_webs(c);
 		clerk_look(c);
+	}
 	if (!x->more || t->arena.used > TASK_ARENA_MAX / 2)
 		return TASK_NEXT;
 	return task_jump(t, tip_read);

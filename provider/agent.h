@@ -19,6 +19,7 @@
  *	proxy.c        host names, by HAProxy; certs.c certificates for them
  *	metering.c     readings into signed usage
  *	spot.c         the interruptible tier; spot_pool.c  what the market is told
+ *	slow.c         CPU of throttled leases
  *	deposit.c      what the chain says of a deposit, and what follows
  *	gateway_api.c  what tenants may ask over HTTPS
  *	session_api.c  commands and files over WebSockets; forward_api.c  ports
@@ -57,9 +58,9 @@ struct agent {
 	bool volume_busy;
 	const char *token; /* for the market; renewed with the registration */
 	char token_text[1024];
-	struct audits *audits; /* what auditors say of us: audits.h */
-	unsigned quotes; /* questions being answered */
-	unsigned prices_asked; /* price programs that run: price_program.h */
+	struct audits *audits;	 /* what auditors say of us: audits.h */
+	unsigned quotes;	 /* questions being answered */
+	unsigned prices_asked;	 /* price programs that run: price_program.h */
 	unsigned deposits_asked; /* questions to the chain: deposit.h */
 	struct spot *spot;	 /* pools: spot.h */
 	uint32_t spot_free_s;	 /* the market's rule: a run interrupted sooner is free */

@@ -117,10 +117,9 @@ static const struct json_field port_fields[] = { JSON_U32(struct port_doc, servi
 							  JSON_OPTIONAL | JSON_OMIT_EMPTY),
 						 JSON_END };
 
-static const struct json_field spell_fields[] = {
-	JSON_U32(struct spell_doc, kind, DUES_PAUSE, 0), JSON_I64(struct spell_doc, from, 0),
-	JSON_I64(struct spell_doc, until, 0), JSON_END
-};
+static const struct json_field spell_fields[] = { JSON_U32(struct spell_doc, kind, DUES_PAUSE, 0),
+						  JSON_I64(struct spell_doc, from, 0),
+						  JSON_I64(struct spell_doc, until, 0), JSON_END };
 
 static const struct json_field image_fields[] = { JSON_STR(struct work_image, reference, 512, 0),
 						  JSON_HASH(struct work_image, source, 0),

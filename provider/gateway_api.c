@@ -52,9 +52,11 @@ gateway_lease(struct request *r, struct hash *lease)
 	return false;
 }
 
-/* A lease of somebody else and one that is not there answer alike. */
-bool
-gateway_work(struct request *r, const char *scope, const struct hash *lease, struct work *w)
+/* A lease of somebody else and one that is not there answer alike. The cosigner of
+ * the order may see the meter and hand in vouchers, and nothing else. */
+static bool
+work_of(struct request *r, const char *scope, const struct hash *lease, bool cosigner,
+	struct work *w)
 {
 	static const struct hash any;
 	struct agent *g = r->ctx;
@@ -67,13 +69,20 @@ gateway_work(struct request *r, const char *scope, const struct hash *lease, str
 		return false;
 	}
 	if (book_get(g->book, &r->arena, lease, w, &e) == 1 &&
-	    address_equal(&w->terms.tenant, &claims.iss) &&
+	    (address_equal(&w->terms.tenant, &claims.iss) ||
+	     (cosigner && address_equal(&w->terms.cosigner, &claims.iss))) &&
 	    (hash_equal(&claims.lease, &any) || hash_equal(&claims.lease, lease)))
 		return true;
 	if (e.code == NULL)
 		err_set(&e, &WORK_UNKNOWN, "not known here");
 	request_fail(r, &e);
 	return false;
+}
+
+bool
+gateway_work(struct request *r, const char *scope, const struct hash *lease, struct work *w)
+{
+	return work_of(r, scope, lease, false, w);
 }
 
 bool
@@ -423,10 +432,12 @@ usage_show(struct request *r)
 	struct jsonw *w;
 	struct work work;
 
-	if (!gateway_lease(r, &lease) || !gateway_work(r, "status", &lease, &work))
+	if (!gateway_lease(r, &lease) || !work_of(r, "status", &lease, true, &work))
 		return;
 	w = jsonw_new(false);
 	jsonw_open(w, '{');
+	if (work.meter.began != 0)
+		deposit_show(w, r->ctx, &r->arena, &work);
 	work_write_usage(w, &work);
 	jsonw_name(w, "closing");
 	jsonw_bool(w, work.released);
@@ -514,7 +525,7 @@ voucher_take(struct request *r)
 	struct hash lease, ours, theirs;
 	struct work w;
 
-	if (!gateway_lease(r, &lease) || !gateway_work(r, "status", &lease, &w))
+	if (!gateway_lease(r, &lease) || !work_of(r, "status", &lease, true, &w))
 		return;
 	if (json_decode(&r->arena, r->body, r->body_len, voucher_in_fields, &in, &e) < 0) {
 		request_fail(r, &e);

@@ -46,9 +46,8 @@ struct meter meter_totals(const struct meter_state *m);
 /* The usage statement that follows `previous` (NULL for the first): cumulative,
  * chained, up to `now`, its amount never below the previous one's. spells: times in
  * which it did not simply run. */
-struct usage_terms
-meter_usage(const struct meter_state *m, const struct spells *spells,
-	    const struct price_lease *price, const struct hash *lease,
-	    const struct usage_terms *previous, wall_t now);
+struct usage_terms meter_usage(const struct meter_state *m, const struct spells *spells,
+			       const struct price_lease *price, const struct hash *lease,
+			       const struct usage_terms *previous, wall_t now);
 
 #endif

@@ -19,6 +19,7 @@
 #include "provider/launch.h"
 #include "provider/proxy.h"
 #include "provider/shim.h"
+#include "provider/slow.h"
 #include "provider/spot.h"
 #include "provider/sweep.h"
 #include "provider/unit.h"
@@ -397,6 +398,7 @@ look_at_running(struct agent *g, struct arena *a, struct work *w)
 		look_at_update(g, a, w, l);
 		look_at_units(g, w, l, false);
 		checks_look(g, a, w, l);
+		slow_look(g, a, w, l);
 	}
 	if (!plan_ports_open(g, w) && plan_open_ports(g, w, &e) < 0)
 		log_warn("ports.closed", "error=\"%s\"", e.text);

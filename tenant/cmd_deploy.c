@@ -32,6 +32,7 @@ struct part {
 struct deploy {
 	const char *file, *name, *deposit, *volumes_from, *only; /* this placement */
 	uint32_t window_ms, open_within_s;
+	struct address cosigner; /* zero: none */
 	bool no_wait, akash;
 	struct sdl sdl;
 	struct part *parts;
@@ -66,6 +67,7 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 						 { "akash", no_argument, NULL, 'a' },
 						 { "no-wait", no_argument, NULL, 'N' },
 						 { "volumes-from", required_argument, NULL, 'v' },
+						 { "cosigner", required_argument, NULL, 'c' },
 						 { NULL, 0, NULL, 0 } };
 	int c;
 
@@ -81,6 +83,10 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 		case 'a': d->akash = true; break;
 		case 'N': d->no_wait = true; break;
 		case 'v': d->volumes_from = optarg; break;
+		case 'c':
+			if (address_read(optarg, &d->cosigner, e) < 0)
+				return err_wrap(e, "--cosigner");
+			break;
 		default: option_fault(argv, "deploy", e); return -1;
 		}
 	if (optind != argc - 1)
@@ -245,6 +251,7 @@ make_order(struct context *c, const struct deploy *d, struct part *p, struct err
 		.window = c->window_min_s,
 		.launch = MIN(c->launch_s * 4 / 3 + 1, 3600u),
 		.auctioneer = c->auctioneer,
+		.cosigner = d->cosigner,
 		.feeBps = c->fee_bps,
 	};
 	random_bytes(&o->nonce, sizeof(o->nonce));

@@ -100,8 +100,7 @@ market_keep(struct context *c, const struct json *doc)
 	jsonw_free(w);
 }
 
-/* A JSON file of the state directory; 0: it is not there. */
-static int
+int
 state_read(struct context *c, const char *name, struct json **doc, struct err *e)
 {
 	const char *path = state_path(c, name);

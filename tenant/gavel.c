@@ -16,6 +16,7 @@ static const struct command commands[] = {
 	  "      --akash          read the file as Akash does\n"
 	  "      --no-wait        return when the order is posted\n"
 	  "      --volumes-from NAME  take over the kept volumes of a closed one\n"
+	  "      --cosigner ADDRESS   may countersign usage too: its gavel agent --for you\n"
 	  "\nA file with several placements makes an order of each, NAME-PLACEMENT; NAME\n"
 	  "stands for all of them in status, logs, bids, receipt and close.\n"
 	  "\nexample: gavel deploy web.yaml --deposit 5\n",
@@ -92,8 +93,11 @@ static const struct command commands[] = {
 	  "\nexample: gavel quote web.yaml\n",
 	  cmd_quote },
 	{ "agent", "[--once]", "countersign usage while it runs",
-	  "      --once     look once at each lease and return\n"
-	  "      --every S  seconds between looks (default 5)\n",
+	  "      --once         look once at each lease and return\n"
+	  "      --every S      seconds between looks (default 5)\n"
+	  "      --policy FILE  sign no more than that: total, per_hour, per_day (tokens),\n"
+	  "                     rate_per_hour, cpu_milli, providers\n"
+	  "      --for ADDRESS  the leases of that tenant which name this key as cosigner\n",
 	  cmd_agent },
 	{ "wallet", "new|address", "make a key store, show its address", "", cmd_wallet },
 	{ "cost", "[NAME]", "what it has used, and until when its deposit lasts",

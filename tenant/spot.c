@@ -3,6 +3,10 @@
 
 #include "lib/clock.h"
 
+static const struct code USAGE_RUNS = {
+	"usage_runs", CONFLICT, "the reading asks more than its runs at the pool's prices"
+};
+
 #define CPU_UNITS 1000u /* of a whole CPU */
 
 int
@@ -147,7 +151,7 @@ runs_get(struct context *c, const struct lease_ref *l, struct spot_run_terms **o
 			return err_wrap(e, "run");
 		if (!hash_equal(&run.terms.lease, &l->hash) || run.terms.seq != *count + 1 ||
 		    (*count > 0 && run.terms.at < (*out)[*count - 1].at))
-			return err_set(e, &USAGE_WRONG,
+			return err_set(e, &USAGE_RUNS,
 				       "the provider's runs do not follow each other");
 		(*out)[(*count)++] = run.terms;
 	}
@@ -197,7 +201,7 @@ class_of(struct context *c, const struct lease_ref *l, const struct group *g, st
 	/* A pool is known by its class alone where there is no choice. */
 	if (pool_takes("cpu", g))
 		return "cpu";
-	err_set(e, &USAGE_WRONG, "the provider shows no pool that this lease could be in");
+	err_set(e, &USAGE_RUNS, "the provider shows no pool that this lease could be in");
 	return NULL;
 }
 
@@ -213,7 +217,7 @@ spot_most(struct context *c, const struct lease_ref *l, uint32_t up_to, bool clo
 	size_t count;
 
 	if (!group_of(c, l->lease, &g))
-		return err_set(e, &USAGE_WRONG, "the market does not show the lease's group");
+		return err_set(e, &USAGE_RUNS, "the market does not show the lease's group");
 	class = class_of(c, l, &g, e);
 	if (class == NULL || runs_get(c, l, &runs, &count, e) < 0 ||
 	    pool_prices(c, &l->provider, class, count > 0 ? runs[0].at : up_to, &prices, e) < 0)
@@ -233,6 +237,35 @@ spot_most(struct context *c, const struct lease_ref *l, uint32_t up_to, bool clo
 	prices_until(&o, up_to);
 	*most = spot_due_amount(&o.due, up_to, closed);
 	return 0;
+}
+
+int
+spot_check(struct context *c, const struct lease_ref *l, const struct usage_terms *u, bool last,
+	   struct err *e)
+{
+	char asked[AMOUNT_TEXT_SIZE], owed[AMOUNT_TEXT_SIZE];
+	struct amount most;
+
+	/* Nothing is never too much. */
+	if (!lease_is_interruptible(l->lease) || u->amount.units == 0)
+		return 0;
+	if (spot_most(c, l, u->upTo, last, &most, e) < 0)
+		return err_wrap(e, "pool");
+	if (amount_cmp(u->amount, most) <= 0)
+		return 0;
+	return err_set(e, &USAGE_RUNS,
+		       "it asks %s, its runs at the pool's prices come to %s base units",
+		       u128_text(u->amount.units, asked), u128_text(most.units, owed));
+}
+
+/* The answer to a close, or a reading after it. */
+bool
+reading_is_last(const struct json *reading)
+{
+	const struct json *closing = json_get(reading, "closing");
+
+	return json_get(reading, "release_sig") != NULL ||
+	       (closing != NULL && closing->type == JSON_BOOL && closing->truth);
 }
 
 /* ------------------------------------------------------------------ */

@@ -21,6 +21,10 @@ int pool_prices(struct context *c, const struct address *provider, const char *c
 /* The most that the lease can owe for the time up to `up_to`. */
 int spot_most(struct context *c, const struct lease_ref *l, uint32_t up_to, bool closed,
 	      struct amount *most, struct err *e) mustcheck;
+/* The same for a reading, before it is signed; `last`: of a close. */
+int spot_check(struct context *c, const struct lease_ref *l, const struct usage_terms *u, bool last,
+	       struct err *e) mustcheck;
+bool reading_is_last(const struct json *reading) mustcheck;
 bool lease_is_interruptible(const struct json *lease);
 /* Lines of `gavel status`: of the provider's word, and of an order that waits. */
 void spot_print(struct context *c, const struct lease_ref *l, const struct json *status);

@@ -13,6 +13,7 @@
 #include "lease/documents.h"
 #include "lease/evm.h"
 #include "lease/key.h"
+#include "lease/reading.h"
 #include "lease/standing.h"
 #include "market/client.h"
 #include "provider/client.h"
@@ -34,6 +35,7 @@ struct context {
 	struct domain domain;
 	struct key key;
 	bool has_key;
+	const struct policy *policy; /* of what may be countersigned, or NULL */
 	struct arena arena;
 };
 
@@ -89,6 +91,8 @@ int parts_single(struct context *c, const char *name, struct err *e) mustcheck;
 /* A file below the state directory's "deployments", made or replaced. */
 int state_write(struct context *c, const char *name, const char *text, struct err *e) mustcheck;
 const char *state_path(struct context *c, const char *name) mustcheck;
+/* A JSON file of it; 0: it is not there. */
+int state_read(struct context *c, const char *name, struct json **doc, struct err *e) mustcheck;
 
 /* Take an order back that nobody has leased. */
 int order_cancel(struct context *c, const struct deployment *d, struct err *e) mustcheck;
@@ -116,6 +120,10 @@ int lease_begin(struct context *c, const char *name, struct deployment *d, struc
 const char *lease_path(struct context *c, const struct lease_ref *l, const char *rest);
 int gateway_find(struct context *c, const struct address *provider, struct provider_client *p,
 		 struct err *e) mustcheck;
+
+/* In words, a line each, when the gateway's status says that the lease does not
+ * simply run: why, and what to do. false: nothing was said. */
+bool dues_print(struct context *c, FILE *out, const char *name, const struct json *status);
 
 /* Members of the market's JSON; "" and 0 when missing. */
 const char *text_of(const struct json *object, const char *name);
@@ -149,10 +157,13 @@ int file_replace(struct context *c, const char *path, const char *text, struct e
 /* A unified diff of two texts on stdout. */
 void diff_print(struct context *c, const char *name, const char *before, const char *after);
 
-/* Check a reading against the lease, sign it and give it to the provider; the
- * reading is what GET .../usage answered. */
+/* signing.c: check a reading against the lease, and against the one signed before,
+ * which is kept, and sign it; the reading is what GET .../usage answered. Nothing
+ * is signed that the policy does not allow, if there is one. */
 int countersign(struct context *c, const struct lease_ref *l, const struct json *reading,
 		struct sig *payer_sig, struct usage_terms *usage, struct err *e) mustcheck;
+/* From now on this file says what may be signed. */
+int policy_use(struct context *c, const char *path, struct err *e) mustcheck;
 
 /* Ask the provider to close, sign its last word, and give both to the market. */
 int lease_settle(struct context *c, const struct lease_ref *l, const char *volumes,
@@ -179,7 +190,7 @@ const char *deposit_warning(uint32_t lasts_s, unsigned *level);
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
 
 /* TENANT_SAID: the output tells all; only the exit status is left to give. */
-extern const struct code TENANT_USAGE, TENANT_SAID, DEPLOYMENT_UNKNOWN, NO_LEASE, USAGE_WRONG;
+extern const struct code TENANT_USAGE, TENANT_SAID, DEPLOYMENT_UNKNOWN, NO_LEASE;
 
 /* The commands. */
 int cmd_deploy(struct context *c, int argc, char **argv, struct err *e);

@@ -432,6 +432,23 @@ test_pause(void)
 	is_int(stat_of(0).state, JAIL_RUNNING, "it runs again");
 }
 
+static void
+test_limit(void)
+{
+	struct jail_limit ask = { .ref = ref_of(0), .cpu_milli = 50 };
+	struct err e;
+
+	fine(call(JAIL_LIMIT, &ask, sizeof(ask), NULL, 0, &e), &e, "less CPU");
+	ask.cpu_milli = 1000;
+	fine(call(JAIL_LIMIT, &ask, sizeof(ask), NULL, 0, &e), &e, "and more again");
+	ask.cpu_milli = 0;
+	refused(call(JAIL_LIMIT, &ask, sizeof(ask), NULL, 0, &e), &e, &JAIL_CONFLICT,
+		"none is no limit");
+	ask = (struct jail_limit){ .ref = ref_of(77), .cpu_milli = 50 };
+	refused(call(JAIL_LIMIT, &ask, sizeof(ask), NULL, 0, &e), &e, &JAIL_UNKNOWN,
+		"of no container");
+}
+
 static const char *
 read_all(int fd)
 {
@@ -866,6 +883,7 @@ main(void)
 	test_unpack();
 	test_life();
 	test_pause();
+	test_limit();
 	test_exec();
 	test_terminal();
 	test_files();
