@@ -17,6 +17,7 @@ static const struct code RUN_REFUSED = { "run_refused", CONFLICT,
 					 "the next statement" };
 
 #define PRICES_LISTED 100
+#define RUNS_LISTED   4096 /* as the query has it */
 
 /* ------------------------------------------------------------------ */
 /* POST /v1/pools                                                      */
@@ -188,14 +189,16 @@ documents_answer(struct task *t)
 	struct err ignored = ERR_NONE;
 	struct json *node;
 	struct jsonw *w;
+	size_t count;
 
 	if (batch_failed(d->b, &t->err))
 		return TASK_FAIL;
+	count = rows_count(d->b, 0);
 	w = jsonw_new(false);
 	jsonw_open(w, '{');
 	jsonw_name(w, "data");
 	jsonw_open(w, '[');
-	for (size_t i = 0; i < rows_count(d->b, 0); i++) {
+	for (size_t i = 0; i < count; i++) {
 		const char *text = row_text(d->b, 0, i, "doc");
 
 		if (!d->of_lease && !d->prices)
@@ -205,7 +208,11 @@ documents_answer(struct task *t)
 	}
 	jsonw_close(w, ']');
 	jsonw_name(w, "has_more");
-	jsonw_bool(w, d->prices && rows_count(d->b, 0) == PRICES_LISTED);
+	jsonw_bool(w, !d->of_lease && count == (d->prices ? PRICES_LISTED : RUNS_LISTED));
+	if (!d->of_lease && !d->prices && count > 0) {
+		jsonw_name(w, "next_since");
+		jsonw_int(w, row_int(d->b, 0, count - 1, "at"));
+	}
 	jsonw_close(w, '}');
 	request_answer_json(task_request(t), 200, w);
 	return TASK_DONE;

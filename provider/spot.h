@@ -20,7 +20,7 @@
 
 #define SPOT_POOLS_MAX 16u
 /* So long after an auction a place in the pool waits for whom it was given to. */
-#define SPOT_PLACE_S 15u
+#define SPOT_PLACE_S 30u
 
 struct spot_pool {
 	const char *class;
@@ -47,7 +47,7 @@ void spot_start(struct agent *g);
 struct spot_pool *spot_pool_for(const struct agent *g, const struct group *group);
 /* The price of a unit at this time. */
 struct rate spot_price_at(const struct spot_pool *p, uint32_t at);
-/* Units that nobody has nor is promised, for this order or lease. */
+/* Units that nobody has nor is promised, for this order or lease; NULL: for anybody. */
 int
 spot_free_units(struct agent *g, struct arena *a, const struct spot_pool *p, const struct hash *who,
 		const struct hash *lease, uint32_t *units, struct err *e) mustcheck;

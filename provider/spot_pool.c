@@ -135,7 +135,7 @@ spot_free_units(struct agent *g, struct arena *a, const struct spot_pool *p, con
 			taken += works[i].spot.units;
 	/* Promised by the last auction, and not here yet. */
 	for (size_t k = 0; k < p->place_count; k++) {
-		bool here = hash_equal(&p->places[k], who);
+		bool here = who != NULL && hash_equal(&p->places[k], who);
 
 		for (size_t i = 0; i < count && !here; i++)
 			here = (hash_equal(&works[i].hash, &p->places[k]) &&

@@ -81,39 +81,69 @@ struct pool_audit {
 	size_t count, pushed;
 };
 
+static bool
+is_there(const struct pool_audit *p, const struct spot_run_terms *t)
+{
+	for (size_t i = p->count; i > 0; i--)
+		if (p->said[i - 1].terms.seq == t->seq &&
+		    hash_equal(&p->said[i - 1].terms.lease, &t->lease))
+			return true;
+	return false;
+}
+
+static int
+said_add(struct context *c, struct pool_audit *p, const struct json *row, struct err *e)
+{
+	struct spot_run_doc run = { .terms = { .seq = 0 } };
+	struct hash h, digest;
+
+	if (json_get(row, "run") == NULL ||
+	    json_read(&c->arena, json_get(row, "run"), spot_run_doc_fields, &run, e) < 0)
+		return -1;
+	h = spot_run_hash(&run.terms);
+	digest = terms_digest(&c->domain, &h);
+	if (sig_check(&run.sig, &digest, &p->provider, e) < 0)
+		return err_wrap(e, "run");
+	if (!is_there(p, &run.terms))
+		p->said[p->count++] = (struct said){ run.terms, (uint32_t)number_of(row, "units"),
+						     rate_in(row, "max") };
+	return 0;
+}
+
+/* All of them, page by page; a page begins with the second that the last ended with. */
 static int
 said_get(struct context *c, struct pool_audit *p, struct err *e)
 {
-	char who[ADDRESS_TEXT_SIZE];
-	const struct json *rows;
-	struct json *doc;
-	size_t n = 0;
-	char *path = arena_printf(&c->arena, "/v1/pools/%s/%s", address_text(&p->provider, who),
-				  p->class);
+	const char *path = pool_path(c, &p->provider, p->class);
+	int64_t since = 0, next = 0;
+	bool more = true;
 
-	for (char *s = path + strlen(path) - strlen(p->class); *s != '\0'; s++)
-		*s = *s == '/' ? ':' : *s;
-	if (market_get(&c->arena, &c->market, arena_printf(&c->arena, "%s/runs", path), &doc, e) <
-	    0)
-		return -1;
-	rows = json_get(doc, "data");
-	for (const struct json *r = rows != NULL ? rows->first : NULL; r != NULL; r = r->next)
-		n++;
-	p->said = arena_alloc(&c->arena, (n + 1) * sizeof(*p->said));
-	for (const struct json *r = n > 0 ? rows->first : NULL; r != NULL; r = r->next) {
-		struct spot_run_doc run = { .terms = { .seq = 0 } };
-		struct said *s = &p->said[p->count];
-		struct hash h, digest;
+	while (more) {
+		const struct json *rows, *has_more;
+		struct json *doc;
+		struct said *grown;
+		size_t n = 0;
 
-		if (json_get(r, "run") == NULL ||
-		    json_read(&c->arena, json_get(r, "run"), spot_run_doc_fields, &run, e) < 0)
+		if (market_get(
+			    &c->arena, &c->market,
+			    arena_printf(&c->arena, "%s/runs?since=%lld", path, (long long)since),
+			    &doc, e) < 0)
 			return -1;
-		h = spot_run_hash(&run.terms);
-		digest = terms_digest(&c->domain, &h);
-		if (sig_check(&run.sig, &digest, &p->provider, e) < 0)
-			return err_wrap(e, "run");
-		*s = (struct said){ run.terms, (uint32_t)number_of(r, "units"), rate_in(r, "max") };
-		p->count++;
+		rows = json_get(doc, "data");
+		for (const struct json *r = rows != NULL ? rows->first : NULL; r != NULL;
+		     r = r->next)
+			n++;
+		grown = arena_alloc(&c->arena, (p->count + n + 1) * sizeof(*grown));
+		if (p->count > 0)
+			memcpy(grown, p->said, p->count * sizeof(*grown));
+		p->said = grown;
+		for (const struct json *r = n > 0 ? rows->first : NULL; r != NULL; r = r->next)
+			if (said_add(c, p, r, e) < 0)
+				return -1;
+		has_more = json_get(doc, "has_more");
+		next = number_of(doc, "next_since");
+		more = has_more != NULL && has_more->truth && next > since;
+		since = next;
 	}
 	return 0;
 }

@@ -54,7 +54,7 @@ lease_is_interruptible(const struct json *lease)
 /* What the market has published.                                       */
 
 /* In a path a model's "/" is ":". */
-static const char *
+const char *
 pool_path(struct context *c, const struct address *provider, const char *class)
 {
 	char who[ADDRESS_TEXT_SIZE];

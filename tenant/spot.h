@@ -14,6 +14,8 @@
 int pools_get(struct context *c, const struct json **rows, struct err *e) mustcheck;
 /* A price of this pool's units in tokens an hour: of a whole CPU, of a GPU. */
 const char *pool_price_text(struct context *c, const char *class, struct rate price);
+/* "/v1/pools/PROVIDER/CLASS" */
+const char *pool_path(struct context *c, const struct address *provider, const char *class);
 /* Prices of a pool, all of those listed checked and chained; since: from the one on
  * that stood then, 0: all. */
 int pool_prices(struct context *c, const struct address *provider, const char *class,

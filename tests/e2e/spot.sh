@@ -124,11 +124,11 @@ for name in low high; do
 	curl -sf "$url/v1/leases/$hash/runs" >"$dir/runs.json"
 	curl -sf "$url/v1/pools/$dc1/cpu/prices" >"$dir/prices.json"
 	want=$(jq -n --slurpfile l "$dir/lease.json" --slurpfile r "$dir/runs.json" --slurpfile p "$dir/prices.json" '
-		($l[0].terms.rate | tonumber) as $max | ($l[0].voucher.up_to // $l[0].voucher.upTo // $l[0].voucher.usage.upTo) as $end |
+		($l[0].terms.rate | tonumber) as $max | ($l[0].voucher.up_to // $l[0].voucher.upTo // $l[0].voucher.usage.upTo) as $last |
 		[$r[0].data[].terms] as $runs | [$p[0].data[].terms | {at, price: (.price | tonumber)}] as $prices |
 		def rate($s): ([$prices[] | select(.at <= $s)] | last // $prices[0]).price * 200 | if . > $max then $max else . end;
 		[range(0; $runs | length) | select($runs[.].state == 1) | . as $i |
-			$runs[$i].at as $from | ($runs[$i + 1].at // $end) as $to |
+			$runs[$i].at as $from | ($runs[$i + 1].at // $last) as $to |
 			if ($runs[$i + 1].state // 0) == 2 and $to - $from < 5 then 0 else [range($from; $to) | rate(.)] | add // 0 end] | add / 1000000000 | floor')
 	paid=$(jq -r .paid "$dir/lease.json")
 	ok "$name paid exactly what its runs and the prices say: $want" test "$paid" = "$want"
