@@ -591,6 +591,7 @@ clerk_run(void *start, const int *fds)
 	c.settle_timer =
 		timer_every(&c.loop, 0, MIN(s->settle_every_ms, 500u) * MILLI_US, settler_poll, &c);
 	timer_every(&c.loop, 0, POOLS_EVERY_US, pools_poll, &c);
+	deposits_start(&c);
 	loop_run(&c.loop);
 	_exit(0);
 }

@@ -32,6 +32,7 @@ struct clerk {
 	int pokes[8]; /* to and from the web roles; -1 ends the list */
 	struct timer *desk_timer, *index_timer, *settle_timer;
 	bool desk_busy, desk_again, index_busy, settle_busy, settle_again;
+	bool deposits_busy;
 	uint64_t stretch;	 /* blocks that the node gives logs of at once */
 	unsigned tip_missed;	 /* polls in which the node had not our checkpoint */
 	bool facts_checked;	 /* states were compared with canonical events */
@@ -90,5 +91,7 @@ void clerk_event(struct batch *b, const char *type, const char *prefix, const st
 void indexer_poll(void *clerk);
 void settler_poll(void *clerk);
 void pools_poll(void *clerk);
+/* From now on deposits that end are told of: deposits.c. */
+void deposits_start(struct clerk *c);
 
 #endif

@@ -326,14 +326,19 @@ event_entries(struct arena *a, struct entries *en, const struct escrow_event *ev
 
 /* Its provider, and whoever watches the money, need not ask the chain all the time. */
 static void
-tell_topped_up(struct task *t, struct batch *b, const struct escrow_event *ev)
+tell(struct task *t, struct batch *b, const struct escrow_event *ev)
 {
 	char lease[HASH_TEXT_SIZE], amount[AMOUNT_TEXT_SIZE];
 
 	hash_text(&ev->lease, lease);
-	q_event_add(b, "lease.topped_up", lease, clock_wall(),
-		    arena_printf(&t->arena, "{\"lease\": \"%s\", \"amount\": \"%s\"}", lease,
-				 u128_text(ev->amount.units, amount)));
+	if (ev->kind == ESCROW_TOPPED_UP)
+		q_event_add(b, "lease.topped_up", lease, clock_wall(),
+			    arena_printf(&t->arena, "{\"lease\": \"%s\", \"amount\": \"%s\"}",
+					 lease, u128_text(ev->amount.units, amount)));
+	if (ev->kind == ESCROW_STOPPED)
+		q_event_add(b, "lease.stopped", lease, clock_wall(),
+			    arena_printf(&t->arena, "{\"lease\": \"%s\", \"stop_at\": %u}", lease,
+					 ev->stop_at));
 }
 
 /* The part-th event of a log. */
@@ -354,8 +359,7 @@ store_event(struct task *t, struct batch *b, const struct evm_log *log, size_t p
 	jsonw_free(en.w);
 	if (ev->kind != ESCROW_DEPOSITED && ev->kind != ESCROW_WITHDRAWN)
 		q_chain_recount(b, &ev->lease, 0);
-	if (ev->kind == ESCROW_TOPPED_UP)
-		tell_topped_up(t, b, ev);
+	tell(t, b, ev);
 }
 
 static void

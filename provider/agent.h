@@ -33,6 +33,7 @@
 #include "lib/fetch.h"
 #include "lib/http.h"
 #include "provider/book_db.h"
+#include "provider/doubt.h"
 #include "provider/jail_client.h"
 #include "provider/settings.h"
 
@@ -65,6 +66,8 @@ struct agent {
 	struct spot *spot;	 /* pools: spot.h */
 	uint32_t spot_free_s;	 /* the market's rule: a run interrupted sooner is free */
 	bool registered;
+	struct doubt clock; /* while it is doubted, nothing is metered */
+	mono_t clock_asked; /* the market, for the time */
 	bool sweep_due;	    /* an event may have ended a lease */
 	mono_t swept_at;    /* when the market was last asked of all leases */
 	mono_t orphans_at;  /* when the jail was last asked for unknown containers */
@@ -116,6 +119,8 @@ void meter_poll(void *agent);
 void meter_read(struct agent *g, const struct work *w);
 /* It is paused, and the usage up to there is not signed yet. */
 bool work_owes_usage(const struct work *w);
+/* Our clock is believed; else the market is asked, and nothing is read meanwhile. */
+bool meter_may(struct agent *g) mustcheck;
 /* A reading into the work, as its state has it. */
 void work_take(struct work *w, const struct meter_reading *r);
 struct price_lease work_price(const struct work *w);

@@ -328,7 +328,7 @@ on_event(void *ctx, const struct sse_event *ev)
 		spot_priced(g, ev->data);
 	else if (strcmp(ev->type, "quote.requested") == 0)
 		quote_begin(g, ev->data);
-	else {
+	else if (strcmp(ev->type, "lease.deposit_low") != 0) { /* we know before they do */
 		g->sweep_due = true;
 		deposit_hint(g, ev->type, ev->data);
 		runner_look(g);

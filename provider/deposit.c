@@ -45,9 +45,11 @@ work_dues(struct agent *g, struct arena *a, const struct work *w, struct work_du
 		.seen = w->seen,
 		.interrupted = w->spot.interrupted,
 		.keep_s = keep_s(s, w),
-		.unpaid_s = s->unpaid_max_s != 0 ? s->unpaid_max_s : w->terms.window,
 		.every_s = (s->meter_every_ms + 999) / 1000,
 	};
+	/* No shorter than the meter can see. */
+	out->facts.unpaid_s = MAX(s->unpaid_max_s != 0 ? s->unpaid_max_s : w->terms.window,
+				  2 * out->facts.every_s + 1);
 }
 
 /* ------------------------------------------------------------------ */
@@ -153,7 +155,7 @@ deposit_hint(struct agent *g, const char *type, const char *data)
 	struct hash hash;
 	struct live *l;
 
-	if (strcmp(type, "lease.topped_up") != 0)
+	if (strcmp(type, "lease.topped_up") != 0 && strcmp(type, "lease.stopped") != 0)
 		return;
 	arena_init(&a, 0);
 	if (json_parse(&a, data, strlen(data), &doc, &ignored) == 0 &&
@@ -287,7 +289,7 @@ deposit_look(struct agent *g, struct arena *a, const struct work *w, struct live
 	if (is_time_to_ask(g, l, &d.facts))
 		ask_begin(g, w, l);
 	next = dues_next(&d.facts);
-	if (next.want == DUES_END && !work_owes_usage(w))
+	if (next.want == DUES_END && !work_owes_usage(w) && meter_may(g))
 		end_begin(g, w);
 	else if (next.want != spells_now(&w->spells, &since) || work_owes_usage(w))
 		meter_read(g, w);

@@ -166,6 +166,8 @@ usage_sign(struct task *t)
 		return TASK_FAIL;
 	if (found == 0 || w->state != WORK_RUNNING || w->released)
 		return TASK_DONE;
+	if (!meter_may(g))
+		return TASK_DONE;
 	if (!m->paused)
 		work_take(w, &m->reading);
 	turn(g, &t->arena, w);
@@ -215,13 +217,26 @@ done(struct task *t)
 	busy_end(t->owner, &m->work.hash);
 }
 
+bool
+meter_may(struct agent *g)
+{
+	bool before = g->clock.now;
+
+	doubt_look(&g->clock, clock_wall(), clock_mono());
+	if (g->clock.now && !before) {
+		log_warn("clock.jumped", "nothing is metered until the market or the chain agree");
+		timer_poke(g->register_timer);
+	}
+	return !g->clock.now;
+}
+
 void
 meter_read(struct agent *g, const struct work *w)
 {
 	struct metering *m;
 	wall_t since;
 
-	if (w->state != WORK_RUNNING || w->released || w->unit_count == 0 ||
+	if (!meter_may(g) || w->state != WORK_RUNNING || w->released || w->unit_count == 0 ||
 	    !busy_begin(g, &w->hash))
 		return;
 	m = task_new(&g->loop, "meter", steps, sizeof(*m), 20 * SECOND_US, done, g)->state;

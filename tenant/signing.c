@@ -141,34 +141,19 @@ policy_use(struct context *c, const char *path, struct err *e)
 /* ------------------------------------------------------------------ */
 /* The lease, as the reading is checked against it.                     */
 
-/* What the order reserves. It does not change, so it is asked for once. */
+/* What it reserves. A copy of our own may not say so; then the price binds all the
+ * same. */
 static int
 reserved_find(struct context *c, const struct lease_ref *l, struct resources *out, struct err *e)
 {
-	static struct known {
-		struct hash lease;
-		struct resources reserved;
-	} known[256];
-	struct known *k = &known[l->hash.b[0]];
-	struct json *order = l->order;
+	const struct json *node = json_get(l->lease, "group");
 	struct group group = { .name = NULL };
 
-	*out = k->reserved;
-	if (hash_equal(&k->lease, &l->hash))
+	if (node == NULL || node->type != JSON_OBJECT)
 		return 0;
-	/* Without a market there is nobody to ask; the price binds all the same. */
-	if (order == NULL && text_of(l->lease, "order")[0] != '\0' &&
-	    market_get(&c->arena, &c->market,
-		       arena_printf(&c->arena, "/v1/orders/%s", text_of(l->lease, "order")), &order,
-		       e) < 0)
-		return -1;
-	*out = (struct resources){ .cpu_milli = 0 };
-	if (order == NULL || json_get(order, "group") == NULL)
-		return 0;
-	if (json_read(&c->arena, json_get(order, "group"), group_fields, &group, e) < 0)
-		return err_wrap(e, "order");
+	if (json_read(&c->arena, node, group_fields, &group, e) < 0)
+		return err_wrap(e, "lease");
 	*out = group_total(&group);
-	*k = (struct known){ l->hash, *out };
 	return 0;
 }
 

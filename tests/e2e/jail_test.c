@@ -418,6 +418,7 @@ static void
 test_pause(void)
 {
 	struct jail_ref ref = ref_of(0);
+	struct jail_limit ask = { .ref = ref, .cpu_milli = 50 };
 	struct err e;
 	uint64_t before;
 
@@ -430,13 +431,6 @@ test_pause(void)
 	fine(call_ref(JAIL_RESUME, &ref, &e), &e, "resume");
 	fine(call_ref(JAIL_RESUME, &ref, &e), &e, "resume again");
 	is_int(stat_of(0).state, JAIL_RUNNING, "it runs again");
-}
-
-static void
-test_limit(void)
-{
-	struct jail_limit ask = { .ref = ref_of(0), .cpu_milli = 50 };
-	struct err e;
 
 	fine(call(JAIL_LIMIT, &ask, sizeof(ask), NULL, 0, &e), &e, "less CPU");
 	ask.cpu_milli = 1000;
@@ -883,7 +877,6 @@ main(void)
 	test_unpack();
 	test_life();
 	test_pause();
-	test_limit();
 	test_exec();
 	test_terminal();
 	test_files();

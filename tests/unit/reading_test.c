@@ -16,12 +16,12 @@ first(void)
 	return (struct usage_terms){ .lease = lease.hash,
 				     .seq = 3,
 				     .upTo = 1100,
-				     .healthySeconds = 90,
+				     .healthySeconds = 60,
 				     .cpuMilliSeconds = 40000,
 				     .memoryMiBSeconds = 4000,
 				     .storageMiBSeconds = 4000,
 				     .egressBytes = 1000,
-				     .amount = { 900 } };
+				     .amount = { 500 } };
 }
 
 static struct usage_terms
@@ -70,12 +70,12 @@ test_readings(void)
 	bad.amount.units = 1100;
 	is_refused(&bad, NULL, 1110, NULL, "the price itself");
 	bad = u;
-	bad.amount.units = 1022;
+	bad.amount.units = 902;
 	is_refused(&bad, &p, 1110, &USAGE_PRICE, "more than the time since can have cost");
 	bad = u;
 	bad.healthySeconds = 111;
 	is_refused(&bad, NULL, 1110, &USAGE_SECONDS, "more seconds than there were");
-	bad.healthySeconds = 103;
+	bad.healthySeconds = 101;
 	is_refused(&bad, &p, 1110, &USAGE_SECONDS, "or than there were since");
 	bad = u;
 	bad.cpuMilliSeconds = 500 * (110 + 11 + 60) + 1;
@@ -106,7 +106,7 @@ test_chain(void)
 	for (int i = 0; i < 7; i++) {
 		bad = u;
 		switch (i) {
-		case 0: bad = p, bad.seq++, bad.upTo = p.upTo - 1, bad.amount.units = 901; break;
+		case 0: bad = p, bad.seq++, bad.upTo = p.upTo - 1; break;
 		case 1: bad.amount.units = p.amount.units - 1; break;
 		case 2: bad.healthySeconds = p.healthySeconds - 1; break;
 		case 3: bad.cpuMilliSeconds = p.cpuMilliSeconds - 1; break;
