@@ -179,9 +179,9 @@ check-reference: $(REFERENCE)
 check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
 
-$(B)/tests/db/sign: $(B)/tests/db/sign.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
-check-db: $(PROGRAMS) $(B)/tests/db/sign | contracts
-	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh tests/db/outbox.sh
+$(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
+check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers | contracts
+	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh tests/db/outbox.sh tests/db/ticks.sh
 
 # Programs that the end-to-end tests need, and the tests, in their order.
 E2E_BINS  := $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)

@@ -13,6 +13,10 @@
  *--(mined)--> closed |                       |                   |
  *	            +------> failed <-------+------ void -------+ (not launched in time)
  *
+ * A fast order has no rounds of its own: while it is open the next tick takes it to
+ * bidding, and then on to awarded or back to open. Here it is only ended, or failed by
+ * its winner, as every other.
+ *
  * The market keeps the facts in its database. life_next() looks at all facts
  * of one order and says the one thing to do now, or until when to wait. It is
  * level-triggered: asked again with the same facts it says the same; an action
@@ -49,6 +53,7 @@ enum lease_state {
 struct life_facts {
 	enum order_state order;
 	enum lease_state lease;
+	bool fast;		    /* by standing offers: ticks award it, no round is announced */
 	uint32_t round;		    /* rounds announced so far */
 	uint32_t invited, answered; /* in this round: bids and declines */
 	uint32_t failures;	    /* winners that failed so far */

@@ -9,6 +9,7 @@
 #include "lease/typed.h"
 
 const struct code OFFER_BAD = { "offer_bad", INVALID, "a rule of offers is broken" };
+const struct code OFFER_LIST = { "offer_list", INVALID, "a list price is below its floor" };
 
 /* An egress allowance is for 30 days. */
 #define ALLOWANCE_S (30u * 86400)
@@ -48,7 +49,7 @@ const struct json_field offer_units_fields[] = {
 #undef T
 
 #define T struct shape
-static const struct json_field shape_fields[] = {
+const struct json_field shape_fields[] = {
 	JSON_U32(T, cpu_milli, 0, JSON_OPTIONAL),
 	JSON_U64(T, memory_mib, JSON_OPTIONAL),
 	CLASSED(T, storage_mib, JSON_KIND_U64, "ephemeral_mib", STORAGE_EPHEMERAL),
@@ -89,6 +90,11 @@ const struct json_field offer_fields[] = {
 	JSON_STRS(T, deny, GROUP_ATTRIBUTES_MAX, MAYBE),
 	JSON_END
 };
+#undef T
+
+#define T struct offer_doc
+const struct json_field offer_doc_fields[] = { JSON_OBJ(T, offer, offer_fields, 0),
+					       JSON_SIG(T, sig, 0), JSON_END };
 #undef T
 
 /* ------------------------------------------------------------------ */
@@ -169,7 +175,7 @@ check_pair(const char *name, struct rate floor, struct rate list, struct err *e)
 	if (floor.nano > RATE_MAX || list.nano > RATE_MAX)
 		return err_field(e, &OFFER_BAD, field, "%s is above what any rate may be", name);
 	if (rate_cmp(list, floor) < 0)
-		return err_field(e, &OFFER_BAD, field, "the list price of %s is below its floor",
+		return err_field(e, &OFFER_LIST, field, "the list price of %s is below its floor",
 				 name);
 	return 0;
 }

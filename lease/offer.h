@@ -66,9 +66,18 @@ struct offer {
 	struct json_strs deny;	 /* never these */
 };
 
-extern const struct json_field offer_fields[], offer_units_fields[], offer_node_fields[];
+extern const struct json_field offer_fields[], offer_units_fields[], offer_node_fields[],
+	shape_fields[];
+
+/* POST /v1/offers. */
+struct offer_doc {
+	struct offer offer;
+	struct sig sig; /* the provider's over offer_hash() */
+};
+extern const struct json_field offer_doc_fields[];
 
 extern const struct code OFFER_BAD;
+extern const struct code OFFER_LIST; /* a list price below its floor */
 
 /* Every rule an offer must keep by itself, but its signature. */
 int offer_check(const struct offer *o, struct err *e) mustcheck;

@@ -3,6 +3,7 @@
 
 #include "lease/jwt.h"
 #include "lease/pool.h"
+#include "lease/record.h"
 #include "lease/seal.h"
 #include "lib/clock.h"
 
@@ -56,6 +57,26 @@ SIGN_VERB(release, struct release_terms, release_hash)
 SIGN_VERB(pool, struct pool_terms, pool_hash)
 SIGN_VERB(spot_run, struct spot_run_terms, spot_run_hash)
 SIGN_VERB(spot_price, struct spot_price_terms, spot_price_hash)
+SIGN_VERB(record, struct record_terms, record_hash)
+
+static int
+verb_receipt(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct receipt_terms terms;
+	size_t count = len / sizeof(terms), one;
+
+	if (len % sizeof(terms) != 0)
+		return err_set(e, &SIGNER_REFUSED, "half a receipt");
+	for (size_t i = 0; i < count; i++) {
+		struct hash h;
+
+		memcpy(&terms, (const uint8_t *)in + i * sizeof(terms), sizeof(terms));
+		h = receipt_hash(&terms);
+		sign_terms(ctx, &h, (uint8_t *)out + i * sizeof(struct sig), &one);
+	}
+	*out_len = count * sizeof(struct sig);
+	return 0;
+}
 
 /* The usage and its voucher, so that the two cannot differ. */
 static int
@@ -230,6 +251,9 @@ const struct verb signer_market_verbs[] = {
 	FLAT("round_close", SIGN_ROUND_CLOSE, struct signer_round, verb_round_close),
 	FLAT("spot_price", SIGN_SPOT_PRICE, struct spot_price_terms, verb_spot_price),
 	{ "tx", SIGN_TX, sizeof(struct signer_tx), CHAN_BYTES_MAX, verb_tx },
+	{ "receipt", SIGN_RECEIPT, sizeof(struct receipt_terms),
+	  SIGN_RECEIPTS_MAX * sizeof(struct receipt_terms), verb_receipt },
+	FLAT("record", SIGN_RECORD, struct record_terms, verb_record),
 	VERB_END
 };
 

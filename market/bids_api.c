@@ -31,6 +31,7 @@ struct answer {
 	struct address provider, signer; /* claimed, and of the token */
 	wall_t now;
 	struct batch *b;
+	struct receipt_ask receipt;
 };
 
 static enum next
@@ -61,6 +62,7 @@ answer_parse(struct task *t)
 	a->order = a->bid.order;
 	a->round = a->bid.round;
 	a->provider = a->bid.provider;
+	sha256(a->bid.envelope.b, a->bid.envelope.len, &a->receipt.item);
 	return TASK_NEXT;
 }
 
@@ -80,7 +82,7 @@ answer_store(struct task *t)
 			      a->now);
 	else
 		q_bid_place(a->b, &a->id, &a->order, a->round, &a->provider, &a->bid.envelope,
-			    a->now);
+			    a->now, &a->receipt.item);
 	q_bid_wake(a->b, &a->order, a->now);
 	q_bid_why(a->b, &a->order, a->round, &a->provider);
 	return db_run(t, w->db, a->b);
@@ -118,6 +120,23 @@ answer_why(const struct answer *a, struct err *e)
 	return err_set(e, &BID_EXCLUDED, "the tenant is not asked to trust it again");
 }
 
+/* A decline is not worth a receipt: nobody can be wronged by its loss. */
+static enum next
+answer_receipt(struct task *t)
+{
+	struct answer *a = t->state;
+
+	if (a->receipt.until == 0) {
+		if (batch_failed(a->b, &t->err))
+			return TASK_FAIL;
+		if (rows_count(a->b, 0) == 1)
+			web_poke(task_request(t)->ctx);
+		else if (answer_why(a, &t->err) < 0)
+			return TASK_FAIL;
+	}
+	return a->decline ? TASK_NEXT : receipt_ask(t, &a->receipt);
+}
+
 static enum next
 answer_answer(struct task *t)
 {
@@ -126,11 +145,9 @@ answer_answer(struct task *t)
 	char text[ID_TEXT_SIZE];
 	struct jsonw *w;
 
-	if (batch_failed(a->b, &t->err))
-		return TASK_FAIL;
-	if (rows_count(a->b, 0) == 1)
-		web_poke(r->ctx);
-	else if (answer_why(a, &t->err) < 0)
+	if (!a->decline && !receipt_here(t, &a->receipt))
+		return receipt_wait(t, &a->receipt);
+	if (t->err.code != NULL)
 		return TASK_FAIL;
 	w = jsonw_new(false);
 	jsonw_open(w, '{');
@@ -139,13 +156,23 @@ answer_answer(struct task *t)
 	jsonw_int(w, rows_count(a->b, 0) == 1 ? row_int(a->b, 0, 0, "seq")
 					      : row_int(a->b, 2, 0, "bid_seq"));
 	jsonw_member(w, "received_at", "%s", time_text(a->now, text));
+	if (!a->decline)
+		write_receipt(w, &a->receipt);
 	jsonw_close(w, '}');
 	request_answer_json(r, 201, w);
 	return TASK_DONE;
 }
 
+static enum next
+answer_again(struct task *t)
+{
+	receipt_unwait(t);
+	return task_jump(t, answer_receipt);
+}
+
 static const struct step answer_steps[] = {
-	{ "parse", answer_parse }, { "store", answer_store }, { "answer", answer_answer }, STEP_END
+	{ "parse", answer_parse },   { "store", answer_store }, { "receipt", answer_receipt },
+	{ "answer", answer_answer }, { "again", answer_again }, STEP_END
 };
 
 /* A junk answer in another's name would use up its one answer. */

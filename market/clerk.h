@@ -7,6 +7,8 @@
  *
  *	clerk.c    the desk: orders whose time has come, one life_next() each
  *	round.c    a sealed round: announce, close, open, clear, award
+ *	receipts.c signatures for what the web roles have taken
+ *	ticks.c    standing offers and fast orders, every tick_ms
  *	indexer.c  the chain's events into the database
  *	settler.c  intents into transactions
  *	pools.c    prices of the interruptible tier
@@ -30,7 +32,8 @@ struct clerk {
 	struct domain domain;
 	struct address market;
 	int pokes[8]; /* to and from the web roles; -1 ends the list */
-	struct timer *desk_timer, *index_timer, *settle_timer;
+	struct timer *tick_timer, *desk_timer, *index_timer, *settle_timer;
+	bool receipts_busy, receipts_again, tick_busy;
 	bool desk_busy, desk_again, index_busy, settle_busy, settle_again;
 	bool deposits_busy;
 	uint64_t stretch;	 /* blocks that the node gives logs of at once */
@@ -88,6 +91,8 @@ struct desk_order *clerk_order(struct task *t);
 void clerk_event(struct batch *b, const char *type, const char *prefix, const struct id *id,
 		 wall_t now, const char *data);
 
+void receipts_poll(void *clerk);
+void ticks_poll(void *clerk);
 void indexer_poll(void *clerk);
 void settler_poll(void *clerk);
 void pools_poll(void *clerk);

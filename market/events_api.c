@@ -5,7 +5,8 @@
  * timer makes its loss harmless.
  *
  * GET /v1/events as server-sent events: id is the event's number, so
- * Last-Event-ID (or ?since=) continues exactly where a client left off.
+ * Last-Event-ID (or ?since=) continues exactly where a client left off. ?topics=
+ * names the kinds that are wanted.
  */
 #include <inttypes.h>
 
@@ -23,8 +24,9 @@ struct stream {
 	struct stream *next;
 	struct feed *feed;
 	struct request *r;
-	int64_t seq; /* the last one given */
-	bool behind; /* catches up by itself before it joins */
+	int64_t seq;	 /* the last one given */
+	bool behind;	 /* catches up by itself before it joins */
+	char topics[64]; /* "order,tick": what it wants; empty: all but ticks */
 	bool gone;
 };
 
@@ -69,6 +71,20 @@ stream_gone(struct request *r, void *arg)
 	s->gone = true; /* ended at the next turn of the feed */
 }
 
+/* "tick.closed" is of topic "tick". Of ticks only those hear who ask: there are many. */
+static bool
+wants(const struct stream *s, const char *type)
+{
+	size_t n = strcspn(type, ".");
+
+	if (s->topics[0] == '\0')
+		return n != 4 || strncmp(type, "tick", n) != 0;
+	for (const char *at = s->topics; *at != '\0'; at += strcspn(at, ","), at += *at == ',')
+		if (strcspn(at, ",") == n && strncmp(at, type, n) == 0)
+			return true;
+	return false;
+}
+
 /* One event as text, for all. */
 static const char *
 event_text(struct arena *a, const struct batch *b, size_t row)
@@ -109,7 +125,8 @@ give(struct feed *f, struct task *t, const struct batch *b)
 			if (s->gone || s->behind || seq <= s->seq)
 				continue;
 			s->seq = seq;
-			request_stream_send(s->r, text, strlen(text));
+			if (wants(s, row_text(b, 0, i, "type")))
+				request_stream_send(s->r, text, strlen(text));
 		}
 		wake_waiters(f, row_text(b, 0, i, "subject"));
 	}
@@ -274,7 +291,8 @@ catch_up_give(struct task *t)
 		const char *text = event_text(&t->arena, c->b, i);
 
 		c->stream->seq = row_int(c->b, 0, i, "seq");
-		request_stream_send(c->stream->r, text, strlen(text));
+		if (wants(c->stream, row_text(c->b, 0, i, "type")))
+			request_stream_send(c->stream->r, text, strlen(text));
 	}
 	/* The feed may be ahead of this page: go on until it is not. */
 	if (count == PAGE || c->stream->seq < c->stream->feed->seq)
@@ -301,6 +319,7 @@ events_stream(struct request *r)
 {
 	struct web *w = r->ctx;
 	const char *since = request_header(r, "Last-Event-ID");
+	const char *topics = request_query(r, "topics");
 	struct stream *s = xcalloc(1, sizeof(*s));
 	struct catch_up *c;
 	struct task *t;
@@ -311,6 +330,7 @@ events_stream(struct request *r)
 	s->r = r;
 	s->seq = since != NULL ? strtoll(since, NULL, 10) : MAX(w->feed->seq, (int64_t)0);
 	s->behind = true;
+	snprintf(s->topics, sizeof(s->topics), "%s", topics != NULL ? topics : "");
 	s->next = w->feed->streams;
 	w->feed->streams = s;
 	request_stream_begin(r, 200, "text/event-stream", stream_gone, s);

@@ -42,6 +42,13 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show 
 				       { "GET", "/v1/pools/{provider}/{class}/runs", pool_run_list },
 				       { "POST", "/v1/runs", run_create },
 				       { "GET", "/v1/leases/{lease}/runs", lease_run_list },
+				       { "POST", "/v1/offers", offer_create },
+				       { "GET", "/v1/offers", offer_list },
+				       { "GET", "/v1/offers/{offer}", offer_show },
+				       { "GET", "/v1/receipts/{item}", receipt_show },
+				       { "GET", "/v1/ticks", tick_list },
+				       { "GET", "/v1/ticks/{tick}", tick_show },
+				       { "GET", "/v1/ticks/{tick}/transcript", tick_transcript },
 				       { "GET", "/v1/events", events_stream },
 				       ROUTE_END };
 
@@ -61,6 +68,7 @@ on_poke(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (n == 0) /* the clerk has gone: the parent ends us too */
 		loop_stop(&w->loop);
+	receipts_poke(w);
 	feed_poke(w->feed);
 }
 

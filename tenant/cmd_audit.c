@@ -3,8 +3,9 @@
 #include "tenant/tenant.h"
 
 static const struct command kinds[] = {
-	{ "auction", "", "", "", cmd_audit_auction }, { "ledger", "", "", "", cmd_audit_ledger },
-	{ "pool", "", "", "", cmd_audit_pool },	      { "sign", "", "", "", cmd_audit_sign },
+	{ "auction", "", "", "", cmd_audit_auction }, { "tick", "", "", "", cmd_audit_tick },
+	{ "ledger", "", "", "", cmd_audit_ledger },   { "pool", "", "", "", cmd_audit_pool },
+	{ "sign", "", "", "", cmd_audit_sign },
 	{ "revoke", "", "", "", cmd_audit_revoke },   { "list", "", "", "", cmd_audit_list },
 };
 
@@ -20,6 +21,6 @@ cmd_audit(struct context *c, int argc, char **argv, struct err *e)
 	if (near != NULL)
 		return err_set(e, &TENANT_USAGE, "audit %.40s: did you mean %s?", argv[1], near);
 	return err_set(e, &TENANT_USAGE,
-		       "audit auction NAME, audit ledger, audit pool PROVIDER [CLASS], or audit "
-		       "sign, revoke, list");
+		       "audit auction NAME, audit tick N, audit ledger, audit pool PROVIDER "
+		       "[CLASS], or audit sign, revoke, list");
 }

@@ -117,6 +117,8 @@ static const struct command commands[] = {
 	{ "audit", "KIND ...", "compute again what others say; vouch for a provider",
 	  "auction [NAME|ORDER|FILE]   every round of an order, from what is public\n"
 	  "      --save FILE    keep the evidence: whoever has it needs no market\n"
+	  "tick N|N-M|FILE             ticks of the standing offers, cleared again\n"
+	  "      --save FILE    keep the evidence\n"
 	  "ledger                      every balance, from the chain's events alone\n"
 	  "      --from BLOCK   begin there, with what the contract had before (default: 0)\n"
 	  "      --at TAG       latest, safe or finalized (default: latest)\n"

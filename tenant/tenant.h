@@ -186,6 +186,10 @@ int close_on_chain(struct context *c, const char *name, bool ask_provider, bool 
  * how near, from 1. */
 const char *deposit_warning(uint32_t lasts_s, unsigned *level);
 
+/* audit auction of an order that ticks have awarded, as the market shows it:
+ * cmd_audit_tick.c. save: a file for the evidence, or NULL. */
+int audit_fast_order(struct context *c, const struct json *order, const char *save,
+		     struct err *e) mustcheck;
 /* The value of --copy. */
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
 
@@ -213,6 +217,7 @@ int cmd_balance(struct context *c, int argc, char **argv, struct err *e);
 int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_auction(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_tick(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_ledger(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_sign(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_revoke(struct context *c, int argc, char **argv, struct err *e);

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 
 -- name: bid_place
--- args: id id, id order, int round, address provider, bytes envelope, time now
+-- args: id id, id order, int round, address provider, bytes envelope, time now, hash item
 -- rows: 0..1  (no row: the order takes no more bids)
 with target as (
 	select o.hash from gavel.orders o
@@ -15,6 +15,9 @@ with target as (
 	insert into gavel.bid (id, order_hash, round, provider, envelope, received_at)
 	select $1::bytea, hash, $3::int, $4::bytea, $5::bytea, $6::timestamptz from target
 	on conflict do nothing returning order_hash, seq
+), receipted as (
+	insert into gavel.receipt (item, subject, round, idx, at)
+	select $7::bytea, order_hash, $3::int, seq, $6::timestamptz from placed
 )
 select order_hash, seq from placed;
 
@@ -62,12 +65,17 @@ where b.order_hash = $1::bytea and b.round = $2::int order by b.seq;
 -- name: bids_of_order
 -- args: id order
 -- rows: what may be shown: prices only after the round's key is out
-select b.id, b.round, b.provider, b.decline, b.received_at, b.rank, b.reason,
+select b.id, null::bytea as offer, null::bigint as tick, null::text as model, null::numeric as effective,
+       b.round, b.provider, b.decline, b.received_at, b.rank, b.reason,
        case when r.seckey is not null then b.floor end as floor,
-       case when r.seckey is not null then b.list end as list
+       case when r.seckey is not null then b.list end as list, b.seq
 from gavel.bid b join gavel.orders o on o.hash = b.order_hash
 join gavel.round r on r.order_hash = b.order_hash and r.number = b.round
-where o.id = $1::bytea order by b.round, b.rank nulls last, b.seq;
+where o.id = $1::bytea
+union all
+select null, b.offer, b.tick, b.model, b.effective, b.round, b.provider, null, b.at, b.rank, b.reason, b.floor, b.list, b.tick
+from gavel.tick_bid b join gavel.orders o on o.hash = b.order_hash
+where o.id = $1::bytea order by round, rank nulls last, seq, offer;
 
 -- name: bid_opened
 -- args: id id, rate floor, rate list, int rank, text reason

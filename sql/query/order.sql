@@ -2,15 +2,23 @@
 
 -- name: order_place
 -- args: hash hash, id id, address tenant, text nonce, text idem_key, text terms, sig sig, text grp
--- args: int care_hours, int window_us, amount deposit, time ends_at, time now
+-- args: int care_hours, int window_us, amount deposit, time ends_at, time now, text auction
 -- rows: 0..1  (no row: the tenant's free balance is short, or the order exists)
-insert into gavel.orders (hash, id, tenant, nonce, idem_key, terms, sig, grp, care_hours, window_us,
-                          deposit, ends_at, next_at, created_at)
-select $1::bytea, $2::bytea, $3::bytea, $4::numeric, $5::text, $6::jsonb, $7::bytea, $8::jsonb, $9::int, $10::bigint,
-       $11::numeric, $12::timestamptz, $13::timestamptz, $13::timestamptz
-where gavel.free_balance($3::bytea) >= $11::numeric
-on conflict do nothing
-returning 1 as placed;
+with head as (
+	select next from gavel.tick_head for share
+), placed as (
+	insert into gavel.orders (hash, id, tenant, nonce, idem_key, terms, sig, grp, care_hours, window_us,
+	                          deposit, ends_at, next_at, created_at, auction, first_tick)
+	select $1::bytea, $2::bytea, $3::bytea, $4::numeric, $5::text, $6::jsonb, $7::bytea, $8::jsonb, $9::int, $10::bigint,
+	       $11::numeric, $12::timestamptz, $13::timestamptz, $13::timestamptz, $14::text,
+	       case when $14::text = 'fast' then head.next end
+	from head where gavel.free_balance($3::bytea) >= $11::numeric
+	on conflict do nothing
+	returning hash, first_tick
+)
+insert into gavel.receipt (item, subject, round, idx, at)
+select hash, decode(repeat('00', 32), 'hex'), coalesce(first_tick, 0), nextval('gavel.receipt_index'), $13::timestamptz
+from placed returning 1 as placed;
 
 -- name: order_same
 -- args: address tenant, text nonce, text idem_key, id id
@@ -32,6 +40,7 @@ select o.*, l.id as lease_id, l.hash as lease_hash, l.state as lease_state, l.pr
        coalesce((select jsonb_agg(jsonb_build_object('provider', '0x' || encode(f.provider, 'hex'),
                     'reason', coalesce(f.launch_error, f.refused, f.reason)) order by f.created_at)
                  from gavel.lease f where f.order_hash = o.hash and f.state = 'failed'), '[]') as failed,
+       (select jsonb_agg(s.tick order by s.tick) from gavel.tick_order s where s.order_hash = o.hash) as ticks,
        (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round and b.envelope is not null) as bids,
        (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round and b.decline is not null) as declines
 from gavel.orders o
@@ -42,7 +51,7 @@ where o.id = $1::bytea;
 -- args: address tenant, text state, id after, int most
 select o.*, l.id as lease_id, l.hash as lease_hash, l.state as lease_state, l.provider as lease_provider,
        l.rate as lease_rate, l.endpoints as lease_endpoints, l.launched_at as lease_launched_at,
-       l.reason as lease_reason, '[]' as failed, 0 as bids, 0 as declines
+       l.reason as lease_reason, '[]' as failed, null as ticks, 0 as bids, 0 as declines
 from gavel.orders o
 left join lateral (select * from gavel.lease where order_hash = o.hash order by created_at desc limit 1) l on true
 where ($1::bytea is null or o.tenant = $1::bytea) and ($2::text is null or o.state = $2::text)
@@ -63,7 +72,7 @@ update gavel.orders set next_at = $2::timestamptz where hash = $1::bytea;
 -- name: orders_due
 -- args: time now, int most
 -- rows: everything life_next() asks about, for the orders whose time has come
-select o.hash, o.id, o.tenant, o.state, o.round, o.failures, o.ends_at, o.cancel_at, o.terms, o.grp, o.sig,
+select o.hash, o.id, o.tenant, o.state, o.auction, o.round, o.failures, o.ends_at, o.cancel_at, o.terms, o.grp, o.sig,
        o.care_hours, o.window_us,
        r.ends_at as round_ends, r.invited, r.pubkey, (r.outcome = 'no_bid') as deserted,
        (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round) as answered,
