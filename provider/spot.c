@@ -84,13 +84,15 @@ spot_advance(const struct agent *g, struct work *w, uint32_t now)
 	}
 }
 
+/* Before we know the price that stands, nothing begins: the next reading is soon. */
 static void
 begin(const struct agent *g, struct arena *a, struct work *w, uint32_t at)
 {
 	const struct spot_pool *p = spot_pool_for(g, &w->award.group);
 
-	if (p != NULL)
-		w->spot.due.rate = rate_at(w, p, at);
+	if (p == NULL || p->price.number == 0)
+		return;
+	w->spot.due.rate = rate_at(w, p, at);
 	spot_due_begin(&w->spot.due, at);
 	say(a, w, SPOT_RUN_BEGUN, at);
 }
