@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.." || exit 1
 command -v haproxy >/dev/null || { echo "1..0 # SKIP no haproxy"; exit 77; }
 export GAVEL_DEMO_DIR=$PWD/build/e2e-spot GAVEL_DEMO_PORT=${GAVEL_DEMO_PORT:-15480} GAVEL_TOP=$PWD GAVEL_DEMO_SETTLE=1000
 export GAVEL_DEMO_MARKET="spot_period_s: 6
-spot_free_s: 5"
+spot_free_s: 8"
 export GAVEL_DEMO_SETTINGS="spot: {discount_bp: 3000, notice_s: 3}
 volumes: [{class: beta3, bytes: 256MiB}]"
 . demo/lib.sh
@@ -61,7 +61,7 @@ file() {
 file 0.2 0.04 '  interruptible: true' >"$dir/low.yaml"
 file 0.2 0.06 '  interruptible: true' >"$dir/high.yaml"
 file 3.7 1 >"$dir/firm.yaml"
-file 0.2 0.05 '  interruptible: true
+file 0.2 0.055 '  interruptible: true
   on_interrupt: end' >"$dir/ends.yaml"
 
 # The pool and its first price.
@@ -106,7 +106,7 @@ like 'it had been asked to end, and began twice' "$(inside low 'cat /data/asked 
 t deploy "$dir/ends.yaml" --deposit 1 --name ends >"$dir/ends.out" 2>&1 &
 wait $!
 ok 'one that ends when interrupted' test $? = 0
-file 3.5 1 >"$dir/firm.yaml"
+file 3.7 1 >"$dir/firm.yaml"
 t deploy "$dir/firm.yaml" --deposit 1 --name firm2 >"$dir/firm2.out" 2>&1
 ok 'another firm order, at once' test $? = 0
 for _ in $(seq 100); do t status ends 2>&1 | grep -q '(closed)' && break; sleep 0.2; done
@@ -115,7 +115,7 @@ like 'interrupted within the free time it costs nothing, and is closed' "$(t sta
 t close firm2 --delete-volumes >/dev/null 2>&1
 
 # To the token: from runs and prices alone.
-hash_of() { t -j status "$1" 2>/dev/null | jq -r .lease.hash; }
+hash_of() { t --json status "$1" 2>/dev/null | jq -r .lease.hash; }
 for name in low high; do
 	hash=$(hash_of $name)
 	t close $name --delete-volumes >/dev/null 2>&1
@@ -129,7 +129,7 @@ for name in low high; do
 		def rate($s): ([$prices[] | select(.at <= $s)] | last // $prices[0]).price * 200 | if . > $max then $max else . end;
 		[range(0; $runs | length) | select($runs[.].state == 1) | . as $i |
 			$runs[$i].at as $from | ($runs[$i + 1].at // $last) as $to |
-			if ($runs[$i + 1].state // 0) == 2 and $to - $from < 5 then 0 else [range($from; $to) | rate(.)] | add // 0 end] | add / 1000000000 | floor')
+			if ($runs[$i + 1].state // 0) == 2 and $to - $from < 8 then 0 else [range($from; $to) | rate(.)] | add // 0 end] | add / 1000000000 | floor')
 	paid=$(jq -r .paid "$dir/lease.json")
 	ok "$name paid exactly what its runs and the prices say: $want" test "$paid" = "$want"
 	ok "$name paid something" test "$paid" -gt 50
