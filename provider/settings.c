@@ -158,9 +158,27 @@ ips_check(const struct provider_settings *s, struct err *e)
 }
 
 static int
+spot_check(const struct spot_settings *s, struct err *e)
+{
+	const struct spot_floor *f = s->floors.items;
+
+	for (size_t i = 0; i < s->floors.count; i++) {
+		const char *fault = pool_class_fault(f[i].class);
+
+		if (fault == NULL && f[i].floor.nano == 0)
+			fault = "a floor is above 0";
+		if (fault != NULL)
+			return err_field(e, &ERR_CONFIG, "/spot/floors", "spot: \"%.60s\": %s",
+					 f[i].class, fault);
+	}
+	return 0;
+}
+
+static int
 price_check(const struct provider_settings *s, struct err *e)
 {
-	if (card_check(&s->prices.card, e) < 0 || tenant_rules_check(&s->prices.tenants, e) < 0)
+	if (spot_check(&s->spot, e) < 0 || card_check(&s->prices.card, e) < 0 ||
+	    tenant_rules_check(&s->prices.tenants, e) < 0)
 		return -1;
 	if (s->price_program.count > 0 && s->price_program.items[0][0] != '/')
 		return err_field(e, &ERR_CONFIG, "/price_program",

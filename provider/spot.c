@@ -454,14 +454,21 @@ spot_admit(struct agent *g, struct arena *a)
 	struct work *works;
 	char text[ID_TEXT_SIZE];
 	size_t count, n = 0;
+	wall_t since;
 
 	if (book_live(g->book, a, &works, &count, &e) < 0)
 		return;
-	for (size_t i = 0; i < count; i++)
-		if (is_spot(&works[i]) && works[i].state == WORK_RUNNING && !works[i].released &&
-		    works[i].spot.interrupted && works[i].spot.due.from == 0 &&
-		    strcmp(works[i].award.group.on_interrupt, "pause") == 0)
+	for (size_t i = 0; i < count; i++) {
+		if (!is_spot(&works[i]) || works[i].state != WORK_RUNNING || works[i].released ||
+		    works[i].spot.due.from != 0)
+			continue;
+		/* It has come up: its run begins with a reading, and may be interrupted. */
+		if (!works[i].spot.interrupted && spells_now(&works[i].spells, &since) == DUES_RUN)
+			meter_read(g, &works[i]);
+		else if (works[i].spot.interrupted &&
+			 strcmp(works[i].award.group.on_interrupt, "pause") == 0)
 			works[n++] = works[i];
+	}
 	qsort(works, n, sizeof(*works), compare_waiting);
 	for (size_t i = 0; i < n; i++) {
 		struct work *w = &works[i];
