@@ -44,6 +44,8 @@ struct group {
 	uint32_t reclaim_s;	     /* notice before a provider takes the lease back; 0: none */
 	struct json_strs allow;	     /* addresses of providers: only these, if any are named */
 	struct json_strs deny;	     /* never these */
+	bool interruptible;	     /* of the tier that firm leases push out: lease/pool.h */
+	const char *on_interrupt;    /* then: "pause" or "end"; else NULL */
 	struct hash manifest;	     /* manifest_hash() */
 };
 

@@ -206,4 +206,10 @@ transcript_decide(struct arena *a, struct transcript *t)
 	t->price_by = out->price_by_runner_up ? "runner_up" : "list";
 	if (out->price_by_runner_up)
 		t->runner_up = bids[out->runner_up].provider;
+	/* Interruptible: the pool's price is paid, second by second, and the lease says
+	 * only how high it may go. The bids were prices of pools: the lowest has won. */
+	if (t->group.interruptible && out->end == AUCTION_AWARDED) {
+		t->price = t->terms.maxRate;
+		t->price_by = "maximum";
+	}
 }
