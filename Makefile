@@ -213,6 +213,7 @@ E2E_TESTS += tests/e2e/chain.sh
 E2E_TESTS += tests/e2e/alone.sh
 E2E_TESTS += tests/e2e/money.sh
 E2E_TESTS += tests/e2e/kills.sh
+E2E_TESTS += tests/e2e/spot.sh
 E2E_TESTS += tests/e2e/dry.sh
 E2E_TESTS += tests/e2e/escrow.sh
 E2E_TESTS += tests/e2e/choice.sh

@@ -43,6 +43,8 @@ const struct json_field group_fields[] = {
 	JSON_STRS(T, allow, GROUP_AUDITORS_MAX, MAYBE),
 	JSON_STRS(T, deny, GROUP_AUDITORS_MAX, MAYBE),
 	JSON_STR(T, accept, 16, MAYBE),
+	JSON_BOOLEAN(T, interruptible, MAYBE),
+	JSON_STR(T, on_interrupt, 8, MAYBE),
 	JSON_HASH(T, manifest, 0),
 	JSON_END
 };
@@ -212,6 +214,22 @@ check_addresses(const struct json_strs *list, const char *field, const char *wha
 	return 0;
 }
 
+static int
+check_interruptible(const struct group *g, struct err *e)
+{
+	if (!g->interruptible)
+		return g->on_interrupt == NULL ? 0
+					       : err_field(e, &GROUP_BAD, "/on_interrupt",
+							   "on_interrupt goes with interruptible");
+	if (g->on_interrupt == NULL ||
+	    (strcmp(g->on_interrupt, "pause") != 0 && strcmp(g->on_interrupt, "end") != 0))
+		return err_field(e, &GROUP_BAD, "/on_interrupt", "on_interrupt is pause or end");
+	if (group_billing(g) != BILLING_METERED)
+		return err_field(e, &GROUP_BAD, "/billing",
+				 "what is interruptible is metered, not reserved");
+	return 0;
+}
+
 int
 group_check(const struct group *g, struct err *e)
 {
@@ -225,10 +243,14 @@ group_check(const struct group *g, struct err *e)
 	if (g->accept != NULL && !group_manual(g))
 		return err_field(e, &GROUP_BAD, "/accept",
 				 "accept is \"%.16s\", must be manual or left out", g->accept);
+	if (g->accept != NULL && g->interruptible)
+		return err_field(e, &GROUP_BAD, "/accept",
+				 "what is interruptible is not awarded by hand");
 	if (g->ips > GROUP_IPS_MAX)
 		return err_field(e, &GROUP_BAD, "/ips", "%u addresses, at most %u", g->ips,
 				 GROUP_IPS_MAX);
 	if (check_services(g, e) < 0 || check_attributes(g, e) < 0 ||
+	    check_interruptible(g, e) < 0 ||
 	    check_addresses(&g->signed_by, "/signed_by", "auditor", e) < 0 ||
 	    check_addresses(&g->signed_any, "/signed_any", "auditor", e) < 0 ||
 	    check_addresses(&g->allow, "/allow", "provider", e) < 0 ||

@@ -45,6 +45,8 @@ struct group {
 	struct json_strs allow;	     /* addresses of providers: only these, if any are named */
 	struct json_strs deny;	     /* never these */
 	const char *accept;	     /* "manual": the tenant picks from the ranking; else NULL */
+	bool interruptible;	     /* of the tier that firm leases push out: lease/pool.h */
+	const char *on_interrupt;    /* then: "pause" or "end"; else NULL */
 	struct hash manifest;	     /* manifest_hash() */
 };
 

@@ -369,6 +369,7 @@ top_read(struct sdl_reader *r, const struct json *root)
 	services_check(r);
 	sdl_endpoints_check(r);
 	sdl_gavel_services(r);
+	sdl_gavel_interruptible(r);
 }
 
 /* ------------------------------------------------------------------ */
@@ -549,6 +550,8 @@ placement_make(struct sdl_reader *r, struct sdl_place *place, struct sdl_placeme
 	out->group.allow = r->allow;
 	out->group.accept = r->manual ? "manual" : NULL;
 	out->group.deny = r->deny;
+	out->group.interruptible = r->interruptible;
+	out->group.on_interrupt = r->interruptible ? r->on_interrupt : NULL;
 	out->group.ips = ips_make(r, place);
 	out->denom = l[0].denom;
 	attributes_make(r, place, &out->group.attributes);

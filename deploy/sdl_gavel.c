@@ -19,8 +19,48 @@ billing_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	(void)out;
 	if (text != NULL && strcmp(text, "reserved") != 0 && strcmp(text, "metered") != 0)
 		sdl_find(r, at, NULL, "billing must be reserved or metered, got %.20s", text);
-	else if (text != NULL)
+	else if (text != NULL) {
 		r->billing = text;
+		r->billing_at = *at;
+	}
+}
+
+static void
+interruptible_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	(void)out;
+	sdl_bool(r, at, &r->interruptible);
+}
+
+static void
+on_interrupt_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+
+	(void)out;
+	if (text != NULL && strcmp(text, "pause") != 0 && strcmp(text, "end") != 0)
+		sdl_find(r, at, NULL, "on_interrupt must be pause or end, got %.20s", text);
+	else
+		r->on_interrupt = text;
+	r->on_interrupt_at = *at;
+}
+
+/* What does not go together, wherever the keys stand. */
+void
+sdl_gavel_interruptible(struct sdl_reader *r)
+{
+	if (!r->interruptible && r->on_interrupt != NULL)
+		sdl_find_name(r, &r->on_interrupt_at, "write interruptible: true",
+			      "on_interrupt goes with interruptible");
+	if (!r->interruptible)
+		return;
+	if (r->billing_at.node != NULL && strcmp(r->billing, "metered") != 0)
+		sdl_find_name(r, &r->billing_at,
+			      "leave billing out: what runs is paid by the second",
+			      "what is interruptible is metered, not reserved");
+	r->billing = "metered";
+	if (r->on_interrupt == NULL)
+		r->on_interrupt = "pause";
 }
 
 /* ------------------------------------------------------------------ */
@@ -313,7 +353,11 @@ const struct sdl_key sdl_gavel_keys[] = {
 	{ "services", 0, services_remember, NULL, .kind = SDL_NAMES, .keys = service_keys,
 	  .help = "of the services above, by their names",
 	  .example = "services: {web: {stop: 30s}}" },
-	{ "interruptible", SDL_NOT_YET, NULL, "leave interruptible out: every lease is firm",
-	  .kind = SDL_TRUTH, .help = "every lease is firm", .example = "interruptible: true" },
+	{ "interruptible", 0, interruptible_read, NULL, .kind = SDL_TRUTH,
+	  .help = "cheaper: firm leases and higher bids push it out, after a notice",
+	  .fallback = "false: the lease is firm", .example = "interruptible: true" },
+	{ "on_interrupt", 0, on_interrupt_read, NULL, .kind = SDL_TEXT, .words = "pause end",
+	  .help = "pause: volumes are kept and it waits for room; end: the lease is closed",
+	  .fallback = "pause", .example = "on_interrupt: end" },
 	SDL_KEY_END
 };

@@ -121,6 +121,9 @@ struct sdl_reader {
 	const char *auction;	      /* its kind, or NULL */
 	bool manual;		      /* its accept */
 	const char *billing;
+	struct sdl_at billing_at, on_interrupt_at; /* node NULL: not there */
+	bool interruptible;
+	const char *on_interrupt; /* NULL: not said */
 	const char *denom; /* of the first price: all must agree */
 };
 
@@ -181,6 +184,7 @@ void sdl_ip_check(struct sdl_reader *r, const struct sdl_service *s, const struc
 void sdl_endpoints_check(struct sdl_reader *r);
 /* What x-gavel says of services, once these are known. */
 void sdl_gavel_services(struct sdl_reader *r);
+void sdl_gavel_interruptible(struct sdl_reader *r);
 const struct sdl_service *sdl_service_named(const struct sdl_reader *r, const char *name) mustcheck;
 const char *sdl_nearest_service(struct sdl_reader *r, const char *name) mustcheck;
 /* A list of addresses; `cure` for what is none. */

@@ -212,6 +212,14 @@ due(const struct audit_lease *l, const struct usage_terms *u, uint32_t start, u1
 	return price_due(&price, &meter, u->upTo - start);
 }
 
+/* What is interruptible owes by its pool's prices, which are not among the evidence:
+ * the tenant counted them before it signed. */
+static bool
+computes_dues(const struct audit_lease *l)
+{
+	return l->price != NULL && !l->group->interruptible;
+}
+
 /* What the price function gives, with the deposit as it was at the start or with
  * what was added to it; never less than what was due before. */
 static int
@@ -224,7 +232,7 @@ check_due(struct replay *r, const struct usage_terms *u, const struct usage_term
 
 	if (u->amount.units > cap)
 		return amounts_differ(e, &AUDIT_DUE, r->field, cap, u->amount.units);
-	if (r->l->price == NULL)
+	if (!computes_dues(r->l))
 		return 0;
 	for (size_t i = 0;; i++) {
 		found = MAX(due(r->l, u, r->start, deposit).units, least);
@@ -636,7 +644,7 @@ audit_lease(struct arena *a, const struct audit_lease *l, struct audit_sums *sum
 	struct replay r = { .a = a, .l = l, .sums = sums };
 
 	*sums = (struct audit_sums){ .round_computed = l->round != NULL,
-				     .dues_computed = l->price != NULL };
+				     .dues_computed = computes_dues(l) };
 	if (check_order(l, e) < 0 || check_terms(l, e) < 0 || check_award(a, l, e) < 0 ||
 	    check_card(a, l, e) < 0)
 		return -1;

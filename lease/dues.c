@@ -84,6 +84,22 @@ seconds(int64_t us)
 	return us > 0 ? (uint32_t)MIN(us / SECOND_US, (int64_t)UINT32_MAX) : 0;
 }
 
+/* By the pool's prices over the time that it ran; never above rate x time. */
+static struct amount
+spot_amount(const struct price_lease *l, wall_t began, wall_t now,
+	    struct price_part parts[PRICE_PARTS])
+{
+	struct amount due = spot_due_amount(l->spot, (uint32_t)(now / SECOND_US), l->closed);
+	struct meter none = { .seconds = 0 };
+
+	due = amount_min(due, amount_min(rate_due(l->rate, seconds(now - began)), l->deposit));
+	if (parts != NULL) {
+		price_parts(l, &none, 0, parts);
+		parts[PRICE_PARTS - 1] = (struct price_part){ "interruptible", due };
+	}
+	return due;
+}
+
 struct amount
 dues_amount(const struct price_lease *l, const struct meter *m, const struct spells *s,
 	    wall_t began, wall_t now, struct price_part parts[PRICE_PARTS])
@@ -94,6 +110,8 @@ dues_amount(const struct price_lease *l, const struct meter *m, const struct spe
 	struct amount base = rate_due(l->base, seconds(throttled)), due = { 0 };
 	u128 left;
 
+	if (l->spot != NULL)
+		return spot_amount(l, began, now, parts);
 	price_parts(l, m, seconds(now - began - paused - throttled), own);
 	for (size_t i = 0; i < PRICE_PARTS; i++)
 		due.units += own[i].amount.units;
@@ -143,6 +161,9 @@ is_unsigned(const struct dues_facts *f, enum dues state)
 	wall_t since = f->signed_to != 0 ? f->signed_to : f->began;
 	int64_t ran;
 
+	/* A run that may still be for nothing has nothing to sign for. */
+	if (f->price->spot != NULL && dues_unsigned(f).units == 0)
+		return false;
 	if (f->price->billing != BILLING_METERED || f->price->base.nano >= f->price->rate.nano)
 		return false;
 	/* Until a voucher covers all that was metered before. */
@@ -161,6 +182,12 @@ dues_next(const struct dues_facts *f)
 
 	if (f->stopped)
 		return (struct dues_next){ state == DUES_PAUSE ? DUES_END : DUES_PAUSE, f->now };
+	if (f->interrupted) {
+		over = (state == DUES_PAUSE ? since : f->now) + (int64_t)f->keep_s * SECOND_US;
+		return (struct dues_next){ state == DUES_PAUSE && f->now >= over ? DUES_END
+										 : DUES_PAUSE,
+					   over };
+	}
 	if (is_dry(f) || (state == DUES_PAUSE && f->no_room)) {
 		over = (state == DUES_PAUSE ? since : f->now) + (int64_t)f->keep_s * SECOND_US;
 		/* Not by an old look: it may have been topped up since. */
@@ -168,7 +195,10 @@ dues_next(const struct dues_facts *f)
 			return (struct dues_next){ DUES_END, over };
 		return (struct dues_next){ DUES_PAUSE, over };
 	}
-	return (struct dues_next){ is_unsigned(f, state) ? DUES_THROTTLE : DUES_RUN, 0 };
+	if (!is_unsigned(f, state))
+		return (struct dues_next){ DUES_RUN, 0 };
+	/* The base of what is interruptible is nothing: no second is given away. */
+	return (struct dues_next){ f->price->spot != NULL ? DUES_PAUSE : DUES_THROTTLE, 0 };
 }
 
 uint32_t

@@ -62,6 +62,7 @@ struct dues_facts {
 	wall_t began, now;
 	struct amount signed_for; /* by the payer; cumulative */
 	wall_t signed_to;	  /* the time it covers; 0: nothing was signed */
+	bool interrupted;	  /* its pool has no place for it: keep_s from then on */
 	bool stopped;		  /* on chain, by the tenant */
 	bool no_room;		  /* paused, and what it reserved is another's by now */
 	wall_t seen;		  /* the chain, last */

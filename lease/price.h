@@ -29,6 +29,7 @@
 #define GAVEL_PRICE_H
 
 #include "deploy/group.h"
+#include "lease/spot.h"
 #include "lease/terms.h"
 
 struct volume_price { /* of a storage class, in place of volume_mib */
@@ -95,6 +96,8 @@ struct price_lease {
 	struct json_strs models;   /* as bid; see price_group() */
 	struct amount deposit;
 	enum billing billing;
+	const struct spot_due *spot; /* interruptible: this counts, see lease/dues.h */
+	bool closed;		     /* its tenant has ended it: the run counts as it is */
 };
 struct amount price_due(const struct price_lease *l, const struct meter *m, uint32_t elapsed);
 

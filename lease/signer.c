@@ -3,6 +3,7 @@
 
 #include "lease/jwt.h"
 #include "lease/offer.h"
+#include "lease/pool.h"
 #include "lease/record.h"
 #include "lease/seal.h"
 #include "lib/clock.h"
@@ -54,6 +55,9 @@ SIGN_VERB(award, struct award_terms, award_hash)
 SIGN_VERB(bid, struct bid_terms, bid_hash)
 SIGN_VERB(lease, struct lease_terms, lease_hash)
 SIGN_VERB(release, struct release_terms, release_hash)
+SIGN_VERB(pool, struct pool_terms, pool_hash)
+SIGN_VERB(spot_run, struct spot_run_terms, spot_run_hash)
+SIGN_VERB(spot_price, struct spot_price_terms, spot_price_hash)
 SIGN_VERB(record, struct record_terms, record_hash)
 
 static int
@@ -261,6 +265,7 @@ const struct verb signer_market_verbs[] = {
 	FLAT("award", SIGN_AWARD, struct award_terms, verb_award),
 	FLAT("round_key", SIGN_ROUND_KEY, struct signer_round, verb_round_key),
 	FLAT("round_close", SIGN_ROUND_CLOSE, struct signer_round, verb_round_close),
+	FLAT("spot_price", SIGN_SPOT_PRICE, struct spot_price_terms, verb_spot_price),
 	{ "tx", SIGN_TX, sizeof(struct signer_tx), CHAN_BYTES_MAX, verb_tx },
 	{ "receipt", SIGN_RECEIPT, sizeof(struct receipt_terms),
 	  SIGN_RECEIPTS_MAX * sizeof(struct receipt_terms), verb_receipt },
@@ -277,6 +282,8 @@ const struct verb signer_provider_verbs[] = {
 	FLAT("provider", SIGN_PROVIDER, struct signer_provider, verb_provider),
 	FLAT("token", SIGN_TOKEN, struct signer_token, verb_token),
 	{ "offer", SIGN_OFFER, sizeof(struct offer_head), CHAN_BYTES_MAX, verb_offer },
+	FLAT("pool", SIGN_POOL, struct pool_terms, verb_pool),
+	FLAT("spot_run", SIGN_SPOT_RUN, struct spot_run_terms, verb_spot_run),
 	VERB_END
 };
 

@@ -36,6 +36,9 @@ enum signer_verb {
 	SIGN_RECEIPT,	  /* receipt_terms, up to SIGN_RECEIPTS_MAX -> as many sigs */
 	SIGN_RECORD,	  /* record_terms -> sig */
 	SIGN_OFFER,	  /* offer_head, then the offer's canonical JSON -> sig */
+	SIGN_POOL = 30,	  /* pool_terms -> sig */
+	SIGN_SPOT_RUN,	  /* spot_run_terms -> sig */
+	SIGN_SPOT_PRICE,  /* spot_price_terms -> sig */
 };
 
 /* Receipts come in crowds: one call signs as many as wait. */

@@ -95,3 +95,77 @@ spot_billed_s(uint32_t ran_s, bool interrupted)
 {
 	return interrupted && ran_s < SPOT_FREE_S ? 0 : ran_s;
 }
+
+/* ------------------------------------------------------------------ */
+/* What is owed.                                                       */
+
+#define T struct spot_due
+const struct json_field spot_due_fields[] = {
+	JSON_U32(T, from, 0, 0),     JSON_U32(T, at, 0, 0),	JSON_RATE(T, rate, 0),
+	JSON_AMOUNT(T, past, 0),     JSON_AMOUNT(T, run, 0),	JSON_U32(T, past_nano, 0, 0),
+	JSON_U32(T, run_nano, 0, 0), JSON_U32(T, free_s, 0, 0), JSON_END
+};
+#undef T
+
+static void
+add(struct amount *whole, uint32_t *nano, u128 more)
+{
+	u128 sum = *nano + more % RATE_UNIT;
+
+	whole->units += more / RATE_UNIT + sum / RATE_UNIT;
+	*nano = (uint32_t)(sum % RATE_UNIT);
+}
+
+static void
+count_to(struct spot_due *d, uint32_t at)
+{
+	if (d->from != 0 && at > d->at) {
+		add(&d->run, &d->run_nano, MIN(d->rate.nano, RATE_MAX) * (at - d->at));
+		d->at = at;
+	}
+}
+
+void
+spot_due_rate(struct spot_due *d, struct rate rate, uint32_t at)
+{
+	count_to(d, at);
+	d->rate = rate;
+}
+
+void
+spot_due_begin(struct spot_due *d, uint32_t at)
+{
+	if (d->from != 0)
+		return;
+	d->from = d->at = at;
+	d->run = (struct amount){ 0 };
+	d->run_nano = 0;
+}
+
+void
+spot_due_end(struct spot_due *d, uint32_t at, bool interrupted)
+{
+	if (d->from == 0)
+		return;
+	count_to(d, at);
+	if (!interrupted || d->at - d->from >= d->free_s) {
+		add(&d->past, &d->past_nano, d->run_nano);
+		d->past.units += d->run.units;
+	}
+	d->from = 0;
+	d->run = (struct amount){ 0 };
+	d->run_nano = 0;
+}
+
+struct amount
+spot_due_amount(const struct spot_due *d, uint32_t now, bool closed)
+{
+	struct spot_due to = *d;
+
+	count_to(&to, now);
+	if (to.from != 0 && (closed || to.at - to.from >= to.free_s)) {
+		add(&to.past, &to.past_nano, to.run_nano);
+		to.past.units += to.run.units;
+	}
+	return to.past;
+}

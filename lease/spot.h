@@ -12,6 +12,7 @@
 
 #include "lib/amount.h"
 #include "lib/bytes.h"
+#include "lib/json.h"
 
 #define SPOT_PERIOD_S  300u
 #define SPOT_FREE_S    300u /* a run interrupted within it is not billed */
@@ -39,5 +40,23 @@ bool spot_admits(const struct spot_run *run, uint32_t free_units, struct rate po
 uint32_t spot_reclaim(struct spot_run *runs, size_t count, uint32_t units);
 /* Seconds that are billed of a run that ended by interruption. */
 uint32_t spot_billed_s(uint32_t ran_s, bool interrupted);
+
+/* What an interruptible lease owes, second by second. */
+struct spot_due {
+	uint32_t from, at;	      /* from: of the run that goes on; 0: none */
+	struct rate rate;	      /* that stands, of the whole lease */
+	struct amount past, run;      /* of ended runs; of this one */
+	uint32_t past_nano, run_nano; /* and what is left of whole units */
+	uint32_t free_s;	      /* a run interrupted within it is free */
+};
+extern const struct json_field spot_due_fields[];
+
+void spot_due_rate(struct spot_due *d, struct rate rate, uint32_t at);
+void spot_due_begin(struct spot_due *d, uint32_t at);
+/* Interrupted soon after its begin, the run is free. */
+void spot_due_end(struct spot_due *d, uint32_t at, bool interrupted);
+/* A run that could still be interrupted for nothing counts only when the lease is
+ * `closed` now: what was signed for cannot be taken back. */
+struct amount spot_due_amount(const struct spot_due *d, uint32_t now, bool closed);
 
 #endif

@@ -248,4 +248,10 @@ transcript_decide(struct arena *a, struct transcript *t)
 		t->runner_up = bids[out->runner_up].provider;
 	if (group_manual(&t->group) && rank_for_choice(t, out, entry_of, n))
 		t->outcome = TRANSCRIPT_RANKED;
+	/* Interruptible: the pool's price is paid, second by second, and the lease says
+	 * only how high it may go. The bids were prices of pools: the lowest has won. */
+	if (t->group.interruptible && out->end == AUCTION_AWARDED) {
+		t->price = t->terms.maxRate;
+		t->price_by = "maximum";
+	}
 }

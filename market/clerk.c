@@ -10,10 +10,11 @@
 #include "lib/log.h"
 #include "query.h"
 
-#define LOCK_NUMBER   7237 /* one clerk per database */
-#define DESK_EVERY_US (250 * MILLI_US)
-#define DESK_MOST     100
-#define AGAIN_US      SECOND_US /* an order whose action failed */
+#define LOCK_NUMBER    7237 /* one clerk per database */
+#define DESK_EVERY_US  (250 * MILLI_US)
+#define DESK_MOST      100
+#define POOLS_EVERY_US SECOND_US
+#define AGAIN_US       SECOND_US /* an order whose action failed */
 
 /* ------------------------------------------------------------------ */
 /* Telling.                                                            */
@@ -141,6 +142,7 @@ desk_read(struct task *t)
 	d->b = batch_new(t);
 	q_orders_due(d->b, d->now, DESK_MOST);
 	q_quotes_announce(d->b, d->now);
+	q_spot_runs_announce(d->b, d->now);
 	return db_run(t, c->db, d->b);
 }
 
@@ -617,6 +619,7 @@ clerk_run(void *start, const int *fds)
 	c.settle_timer =
 		timer_every(&c.loop, 0, MIN(s->settle_every_ms, 500u) * MILLI_US, settler_poll, &c);
 	timer_every(&c.loop, 0, (int64_t)s->index_every_s * SECOND_US, price_index_poll, &c);
+	timer_every(&c.loop, 0, POOLS_EVERY_US, pools_poll, &c);
 	deposits_start(&c);
 	loop_run(&c.loop);
 	_exit(0);

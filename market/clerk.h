@@ -12,6 +12,7 @@
  *	indexer.c  the chain's events into the database
  *	settler.c  intents into transactions
  *	price_index.c  what leases cost, for people to read
+ *	pools.c    prices of the interruptible tier
  */
 #ifndef GAVEL_MARKET_CLERK_H
 #define GAVEL_MARKET_CLERK_H
@@ -46,6 +47,7 @@ struct clerk {
 	bool price_index_busy;
 	wall_t classed_at; /* orders before this have a row in order_class */
 	bool deposits_busy;
+	unsigned pools_busy; /* auctions of pools under way */
 	struct at_work *at_work; /* orders that a task is busy with */
 };
 
@@ -102,6 +104,7 @@ void ticks_poll(void *clerk);
 void indexer_poll(void *clerk);
 void settler_poll(void *clerk);
 void price_index_poll(void *clerk);
+void pools_poll(void *clerk);
 /* From now on deposits that end are told of: deposits.c. */
 void deposits_start(struct clerk *c);
 

@@ -32,6 +32,10 @@ info_show(struct request *r)
 	jsonw_int(w, s->fee_bps);
 	jsonw_name(w, "accept_ms");
 	jsonw_int(w, s->accept_ms);
+	jsonw_name(w, "spot_period_s");
+	jsonw_int(w, s->spot_period_s);
+	jsonw_name(w, "spot_free_s");
+	jsonw_int(w, s->spot_free_s);
 	jsonw_name(w, "launch_s");
 	jsonw_int(w, s->launch_s);
 	jsonw_name(w, "established_launches");

@@ -73,6 +73,10 @@ terms_check(const struct web *w, const struct order_doc *doc, wall_t now, struct
 	if (group_manual(&doc->group) && strcmp(doc->auction, "fast") == 0)
 		return err_field(e, &AUCTION_UNKNOWN, "/auction",
 				 "what the tenant awards by hand is sealed");
+	/* Pools answer by their bids; a standing offer has no price of theirs. */
+	if (doc->group.interruptible && strcmp(doc->auction, "sealed") != 0)
+		return err_field(e, &AUCTION_UNKNOWN, "/auction",
+				 "what is interruptible is auctioned sealed");
 	if (doc->window_ms < 50)
 		return err_field(e, &ORDER_TERMS, "/window_ms", "window_ms must be 50 to 600000");
 	if (o->openBy <= now / SECOND_US)
@@ -89,6 +93,10 @@ terms_check(const struct web *w, const struct order_doc *doc, wall_t now, struct
 	if (group_billing(&doc->group) == BILLING_RESERVED && o->baseBps != 10000)
 		return err_field(e, &ORDER_TERMS, "/terms/baseBps",
 				 "baseBps must be 10000 when billing is reserved");
+	/* Only what ran is owed, so nothing accrues unsigned. */
+	if (doc->group.interruptible && o->baseBps != 0)
+		return err_field(e, &ORDER_TERMS, "/terms/baseBps",
+				 "baseBps must be 0 when the group is interruptible");
 	return group_check(&doc->group, e);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "market/settings.h"
 
+#include "lease/spot.h"
 #include "lib/conf.h"
 
 #define T struct market_settings
@@ -28,6 +29,8 @@ static const struct json_field fields[] = { JSON_STR(T, listen, 64, JSON_OPTIONA
 					    JSON_U32(T, established_launches, 1000, JSON_OPTIONAL),
 					    JSON_U32(T, window_min_s, 0, JSON_OPTIONAL),
 					    JSON_U32(T, window_max_s, 0, JSON_OPTIONAL),
+					    JSON_U32(T, spot_period_s, 86400, JSON_OPTIONAL),
+					    JSON_U32(T, spot_free_s, 3600, JSON_OPTIONAL),
 					    JSON_U32(T, tick_ms, 60000, JSON_OPTIONAL),
 					    JSON_U32(T, heartbeat_s, 86400, JSON_OPTIONAL),
 					    JSON_U32(T, in_book_s, 86400, JSON_OPTIONAL),
@@ -63,6 +66,8 @@ market_settings_read(struct arena *a, const char *path, struct market_settings *
 		.established_launches = 1,
 		.window_min_s = 600,
 		.window_max_s = 30 * 86400,
+		.spot_period_s = SPOT_PERIOD_S,
+		.spot_free_s = SPOT_FREE_S,
 		.tick_ms = 250,
 		.heartbeat_s = 60,
 		.in_book_s = 600,

@@ -5,6 +5,7 @@
 #include "provider/image.h"
 #include "provider/offers.h"
 #include "provider/proxy.h"
+#include "provider/spot.h"
 
 #include <event2/event.h>
 #include <signal.h>
@@ -114,7 +115,9 @@ market_check(struct task *t, const struct json *doc)
 {
 	struct agent *g = t->owner;
 	const struct json *market = json_get(doc, "market"), *escrow = json_get(doc, "escrow"),
-			  *chain = json_get(doc, "chain_id");
+			  *chain = json_get(doc, "chain_id"),
+			  *rules = json_get(doc, "rules"),
+			  *free_s = rules != NULL ? json_get(rules, "spot_free_s") : NULL;
 	struct address contract;
 
 	if (market == NULL || market->type != JSON_STRING || escrow == NULL ||
@@ -126,6 +129,9 @@ market_check(struct task *t, const struct json *doc)
 	    strtoull(chain->text, NULL, 10) != g->settings->chain_id)
 		return err_set(&t->err, &ERR_CONFIG,
 			       "the market settles on another chain or contract than our settings");
+	g->spot_free_s = free_s != NULL && free_s->type == JSON_NUMBER
+				 ? (uint32_t)strtoul(free_s->text, NULL, 10)
+				 : SPOT_FREE_S;
 	return address_read(market->text, &g->market, &t->err);
 }
 
@@ -230,6 +236,7 @@ register_read(struct task *t)
 	if (!g->registered) {
 		log_info("provider.registered", "market=%s", g->settings->market_url);
 		g->registered = true;
+		spot_start(g);
 		bidder_start(g);
 		runner_look(g);
 	}

@@ -19,6 +19,7 @@
  *	expire.c       leases that were accepted and never opened
  *	proxy.c        host names, by HAProxy; certs.c certificates for them
  *	metering.c     readings into signed usage
+ *	spot.c         the interruptible tier; spot_pool.c  what the market is told
  *	slow.c         CPU of throttled leases
  *	deposit.c      what the chain says of a deposit, and what follows
  *	gateway_api.c  what tenants may ask over HTTPS; payer_api.c  usage and vouchers,
@@ -66,6 +67,8 @@ struct agent {
 	unsigned quotes;	 /* questions being answered */
 	unsigned prices_asked;	 /* price programs that run: price_program.h */
 	unsigned deposits_asked; /* questions to the chain: deposit.h */
+	struct spot *spot;	 /* pools: spot.h */
+	uint32_t spot_free_s;	 /* the market's rule: a run interrupted sooner is free */
 	bool registered;
 	struct doubt clock; /* while it is doubted, nothing is metered */
 	mono_t clock_asked; /* the market, for the time */
@@ -160,6 +163,8 @@ void expire_begin(struct agent *g, const struct work *w);
  * for this tenant and group: volumes that it may take over are not counted. */
 int agent_room(struct agent *g, struct arena *a, const struct address *tenant,
 	       const struct group *group, struct room *out, struct err *e) mustcheck;
+/* Beside firm leases alone: what the pools have. */
+int agent_pool_room(struct agent *g, struct arena *a, struct room *out, struct err *e) mustcheck;
 /* The lease's whole reservation is kept for it: not when it is paused for long. */
 bool work_holds_all(const struct agent *g, const struct work *w) mustcheck;
 /* 1: there is room for a paused lease to run again, on these devices; 0: not now. */

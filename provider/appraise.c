@@ -3,6 +3,7 @@
 
 #include "lib/clock.h"
 #include "provider/audits.h"
+#include "provider/spot.h"
 
 const char *
 appraise_refusal(const struct provider_settings *s, const struct address *self,
@@ -67,6 +68,11 @@ appraise_look(struct task *t)
 	load = pricing_load(&room, s->capacity.cpu_milli, &models);
 	p->pricing = pricing_by_card(&s->prices, p->group, &p->tenant, &models, load);
 	random_bytes(p->pricing.nonce.b, sizeof(p->pricing.nonce.b));
+	/* The pool's price counts, whatever card and program say. */
+	if (p->group->interruptible) {
+		p->decline = spot_appraise(g, &t->arena, p->group, p->hash, &p->pricing);
+		return TASK_NEXT;
+	}
 	if (s->price_program.count == 0)
 		return TASK_NEXT;
 	p->ask = (struct price_ask){ .pricing = &p->pricing };

@@ -15,7 +15,8 @@
 
 struct appraisal {
 	/* what is asked for */
-	const char *order; /* id as text */
+	const char *order;	 /* id as text */
+	const struct hash *hash; /* of the order; NULL: a quote */
 	struct address tenant;
 	const struct group *group;
 	const struct json_strs *excluded; /* providers that failed, or NULL */

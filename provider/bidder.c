@@ -12,6 +12,7 @@
 #include "provider/deposit.h"
 #include "provider/appraise.h"
 #include "provider/offers.h"
+#include "provider/spot.h"
 
 #define RESTART_NOTE "last_event"
 
@@ -172,6 +173,7 @@ on_bidding(struct agent *g, const char *data)
 	else {
 		b->appraisal.order =
 			id_text(ID_ORDER, &b->round.id, arena_alloc(&t->arena, ID_TEXT_SIZE));
+		b->appraisal.hash = &b->round.hash;
 		b->appraisal.tenant = b->round.terms.tenant;
 		b->appraisal.group = &b->round.group;
 		b->appraisal.excluded = &b->round.excluded;
@@ -253,6 +255,11 @@ award_place(struct task *t)
 	struct accepting *x = t->state;
 	struct room room;
 
+	if (!x->award.group.interruptible) {
+		x->refusal = spot_make_room(t->owner, &t->arena, &x->award.terms.tenant,
+					    &x->award.group, &x->bid.models, &x->work.gpus);
+		return 0;
+	}
 	if (agent_room(t->owner, &t->arena, &x->award.terms.tenant, &x->award.group, &room,
 		       &t->err) < 0)
 		return -1;
@@ -305,6 +312,7 @@ accept_store(struct task *t)
 	w->models = x->bid.models;
 	w->price_nonce = x->bid.nonce;
 	w->state = WORK_ACCEPTED;
+	spot_enter(g, w);
 	w->created = clock_wall();
 	/* Before the market hears yes, we know that we said it. */
 	if (book_put(g->book, w, &t->err) < 0)
@@ -397,6 +405,8 @@ on_event(void *ctx, const struct sse_event *ev)
 		on_bidding(g, ev->data);
 	else if (strcmp(ev->type, "order.awarded") == 0)
 		on_awarded(g, ev->data);
+	else if (strcmp(ev->type, "pool.priced") == 0)
+		spot_priced(g, ev->data);
 	else if (strcmp(ev->type, "quote.requested") == 0)
 		quote_begin(g, ev->data);
 	else if (strcmp(ev->type, "lease.deposit_low") != 0) { /* we know before they do */

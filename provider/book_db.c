@@ -89,6 +89,7 @@ struct work_doc {
 	uint32_t version, stop_at;
 	const char *update_failure;
 	struct json_list spells;
+	struct work_spot spot;
 	struct amount deposit;
 	wall_t seen;
 };
@@ -127,6 +128,20 @@ static const struct json_field image_fields[] = { JSON_STR(struct work_image, re
 						  JSON_HASH(struct work_image, source, 0),
 						  JSON_END };
 
+#define T struct work_spot
+static const struct json_field spot_fields[] = {
+	JSON_STR(T, class, POOL_CLASS_MAX, JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_U32(T, units, 0, 0),
+	JSON_OBJ(T, due, spot_due_fields, 0),
+	JSON_BOOLEAN(T, interrupted, 0),
+	JSON_U32(T, since, 0, 0),
+	JSON_U64(T, number, 0),
+	JSON_LIST(T, said, spot_run_doc_fields, struct spot_run_doc, 64, 0),
+	JSON_U64(T, told, 0),
+	JSON_END
+};
+#undef T
+
 #define T struct work_doc
 static const struct json_field work_fields[] = {
 	JSON_ID(T, id, ID_LEASE),
@@ -153,6 +168,7 @@ static const struct json_field work_fields[] = {
 	JSON_BOOLEAN(T, returning, 0),
 	JSON_U32(T, version, 0, 0),
 	JSON_STR(T, update_failure, 1000, JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_OBJ(T, spot, spot_fields, JSON_OPTIONAL),
 	JSON_LIST(T, spells, spell_fields, struct spell_doc, SPELLS_MAX,
 		  JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_AMOUNT(T, deposit, JSON_OPTIONAL | JSON_OMIT_EMPTY),
@@ -194,6 +210,7 @@ work_encode(struct arena *a, const struct work *w)
 		.version = w->version,
 		.update_failure = w->update_failure,
 		.spells = { spells, w->spells.count },
+		.spot = w->spot,
 		.deposit = w->deposit,
 		.seen = w->seen,
 		.stop_at = w->stop_at,
@@ -248,6 +265,7 @@ work_decode(struct arena *a, const char *text, size_t len, struct work *w, struc
 	w->deposit = doc.deposit;
 	w->seen = doc.seen;
 	w->stop_at = doc.stop_at;
+	w->spot = doc.spot;
 	w->spells.count = (uint32_t)doc.spells.count;
 	for (uint32_t i = 0; i < w->spells.count; i++) {
 		const struct spell_doc *p = (const struct spell_doc *)doc.spells.items + i;

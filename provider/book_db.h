@@ -10,6 +10,7 @@
 #define GAVEL_BOOK_DB_H
 
 #include "lease/documents.h"
+#include "lease/pool.h"
 #include "provider/meter.h"
 
 extern const struct code BOOK_FAILED;
@@ -56,6 +57,18 @@ struct work_image {
 	struct hash source; /* digest of the manifest in the registry */
 };
 
+/* What an interruptible lease has beside the others: provider/spot.h. */
+struct work_spot {
+	const char *class; /* of its pool; NULL: it is firm */
+	uint32_t units;
+	struct spot_due due;
+	bool interrupted;      /* from the notice until it is let in again */
+	uint32_t since;	       /* of the notice, unix seconds */
+	uint64_t number;       /* of the last auction that `due` knows the price of */
+	struct json_list said; /* of struct spot_run_doc, the newest */
+	uint64_t told;	       /* the market has them up to this seq */
+};
+
 /* A lease as the book holds it. Strings are the arena's. */
 struct work {
 	struct hash hash;
@@ -84,7 +97,8 @@ struct work {
 	struct spells spells;  /* throttled, paused */
 	struct amount deposit; /* as on chain, when it was `seen` last; 0: as in the terms */
 	wall_t seen;
-	uint32_t stop_at;	  /* on chain: the tenant has stopped it; 0: not */
+	uint32_t stop_at; /* on chain: the tenant has stopped it; 0: not */
+	struct work_spot spot;
 	struct usage_terms usage; /* the last one signed; seq 0: none */
 	struct sig usage_sig, voucher_sig;
 	struct usage_terms paid; /* the last one the payer signed; seq 0: none */

@@ -6,6 +6,7 @@
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "provider/live.h"
+#include "provider/spot.h"
 #include "provider/unit.h"
 
 #define KILL_AGAIN_US (3 * SECOND_US)
@@ -186,7 +187,9 @@ sign_usage(struct task *t)
 	if (book_get(g->book, &t->arena, &w->hash, w, &t->err) != 1)
 		return TASK_FAIL;
 	work_take(w, &c->reading);
+	spot_advance(g, w, (uint32_t)(c->reading.at / SECOND_US));
 	price = work_price(w);
+	price.closed = true;
 	c->usage = meter_usage(&w->meter, &w->spells, &price, &w->hash,
 			       w->usage.seq != 0 ? &w->usage : NULL, c->reading.at);
 	if (w->usage.seq != 0 && c->usage.upTo <= w->usage.upTo)

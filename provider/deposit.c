@@ -10,6 +10,14 @@
 #define END_LIMIT_US  (60 * SECOND_US)
 #define ASKED_AT_ONCE 4u
 
+static uint32_t
+keep_s(const struct provider_settings *s, const struct work *w)
+{
+	if (!w->spot.interrupted)
+		return s->paused_keep_s;
+	return strcmp(w->award.group.on_interrupt, "pause") == 0 ? s->spot.keep_s : 0;
+}
+
 void
 work_dues(struct agent *g, struct arena *a, const struct work *w, struct work_dues *out)
 {
@@ -35,7 +43,8 @@ work_dues(struct agent *g, struct arena *a, const struct work *w, struct work_du
 		.stopped = w->stop_at != 0,
 		.no_room = room != 1,
 		.seen = w->seen,
-		.keep_s = s->paused_keep_s,
+		.interrupted = w->spot.interrupted,
+		.keep_s = keep_s(s, w),
 		.every_s = (s->meter_every_ms + 999) / 1000,
 	};
 	/* No shorter than the meter can see. */
@@ -203,7 +212,9 @@ end_store(struct task *t)
 	if (book_put(g->book, w, &t->err) < 0)
 		return TASK_FAIL;
 	log_info("lease.ends", "lease=%s why=%s", id_text(ID_LEASE, &w->id, lease),
-		 w->stop_at != 0 ? "stopped" : "deposit_used_up");
+		 w->stop_at != 0       ? "stopped"
+		 : w->spot.interrupted ? "interrupted"
+				       : "deposit_used_up");
 	/* Without the payer's word on the last amount there is nothing to close with:
 	 * the tenant's close brings it, or the claim on chain does without. */
 	if (w->paid.seq != w->usage.seq)
@@ -312,6 +323,7 @@ deposit_show(struct jsonw *out, struct agent *g, struct arena *a, const struct w
 	jsonw_str(out, state == DUES_RUN	? NULL
 		       : state == DUES_THROTTLE ? "unsigned"
 		       : w->stop_at != 0	? "stopped"
+		       : w->spot.interrupted	? "interrupted"
 		       : is_used_up(&d)		? "deposit_used_up"
 						: "no_room");
 	jsonw_name(out, "since");

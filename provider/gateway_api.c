@@ -12,6 +12,7 @@
 #include "provider/image.h"
 #include "provider/live.h"
 #include "provider/proxy.h"
+#include "provider/spot.h"
 #include "provider/unit.h"
 #include "provider/update.h"
 
@@ -228,7 +229,7 @@ phase(const struct work *w)
 	if (w->failure != NULL && w->state < WORK_ENDED)
 		return "failed";
 	if (w->state == WORK_RUNNING && spells_now(&w->spells, &since) == DUES_PAUSE)
-		return "paused";
+		return w->spot.interrupted ? "interrupted" : "paused";
 	return names[MIN(w->state, WORK_ENDED)];
 }
 
@@ -394,6 +395,7 @@ work_show(struct request *r)
 	jsonw_member(w, "created_at", "%s", time_text(work.created, text));
 	if (work.meter.began != 0)
 		deposit_show(w, g, &r->arena, &work);
+	spot_show(w, g, &work);
 	write_units(w, g, &r->arena, &work);
 	write_endpoints(w, g, &r->arena, &work);
 	write_images(w, g, &work);

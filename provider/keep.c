@@ -49,16 +49,34 @@ bool
 work_holds_all(const struct agent *g, const struct work *w)
 {
 	wall_t since;
+	bool paused = spells_now(&w->spells, &since) == DUES_PAUSE;
 
-	return spells_now(&w->spells, &since) != DUES_PAUSE ||
-	       clock_wall() - since <= (wall_t)g->settings->paused_hold_s * SECOND_US;
+	/* What is interrupted made room by that. */
+	if (w->spot.class != NULL)
+		return !paused && !w->spot.interrupted;
+	return !paused || clock_wall() - since <= (wall_t)g->settings->paused_hold_s * SECOND_US;
+}
+
+/* Whose CPUs, memory and GPUs do not count: those of runs that may be pushed out for
+ * a firm lease; those of all interruptible leases, for the size of the pools. */
+enum beside { BESIDE_ALL, BESIDE_FIRM, BESIDE_FIRM_ONLY };
+
+static bool
+counts(const struct agent *g, const struct work *w, enum beside beside)
+{
+	if (!work_holds_all(g, w))
+		return false;
+	if (w->spot.class == NULL || beside == BESIDE_ALL)
+		return true;
+	/* One that is being launched has not begun: nobody pushes it out yet. */
+	return beside == BESIDE_FIRM && (w->state != WORK_RUNNING || w->spot.due.from == 0);
 }
 
 /* except: a lease that is looked upon as not being there, or NULL. */
 static int
 room_without(struct agent *g, struct arena *a, const struct hash *except,
-	     const struct address *tenant, const struct group *group, struct room *out,
-	     struct err *e)
+	     const struct address *tenant, const struct group *group, enum beside beside,
+	     struct room *out, struct err *e)
 {
 	const struct provider_settings *s = g->settings;
 	struct book_volume *volumes;
@@ -74,7 +92,7 @@ room_without(struct agent *g, struct arena *a, const struct hash *except,
 	for (size_t i = 0; i < count; i++)
 		if (except != NULL && hash_equal(except, &works[i].hash))
 			continue;
-		else if (work_holds_all(g, &works[i]))
+		else if (counts(g, &works[i], beside))
 			room_take_lease(out, &works[i].award.group, &works[i].gpus);
 		else
 			room_take_paused(out, &works[i].award.group);
@@ -90,7 +108,17 @@ int
 agent_room(struct agent *g, struct arena *a, const struct address *tenant,
 	   const struct group *group, struct room *out, struct err *e)
 {
-	return room_without(g, a, NULL, tenant, group, out, e);
+	return room_without(g, a, NULL, tenant, group,
+			    group->interruptible ? BESIDE_ALL : BESIDE_FIRM, out, e);
+}
+
+int
+agent_pool_room(struct agent *g, struct arena *a, struct room *out, struct err *e)
+{
+	static const struct group none;
+	static const struct address nobody;
+
+	return room_without(g, a, NULL, &nobody, &none, BESIDE_FIRM_ONLY, out, e);
 }
 
 int
@@ -102,7 +130,8 @@ work_may_return(struct agent *g, struct arena *a, const struct work *w, struct j
 	*devices = w->gpus;
 	if (work_holds_all(g, w))
 		return 1;
-	if (room_without(g, a, &w->hash, &w->terms.tenant, &w->award.group, &room, e) < 0)
+	if (room_without(g, a, &w->hash, &w->terms.tenant, &w->award.group, BESIDE_ALL, &room, e) <
+	    0)
 		return -1;
 	return room_fit_models(a, &room, &w->award.group, &w->models, devices) == NULL;
 }

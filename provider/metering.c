@@ -11,6 +11,7 @@
 #include "provider/agent.h"
 #include "provider/deposit.h"
 #include "provider/live.h"
+#include "provider/spot.h"
 
 struct metering {
 	struct work work;
@@ -35,6 +36,7 @@ work_price(const struct work *w)
 		.models = w->models,
 		.deposit = w->deposit.units != 0 ? w->deposit : w->terms.deposit,
 		.billing = group_billing(&w->award.group),
+		.spot = w->spot.class != NULL ? &w->spot.due : NULL,
 	};
 }
 
@@ -131,8 +133,10 @@ turn(struct agent *g, struct arena *a, struct work *w)
 	enum dues from = spells_now(&w->spells, &since);
 	char lease[ID_TEXT_SIZE];
 
+	spot_advance(g, w, (uint32_t)(clock_wall() / SECOND_US));
 	work_dues(g, a, w, &d);
 	next = dues_next(&d.facts);
+	spot_turn(g, a, w, next.want, (uint32_t)(d.facts.now / SECOND_US));
 	if (next.want == from || next.want == DUES_END)
 		return;
 	if (from == DUES_PAUSE)

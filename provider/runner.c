@@ -20,6 +20,7 @@
 #include "provider/proxy.h"
 #include "provider/shim.h"
 #include "provider/slow.h"
+#include "provider/spot.h"
 #include "provider/sweep.h"
 #include "provider/unit.h"
 #include "provider/update.h"
@@ -364,6 +365,8 @@ look_at_launch(struct agent *g, struct arena *a, struct work *w)
 		timer_poke(g->run_timer);
 		return;
 	}
+	if (spot_is_crowded(g, a, w))
+		return;
 	look_at_units(g, w, l, false);
 	if (!all_were_ready(w, l) || !l->opened)
 		return;
@@ -445,5 +448,6 @@ runner_look(void *arg)
 		log_warn("book.failed", "error=\"%s\"", e.text);
 	for (size_t i = 0; i < count; i++)
 		look_at(g, &a, &works[i], sweep);
+	spot_look(g);
 	arena_release(&a);
 }

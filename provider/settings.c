@@ -15,6 +15,19 @@ static const struct json_field reserve_fields[] = { JSON_U32(R, cpu_milli, 0, JS
 						    JSON_END };
 #undef R
 
+#define S struct spot_settings
+static const struct json_field spot_floor_fields[] = {
+	JSON_STR(struct spot_floor, class, POOL_CLASS_MAX, 0),
+	JSON_RATE(struct spot_floor, floor, 0), JSON_END
+};
+static const struct json_field spot_fields[] = {
+	JSON_U32(S, discount_bp, 9999, JSON_OPTIONAL),
+	JSON_LIST(S, floors, spot_floor_fields, struct spot_floor, 16, JSON_OPTIONAL),
+	JSON_U32(S, notice_s, POOL_NOTICE_MAX, JSON_OPTIONAL),
+	JSON_U32(S, keep_s, 604800, JSON_OPTIONAL), JSON_END
+};
+#undef S
+
 #define T   struct provider_settings
 #define OPT JSON_OPTIONAL
 #define PRICE_U32(text, m, most)                                                                   \
@@ -100,6 +113,7 @@ static const struct json_field fields[] = {
 	JSON_U32(T, acme_port, 65535, OPT),
 	JSON_STRS(T, ips, 256, OPT),
 	JSON_U32(T, dns_port, 65535, OPT),
+	JSON_OBJ(T, spot, spot_fields, OPT),
 	JSON_U32(T, log_keep_s, 0, OPT),
 	JSON_END
 };
@@ -147,9 +161,27 @@ ips_check(const struct provider_settings *s, struct err *e)
 }
 
 static int
+spot_check(const struct spot_settings *s, struct err *e)
+{
+	const struct spot_floor *f = s->floors.items;
+
+	for (size_t i = 0; i < s->floors.count; i++) {
+		const char *fault = pool_class_fault(f[i].class);
+
+		if (fault == NULL && f[i].floor.nano == 0)
+			fault = "a floor is above 0";
+		if (fault != NULL)
+			return err_field(e, &ERR_CONFIG, "/spot/floors", "spot: \"%.60s\": %s",
+					 f[i].class, fault);
+	}
+	return 0;
+}
+
+static int
 price_check(const struct provider_settings *s, struct err *e)
 {
-	if (card_check(&s->prices.card, e) < 0 || tenant_rules_check(&s->prices.tenants, e) < 0)
+	if (spot_check(&s->spot, e) < 0 || card_check(&s->prices.card, e) < 0 ||
+	    tenant_rules_check(&s->prices.tenants, e) < 0)
 		return -1;
 	if (s->price_program.count > 0 && s->price_program.items[0][0] != '/')
 		return err_field(e, &ERR_CONFIG, "/price_program",
@@ -195,6 +227,7 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.acme_port = 8402,
 		.dns_port = 8453,
 		.reclaim_s = RECLAIM_S_MAX,
+		.spot = { .notice_s = 30, .keep_s = 24 * 3600 },
 		.log_keep_s = 24 * 3600,
 		.reserve = { .cpu_milli = 250,
 			     .memory_bytes = UINT64_C(512) << 20,

@@ -5,8 +5,21 @@
 
 #include "deploy/group.h"
 #include "lease/nodes.h"
+#include "lease/pool.h"
 #include "provider/capacity.h"
 #include "provider/pricing.h"
+
+/* The interruptible tier; neither a discount nor floors: no part in it. */
+struct spot_floor { /* of a class of pool.h, per unit */
+	const char *class;
+	struct rate floor;
+};
+struct spot_settings {
+	uint32_t discount_bp;	 /* floors are the card's price less this */
+	struct json_list floors; /* of struct spot_floor: in place of that */
+	uint32_t notice_s;
+	uint32_t keep_s; /* an interrupted lease and its volumes wait so long */
+};
 
 struct provider_settings {
 	const char *market_url, *market_ca;
@@ -66,7 +79,8 @@ struct provider_settings {
 	uint32_t acme_port;		      /* of 127.0.0.1, for its challenges */
 	struct json_strs ips;		      /* addresses of the machine for single leases */
 	uint32_t dns_port;		      /* for the workloads' names; 0: /etc/hosts */
-	uint32_t log_keep_s;		      /* logs outlive their lease by this */
+	struct spot_settings spot;
+	uint32_t log_keep_s; /* logs outlive their lease by this */
 };
 
 int provider_settings_read(struct arena *a, const char *path, struct provider_settings *s,

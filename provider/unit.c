@@ -17,6 +17,7 @@
 #include "provider/cache.h"
 #include "provider/probe.h"
 #include "provider/proxy.h"
+#include "provider/spot.h"
 
 #define POLL_US	       (5 * MILLI_US)
 #define PULL_POLL_US   (20 * MILLI_US)
@@ -742,6 +743,11 @@ unit_down(struct agent *g, const struct work *w, uint32_t number, const struct s
 	d->grace_us = unit_stop_s(s) * SECOND_US;
 	d->began = clock_mono();
 	d->drain = unit->life.ready && !unit->life.ill;
+	/* Interrupted: TERM at once, and the whole notice to end. */
+	if (spot_notice_us(g, w) > 0) {
+		d->grace_us = spot_notice_us(g, w);
+		d->drain = false;
+	}
 	d->never = s != NULL && s->restart != NULL && strcmp(s->restart, "never") == 0;
 	work_ref(w, number, &d->ref);
 	unit->task = t;

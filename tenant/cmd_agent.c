@@ -9,7 +9,7 @@
 
 #include "lease/keystore.h"
 #include "lib/clock.h"
-#include "tenant/tenant.h"
+#include "tenant/spot.h"
 
 static const struct code KEY_SPENT = { "key_bound", DENIED,
 				       "the tenant does not let this key sign that" };
@@ -132,6 +132,13 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 			  e) < 0)
 		return -1;
 	usage = json_get(reading, "usage");
+	/* It was interrupted, and its file or the time it was kept for says: end. */
+	if (reading_is_last(reading) && lease_is_interruptible(row)) {
+		if (lease_settle(c, &l, NULL, e) < 0)
+			return -1;
+		say(c, "%s was interrupted and is closed", text_of(row, "id"));
+		return 0;
+	}
 	tell_dues(c, &l, row, reading);
 	warn_deposit(c, &l, row, amount_of(usage, "amount"));
 	if (usage == NULL || usage->type != JSON_OBJECT ||

@@ -504,8 +504,9 @@ print_sums(struct context *c, const struct evidence *v, const struct audit_lease
 		putchar('\n');
 	}
 	printf("measured  %zu readings, %s due%s\n", s->readings, money(c, s->due),
-	       s->dues_computed ? ", computed again"
-				: "; below rate x time, but the card is not shown");
+	       s->dues_computed		 ? ", computed again"
+	       : l->group->interruptible ? "; below rate x time: audit pool for its prices"
+					 : "; below rate x time, but the card is not shown");
 	printf("signed    %zu vouchers\n", s->vouchers);
 	printf("paid      %s in %zu payments: %s to the provider, %s fee\n", money(c, s->paid),
 	       s->payments, money(c, s->credited), money(c, s->fee));

@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <time.h>
 
+#include "lease/pool.h"
 #include "lib/clock.h"
 #include "tenant/tenant.h"
 
@@ -273,6 +274,16 @@ sign_order(struct context *c, struct part *p)
 	p->deployment = (struct deployment){ p->deployment.name, p->order.id, hash, p->manifest };
 }
 
+/* Metered: half of the rate holds the reservation, the rest is use. What may be
+ * interrupted owes nothing but for its runs. */
+static uint32_t
+base_bps(const struct group *g)
+{
+	if (g->interruptible)
+		return 0;
+	return group_billing(g) == BILLING_RESERVED ? 10000 : 5000;
+}
+
 static int
 make_order(struct context *c, const struct deploy *d, struct part *p, struct err *e)
 {
@@ -287,8 +298,7 @@ make_order(struct context *c, const struct deploy *d, struct part *p, struct err
 		.tenant = c->key.address,
 		.group = group_hash(&p->placement->group),
 		.maxRate = p->placement->max_rate,
-		/* Metered: half of the rate holds the reservation, the rest is use. */
-		.baseBps = group_billing(&p->placement->group) == BILLING_RESERVED ? 10000 : 5000,
+		.baseBps = base_bps(&p->placement->group),
 		.openBy = (uint32_t)(clock_wall() / SECOND_US) + d->open_within_s,
 		.window = c->window_min_s,
 		.launch = MIN(c->launch_s * 4 / 3 + 1 + LAUNCH_PROOF_S, 3600u),
@@ -692,6 +702,44 @@ print_result(struct context *c, const struct deploy *d, struct err *e)
 			    : -1;
 }
 
+/* What it means, and with which notice, before anything is signed away. */
+static void
+announce_interruptible(struct context *c, const struct part *p)
+{
+	const struct group *g = &p->placement->group;
+	int64_t least = -1, most = 0;
+	struct err ignored = ERR_NONE;
+	struct json *doc;
+	const struct json *rows;
+
+	if (!g->interruptible)
+		return;
+	if (market_get(&c->arena, &c->market, "/v1/pools", &doc, &ignored) < 0)
+		return;
+	rows = json_get(doc, "data");
+	for (const struct json *row = rows != NULL ? rows->first : NULL; row != NULL;
+	     row = row->next) {
+		const struct json *pool = json_get(row, "pool");
+		const struct json *terms = pool != NULL ? json_get(pool, "terms") : NULL;
+
+		if (terms == NULL || !pool_takes(text_of(row, "class"), g))
+			continue;
+		least = least < 0 ? number_of(terms, "notice")
+				  : MIN(least, number_of(terms, "notice"));
+		most = MAX(most, number_of(terms, "notice"));
+	}
+	if (least < 0)
+		say(c, "  it may be interrupted; no provider has a pool for it now, so it waits");
+	else
+		say(c,
+		    "  it may be interrupted with %lld to %lld s of notice, and then %s; a run "
+		    "interrupted within %u s costs nothing",
+		    (long long)least, (long long)most,
+		    strcmp(g->on_interrupt, "pause") == 0 ? "waits for room, its volumes kept"
+							  : "ends",
+		    c->spot_free_s);
+}
+
 static void
 announce(struct context *c, const struct deploy *d)
 {
@@ -703,6 +751,8 @@ announce(struct context *c, const struct deploy *d)
 		    is_fast(d) ? ", by standing offers" : "",
 		    price(c, d->parts[i].placement->max_rate),
 		    money(c, d->parts[i].order.terms.deposit));
+	for (size_t i = 0; i < d->count; i++)
+		announce_interruptible(c, &d->parts[i]);
 }
 
 int

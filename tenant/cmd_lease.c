@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "lib/clock.h"
-#include "tenant/tenant.h"
+#include "tenant/spot.h"
 
 int
 lease_begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l,
@@ -143,6 +143,9 @@ status_one(struct context *c, const char *name, void *ctx, struct err *e)
 		else
 			printf("order       %s\nstate       %s %s\n", text_of(l.order, "id"),
 			       text_of(l.order, "state"), text_of(l.order, "reason"));
+		if (!c->json && (strcmp(text_of(l.order, "state"), "open") == 0 ||
+				 strcmp(text_of(l.order, "state"), "bidding") == 0))
+			spot_print_waiting(c, l.order);
 		return 0;
 	}
 	if (provider_call(&c->arena, &l.gateway, "GET", lease_path(c, &l, ""), NULL, &status, e) <
@@ -173,6 +176,7 @@ status_one(struct context *c, const char *name, void *ctx, struct err *e)
 		const struct json *endpoints = json_get(status, "endpoints");
 
 		printf("workload    %s %s\n", text_of(status, "phase"), text_of(status, "failure"));
+		spot_print(c, &l, status);
 		dues_print(c, stdout, d.name != NULL ? d.name : "NAME", status);
 		print_units(c, status);
 		for (const struct json *p = endpoints->first; p != NULL; p = p->next)
@@ -236,8 +240,8 @@ cancel_order(struct context *c, const struct deployment *d, struct err *e)
 }
 
 /* Both sign the last amount, the market settles it. */
-static int
-settle_close(struct context *c, const struct lease_ref *l, const char *volumes, struct err *e)
+int
+lease_settle(struct context *c, const struct lease_ref *l, const char *volumes, struct err *e)
 {
 	struct release_post post;
 	struct json *last, *doc;
@@ -307,7 +311,7 @@ close_one(struct context *c, const char *name, void *ctx, struct err *e)
 	if (strcmp(l.state, "closed") != 0) {
 		if (strcmp(text_of(l.order, "state"), "leased") != 0)
 			return cancel_order(c, &d, e);
-		if (volumes_ask(&l, &volumes, e) < 0 || settle_close(c, &l, volumes, e) < 0 ||
+		if (volumes_ask(&l, &volumes, e) < 0 || lease_settle(c, &l, volumes, e) < 0 ||
 		    wait_closed(c, &d, e) < 0)
 			return -1;
 		if (lease_find(c, &d, &l, e) < 0)

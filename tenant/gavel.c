@@ -95,6 +95,10 @@ static const struct command commands[] = {
 	  "\nexample: gavel accept web 0x70997970C51812dc3A010C7d01b50e0d17dc79C8\n",
 	  cmd_accept },
 	{ "providers", "", "providers of this market", "", cmd_providers },
+	{ "spot", "", "pools of the interruptible tier and their prices",
+	  "What a file with x-gavel: {interruptible: true} pays now, and for how many there is\n"
+	  "room. Prices change at auctions only.\n",
+	  cmd_spot },
 	{ "quote", "FILE", "what it would cost, who would serve it; spends nothing",
 	  "      --placement P  only this one of several\n"
 	  "      --akash        read the file as Akash does\n"
@@ -180,6 +184,8 @@ static const struct command commands[] = {
 	  "      --from BLOCK   begin there, with what the contract had before (default: 0)\n"
 	  "      --at TAG       latest, safe or finalized (default: latest)\n"
 	  "      --market URL   and compare with what this market's ledger says\n"
+	  "pool PROVIDER [CLASS]       every price of a pool (default: cpu), and whom firm\n"
+	  "                            leases pushed out\n"
 	  "sign                        that a provider has attributes, and no others\n"
 	  "      --provider ADDRESS --attributes FILE|KEY=VALUE ... [--expires 30d]\n"
 	  "      --no-post      print the statement for others to post, to POST /v1/audits\n"

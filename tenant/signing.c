@@ -6,7 +6,7 @@
  */
 #include "lib/clock.h"
 #include "lib/conf.h"
-#include "tenant/tenant.h"
+#include "tenant/spot.h"
 
 /* ------------------------------------------------------------------ */
 /* What was signed before.                                              */
@@ -218,6 +218,7 @@ countersign(struct context *c, const struct lease_ref *l, const struct json *rea
 		return -1;
 	previous = found == 1 ? &kept : NULL;
 	if (reading_check(usage, previous, &lease, (uint32_t)(clock_wall() / SECOND_US), e) < 0 ||
+	    spot_check(c, l, usage, reading_is_last(reading), e) < 0 ||
 	    allow(c, l, &lease, previous, usage, e) < 0 ||
 	    state_write(c, signed_name(c, l), json_encode(&c->arena, usage_terms_fields, usage),
 			e) < 0)

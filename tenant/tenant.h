@@ -31,7 +31,7 @@ struct context {
 	struct evm evm;
 	struct address auctioneer, escrow, token;
 	const char *symbol;
-	uint32_t decimals, fee_bps, launch_s, window_min_s;
+	uint32_t decimals, fee_bps, launch_s, window_min_s, spot_free_s;
 	struct domain domain;
 	struct key key;
 	bool has_key;
@@ -187,6 +187,10 @@ int countersign(struct context *c, const struct lease_ref *l, const struct json 
 /* From now on this file says what may be signed. */
 int policy_use(struct context *c, const char *path, struct err *e) mustcheck;
 
+/* Ask the provider to close, sign its last word, and give both to the market. */
+int lease_settle(struct context *c, const struct lease_ref *l, const char *volumes,
+		 struct err *e) mustcheck;
+
 /* The nearest name of a command, for "did you mean", or NULL. */
 const char *
 command_nearest(const struct command *commands, size_t count, const char *name) mustcheck;
@@ -261,6 +265,8 @@ int cmd_statement(struct context *c, int argc, char **argv, struct err *e);
 int cmd_accept(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bond(struct context *c, int argc, char **argv, struct err *e);
 int cmd_slash(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_pool(struct context *c, int argc, char **argv, struct err *e);
+int cmd_spot(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
 int cmd_price(struct context *c, int argc, char **argv, struct err *e);
 int cmd_quote(struct context *c, int argc, char **argv, struct err *e);

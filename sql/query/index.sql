@@ -2,8 +2,9 @@
 
 -- name: orders_unclassed
 -- args: time since, int most
+-- rows: without what is interruptible: the rate of such a lease is its maximum, no price
 select o.hash, o.grp from gavel.orders o
-where o.created_at >= $1::timestamptz
+where o.created_at >= $1::timestamptz and o.grp->>'interruptible' is distinct from 'true'
   and not exists (select 1 from gavel.order_class c where c.order_hash = o.hash)
 order by o.created_at limit $2::bigint;
 

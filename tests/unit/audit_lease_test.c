@@ -57,6 +57,8 @@ sign(const struct key *k, struct hash h)
 /* ------------------------------------------------------------------ */
 /* An honest lease.                                                    */
 
+static bool interruptible;
+
 static void
 agree_group(struct stage *s)
 {
@@ -67,7 +69,11 @@ agree_group(struct stage *s)
 				       .resources = { .cpu_milli = 500,
 						      .memory_bytes = 256 << 20,
 						      .storage_bytes = 512 << 20 } };
-	s->group = (struct group){ .name = "one", .billing = "metered", .services = { web, 1 } };
+	s->group = (struct group){ .name = "one",
+				   .billing = "metered",
+				   .interruptible = interruptible,
+				   .on_interrupt = "pause",
+				   .services = { web, 1 } };
 	s->price = (struct price_shown){ .card = { .cpu_milli = { 2000000000 },
 						   .memory_mib = { 1000000000 },
 						   .storage_mib = { 500000000 } },
@@ -749,6 +755,15 @@ test_less(void)
 	s.l.price = NULL;
 	is_str(audit(&s, &sums, &e), "true", "without the card");
 	ok(!sums.dues_computed, "and it is said");
+	interruptible = true;
+	straight(&s);
+	s.l.round = NULL;
+	s.price.card.cpu_milli.nano *= 2;
+	is_str(audit(&s, &sums, &e), "true", "interruptible: the card's due is not its due");
+	ok(!sums.dues_computed, "and it is said");
+	lie_usage_rate(&s);
+	is_str(audit(&s, &sums, &e), "audit_due", "interruptible: never above rate x time");
+	interruptible = false;
 	straight(&s);
 	s.readings[0] = s.readings[2];
 	s.l.reading_count = 1;

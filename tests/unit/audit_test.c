@@ -50,6 +50,9 @@ sign(const struct key *k, struct hash h)
 	return sig;
 }
 
+/* The next stage is of an interruptible order. */
+static bool interruptible;
+
 static struct group *
 group_of_one(void)
 {
@@ -63,6 +66,11 @@ group_of_one(void)
 						    .storage_bytes = 512 << 20,
 						    .endpoints = 1 } };
 	*g = (struct group){ .name = "one", .billing = "reserved", .services = { s, 1 } };
+	if (interruptible) {
+		g->billing = "metered";
+		g->interruptible = true;
+		g->on_interrupt = "pause";
+	}
 	return g;
 }
 
@@ -687,6 +695,25 @@ test_envelopes(void)
 	}
 }
 
+/* The lowest price of a pool wins, and the lease says how high it may go. */
+static void
+test_interruptible(void)
+{
+	static struct stage s;
+	struct err e = ERR_NONE;
+
+	interruptible = true;
+	set_stage(&s);
+	interruptible = false;
+	ok(address_equal(&s.t.winner, &bidders[2].address), "the lowest pool wins");
+	is_int((long long)s.t.price.nano, 1000, "at the order's maximum");
+	is_str(s.t.price_by, "maximum", "which is said");
+	is_str(audit(&s, &e), "true", "and is true");
+	s.t.price.nano = 60;
+	sign_award(&s);
+	is_str(audit(&s, &e), "audit_price", "another rate is a lie");
+}
+
 int
 main(void)
 {
@@ -700,6 +727,7 @@ main(void)
 	for (uint8_t i = 0; i < BIDDERS; i++)
 		bidders[i] = key_number((uint8_t)(10 + i));
 	test_truth();
+	test_interruptible();
 	test_lies();
 	test_choices();
 	test_text();

@@ -251,9 +251,59 @@ test_room(void)
 	is_str(dues_name(dues_next(&f).want), "running", "room again");
 }
 
+/* Its pool has no place for it: paused at once, and ended when the time is over. */
+static void
+test_interrupted(void)
+{
+	struct spot_due owed = { .free_s = 10 };
+	struct price_lease l = price_of(100, true);
+	struct meter meter = { .seconds = 50, .cpu_milli_seconds = 50000 };
+	struct spells s = none;
+	struct dues_facts f = { .price = &l,
+				.meter = &meter,
+				.spells = &s,
+				.began = BEGAN,
+				.now = BEGAN + 20 * S,
+				.interrupted = true,
+				.keep_s = 60,
+				.unpaid_s = 15,
+				.every_s = 2 };
+
+	l.spot = &owed;
+	l.base.nano = 0;
+	spot_due_rate(&owed, (struct rate){ RATE_UNIT / 2 }, 1000);
+	spot_due_begin(&owed, 1000);
+	is_int(due(&l, &s, 50, 9), 0, "its first seconds may be for nothing");
+	is_int(due(&l, &s, 50, 20), 10, "then the pool's price counts, and no card");
+	is_int(due(&l, &s, 50, 1000), 100, "to the end of the deposit");
+	is_str(dues_name(dues_next(&f).want), "paused", "interrupted: it pauses");
+	spot_due_end(&owed, 1020, true);
+	spells_turn(&s, DUES_PAUSE, BEGAN + 20 * S);
+	f.now = BEGAN + 79 * S;
+	is_str(dues_name(dues_next(&f).want), "paused", "it waits");
+	is_int(due(&l, &s, 50, 79), 10, "for nothing");
+	f.now = BEGAN + 80 * S;
+	is_str(dues_name(dues_next(&f).want), "ended", "and ends");
+	f.now = BEGAN + 50 * S;
+	f.interrupted = false;
+	f.signed_for.units = 10;
+	f.signed_to = BEGAN + 20 * S;
+	is_str(dues_name(dues_next(&f).want), "running", "let in again, it runs");
+	f.no_room = true;
+	is_str(dues_name(dues_next(&f).want), "paused", "but not without room");
+	f.no_room = false;
+	spells_turn(&s, DUES_RUN, BEGAN + 50 * S);
+	spot_due_begin(&owed, 1050);
+	f.now = BEGAN + 59 * S;
+	is_str(dues_name(dues_next(&f).want), "running", "nothing to sign for yet");
+	f.now = BEGAN + 70 * S;
+	is_str(dues_name(dues_next(&f).want), "paused", "nobody signs: it has no base to fall to");
+}
+
 int
 main(void)
 {
+	test_interrupted();
 	test_room();
 	test_table();
 	test_amounts();

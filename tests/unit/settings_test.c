@@ -58,6 +58,11 @@ main(void)
 		{ "price_program: [price]\n", "not an absolute path" },
 		{ "price_timeout_ms: 0\n", "at least 1" },
 		{ "price_fallback: guess\n", "decline or card" },
+		{ "spot: {discount_bp: 3000, notice_s: 30s, keep_s: 24h}\n", NULL },
+		{ "spot: {floors: [{class: nvidia/a100, floor: \"5\"}]}\n", NULL },
+		{ "spot: {floors: [{class: cpu, floor: \"0\"}]}\n", "a floor is above 0" },
+		{ "spot: {floors: [{class: a b, floor: \"5\"}]}\n", "a class is" },
+		{ "spot: {notice_s: 601}\n", "notice_s" },
 		{ "tenants: {deny: [me]}\n", "tenants/deny" },
 		{ "tenants: {factor_bp: [{tenant: "
 		  "\"0x0000000000000000000000000000000000000001\", bp: 0}]}\n",
