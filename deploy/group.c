@@ -42,6 +42,7 @@ const struct json_field group_fields[] = {
 	JSON_U32(T, reclaim_s, 0, MAYBE),
 	JSON_STRS(T, allow, GROUP_AUDITORS_MAX, MAYBE),
 	JSON_STRS(T, deny, GROUP_AUDITORS_MAX, MAYBE),
+	JSON_STR(T, accept, 16, MAYBE),
 	JSON_HASH(T, manifest, 0),
 	JSON_END
 };
@@ -221,6 +222,9 @@ group_check(const struct group *g, struct err *e)
 	if (strcmp(g->billing, "reserved") != 0 && strcmp(g->billing, "metered") != 0)
 		return err_field(e, &GROUP_BAD, "/billing",
 				 "billing is \"%.16s\", must be reserved or metered", g->billing);
+	if (g->accept != NULL && !group_manual(g))
+		return err_field(e, &GROUP_BAD, "/accept",
+				 "accept is \"%.16s\", must be manual or left out", g->accept);
 	if (g->ips > GROUP_IPS_MAX)
 		return err_field(e, &GROUP_BAD, "/ips", "%u addresses, at most %u", g->ips,
 				 GROUP_IPS_MAX);
@@ -268,6 +272,12 @@ enum billing
 group_billing(const struct group *g)
 {
 	return strcmp(g->billing, "metered") == 0 ? BILLING_METERED : BILLING_RESERVED;
+}
+
+bool
+group_manual(const struct group *g)
+{
+	return g->accept != NULL && strcmp(g->accept, "manual") == 0;
 }
 
 /* "abc*" stands for all that begins with "abc". */

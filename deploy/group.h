@@ -44,6 +44,7 @@ struct group {
 	uint32_t reclaim_s;	     /* notice before a provider takes the lease back; 0: none */
 	struct json_strs allow;	     /* addresses of providers: only these, if any are named */
 	struct json_strs deny;	     /* never these */
+	const char *accept;	     /* "manual": the tenant picks from the ranking; else NULL */
 	struct hash manifest;	     /* manifest_hash() */
 };
 
@@ -57,6 +58,7 @@ int group_check(const struct group *g, struct err *e) mustcheck;
 struct hash group_hash(const struct group *g);
 struct resources group_total(const struct group *g);
 enum billing group_billing(const struct group *g);
+bool group_manual(const struct group *g);
 /* NULL, or the first attribute that the provider lacks. "*" matches any value;
  * a trailing * matches a prefix. */
 const struct attribute *group_mismatch(const struct group *g, const struct json_list *attributes);

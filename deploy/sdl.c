@@ -547,6 +547,7 @@ placement_make(struct sdl_reader *r, struct sdl_place *place, struct sdl_placeme
 	out->group.signed_any = place->signed_any;
 	out->group.reclaim_s = r->reclaim_s;
 	out->group.allow = r->allow;
+	out->group.accept = r->manual ? "manual" : NULL;
 	out->group.deny = r->deny;
 	out->group.ips = ips_make(r, place);
 	out->denom = l[0].denom;

@@ -119,6 +119,7 @@ struct sdl_reader {
 	uint32_t reclaim_s;
 	struct json_strs allow, deny; /* x-gavel.auction */
 	const char *auction;	      /* its kind, or NULL */
+	bool manual;		      /* its accept */
 	const char *billing;
 	const char *denom; /* of the first price: all must agree */
 };

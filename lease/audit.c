@@ -32,6 +32,8 @@ const struct code AUDIT_SETTER = { "audit_setter", INVALID, "somebody else made 
 const struct code AUDIT_REASON = { "audit_reason", INVALID, "a reason is not the rules'" };
 const struct code AUDIT_AWARD = { "audit_award", INVALID, "the award is of another outcome" };
 
+const struct code AUDIT_CHOICE = { "audit_choice", INVALID, "the tenant made no such choice" };
+
 static bool
 same_text(const char *a, const char *b)
 {
@@ -261,18 +263,69 @@ check_outcome(const struct transcript *said, const struct transcript *found, str
 static int
 check_reasons(const struct transcript *said, const struct transcript *found, struct err *e)
 {
-	char field[64];
+	char field[64], price[AMOUNT_TEXT_SIZE];
 
 	for (size_t i = 0; i < said->entries.count; i++) {
 		const struct transcript_entry *s = transcript_entry(said, i),
 					      *f = transcript_entry(found, i);
 
 		snprintf(field, sizeof(field), "/entries/%zu", i);
+		if (rate_cmp(s->price, f->price) != 0)
+			return err_field(e, &AUDIT_PRICE, field, "the tenant may take it for %s",
+					 u128_text(f->price.nano, price));
 		if (s->rank != f->rank || rate_cmp(s->effective, f->effective) != 0 ||
 		    !same_text(s->reason, f->reason))
 			return err_field(e, &AUDIT_REASON, field, "rank %u, %s", f->rank,
 					 f->reason != NULL ? f->reason : "takes no part");
 	}
+	return 0;
+}
+
+/* Whether the tenant signed each choice that is shown, and could make it. */
+static int
+check_choices(const struct audit_round *r, struct err *e)
+{
+	const struct transcript *t = r->t;
+	char field[64], who[ADDRESS_TEXT_SIZE];
+
+	for (size_t i = 0; i < r->choice_count; i++) {
+		const struct choice_terms *c = &r->choices[i].terms;
+		const struct transcript_entry *en = transcript_of(t, &c->provider);
+		struct hash h = choice_hash(c);
+		struct err why = ERR_NONE;
+
+		snprintf(field, sizeof(field), "/choices/%zu", i);
+		if (!hash_equal(&c->order, &t->order) || c->round != t->round)
+			return err_field(e, &AUDIT_CHOICE, field, "it names another round");
+		if (check_signed(r, &h, &r->choices[i].sig, &t->terms.tenant, field, &why) < 0)
+			return err_field(e, &AUDIT_CHOICE, field, "%s", why.text);
+		if (en == NULL || en->price.nano == 0)
+			return err_field(e, &AUDIT_CHOICE, field, "%s is not in the ranking",
+					 address_text(&c->provider, who));
+		if (r->choices[i].received_at >= t->choose_by)
+			return err_field(e, &AUDIT_LATE, field, "the bids held no more");
+	}
+	return 0;
+}
+
+/* What the tenant took of a ranking, and for how much. */
+static int
+check_chosen(const struct audit_round *r, struct err *e)
+{
+	const struct award_terms *w = r->award;
+	const struct transcript_entry *en = transcript_of(r->t, &w->provider);
+	char price[AMOUNT_TEXT_SIZE], who[ADDRESS_TEXT_SIZE];
+	size_t i;
+
+	for (i = 0; i < r->choice_count; i++)
+		if (address_equal(&r->choices[i].terms.provider, &w->provider))
+			break;
+	if (i == r->choice_count)
+		return err_field(e, &AUDIT_CHOICE, "/award/provider", "the tenant chose %s not",
+				 address_text(&w->provider, who));
+	if (en == NULL || rate_cmp(w->rate, en->price) != 0)
+		return err_field(e, &AUDIT_AWARD, "/award/rate", "its price was %s",
+				 u128_text(en != NULL ? en->price.nano : 0, price));
 	return 0;
 }
 
@@ -291,6 +344,8 @@ check_award(const struct audit_round *r, struct err *e)
 		return err_field(e, &AUDIT_AWARD, "/award/record", "it names another transcript");
 	if (!hash_equal(&w->order, &r->t->order))
 		return err_field(e, &AUDIT_AWARD, "/award/order", "it names another order");
+	if (same_text(r->t->outcome, TRANSCRIPT_RANKED))
+		return check_chosen(r, e);
 	if (!same_text(r->t->outcome, auction_end_name(AUCTION_AWARDED)))
 		return err_field(e, &AUDIT_AWARD, "/award", "the round was not awarded");
 	if (!address_equal(&w->provider, &r->t->winner))
@@ -341,7 +396,7 @@ audit_round(struct arena *a, const struct audit_round *r, struct err *e)
 		return -1;
 	transcript_decide(a, &found);
 	if (check_standing(r->t, &found, e) < 0 || check_outcome(r->t, &found, e) < 0 ||
-	    check_reasons(r->t, &found, e) < 0)
+	    check_reasons(r->t, &found, e) < 0 || check_choices(r, e) < 0)
 		return -1;
 	return check_award(r, e);
 }

@@ -37,6 +37,7 @@ extern const struct code AUDIT_PRICE;
 extern const struct code AUDIT_SETTER; /* who made the price */
 extern const struct code AUDIT_REASON; /* a rank, an effective price or a reason */
 extern const struct code AUDIT_AWARD;  /* the award is of another outcome */
+extern const struct code AUDIT_CHOICE; /* the tenant did not choose that, or could not */
 
 /* ------------------------------------------------------------------ */
 /* A sealed round.                                                     */
@@ -49,6 +50,8 @@ struct audit_round {
 	const struct sig *award_sig;
 	const struct receipt *receipts; /* of whoever audits; other rounds' are passed over */
 	size_t receipt_count;
+	const struct choice_shown *choices; /* as published: what the tenant took, in turn */
+	size_t choice_count;
 };
 
 int audit_round(struct arena *a, const struct audit_round *r, struct err *e) mustcheck;

@@ -24,6 +24,16 @@ const struct json_field bid_post_fields[] = { JSON_ID(struct bid_post, id, ID_BI
 const struct json_field bid_doc_fields[] = { JSON_OBJ(struct bid_doc, terms, bid_terms_fields, 0),
 					     JSON_SIG(struct bid_doc, sig, 0), JSON_END };
 
+const struct json_field choice_doc_fields[] = { JSON_OBJ(struct choice_doc, terms,
+							 choice_terms_fields, 0),
+						JSON_SIG(struct choice_doc, sig, 0), JSON_END };
+
+const struct json_field choice_shown_fields[] = {
+	JSON_OBJ(struct choice_shown, terms, choice_terms_fields, 0),
+	JSON_SIG(struct choice_shown, sig, 0), JSON_TIME(struct choice_shown, received_at, 0),
+	JSON_END
+};
+
 const struct json_field decline_post_fields[] = { JSON_ID(struct decline_post, id, ID_BID),
 						  JSON_ID(struct decline_post, order, ID_ORDER),
 						  JSON_U32(struct decline_post, round, 0, 0),
@@ -31,16 +41,18 @@ const struct json_field decline_post_fields[] = { JSON_ID(struct decline_post, i
 						  JSON_STR(struct decline_post, reason, 40, 0),
 						  JSON_END };
 
-const struct json_field round_doc_fields[] = { JSON_ID(struct round_doc, id, ID_ORDER),
-					       JSON_HASH(struct round_doc, hash, 0),
-					       JSON_U32(struct round_doc, round, 0, 0),
-					       JSON_HASH(struct round_doc, key, 0),
-					       JSON_TIME(struct round_doc, ends_at, 0),
-					       JSON_OBJ(struct round_doc, terms, order_terms_fields,
-							0),
-					       JSON_OBJ(struct round_doc, group, group_fields, 0),
-					       JSON_STRS(struct round_doc, excluded, 64, 0),
-					       JSON_END };
+const struct json_field round_doc_fields[] = {
+	JSON_ID(struct round_doc, id, ID_ORDER),
+	JSON_HASH(struct round_doc, hash, 0),
+	JSON_U32(struct round_doc, round, 0, 0),
+	JSON_HASH(struct round_doc, key, 0),
+	JSON_TIME(struct round_doc, ends_at, 0),
+	JSON_TIME(struct round_doc, choose_by, OPT | JSON_OMIT_EMPTY),
+	JSON_OBJ(struct round_doc, terms, order_terms_fields, 0),
+	JSON_OBJ(struct round_doc, group, group_fields, 0),
+	JSON_STRS(struct round_doc, excluded, 64, 0),
+	JSON_END
+};
 
 const struct json_field award_doc_fields[] = {
 	JSON_ID(struct award_doc, order, ID_ORDER),

@@ -39,6 +39,19 @@ struct bid_doc {
 };
 extern const struct json_field bid_doc_fields[];
 
+/* POST /v1/orders/{order}/choices: which one of the ranking, signed by the tenant. */
+struct choice_doc {
+	struct choice_terms terms;
+	struct sig sig;
+};
+/* The same as the market shows it with its round. */
+struct choice_shown {
+	struct choice_terms terms;
+	struct sig sig;
+	wall_t received_at;
+};
+extern const struct json_field choice_doc_fields[], choice_shown_fields[];
+
 /* POST /v1/declines */
 struct decline_post {
 	struct id id, order;
@@ -56,6 +69,7 @@ struct round_doc {
 	uint32_t round;
 	struct hash key; /* X25519 public key to seal to */
 	wall_t ends_at;
+	wall_t choose_by;	  /* when the tenant picks: a bid holds until then; else 0 */
 	struct order_terms terms; /* maxRate is 0: it is not shown before the end */
 	struct group group;
 	struct json_strs excluded; /* addresses that failed this order */

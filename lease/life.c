@@ -7,10 +7,12 @@
 #define BIT(s) (1u << (s))
 
 static const unsigned order_moves[] = {
-	[ORDER_OPEN] = BIT(ORDER_BIDDING) | BIT(ORDER_UNFILLED) | BIT(ORDER_CANCELLED) |
-		       BIT(ORDER_EXPIRED),
-	[ORDER_BIDDING] =
-		BIT(ORDER_OPEN) | BIT(ORDER_AWARDED) | BIT(ORDER_UNFILLED) | BIT(ORDER_CANCELLED),
+	[ORDER_OPEN] = BIT(ORDER_BIDDING) | BIT(ORDER_RANKED) | BIT(ORDER_UNFILLED) |
+		       BIT(ORDER_CANCELLED) | BIT(ORDER_EXPIRED),
+	[ORDER_BIDDING] = BIT(ORDER_OPEN) | BIT(ORDER_RANKED) | BIT(ORDER_AWARDED) |
+			  BIT(ORDER_UNFILLED) | BIT(ORDER_CANCELLED),
+	[ORDER_RANKED] = BIT(ORDER_AWARDED) | BIT(ORDER_UNFILLED) | BIT(ORDER_CANCELLED) |
+			 BIT(ORDER_EXPIRED),
 	[ORDER_AWARDED] =
 		BIT(ORDER_OPEN) | BIT(ORDER_LEASED) | BIT(ORDER_CANCELLED) | BIT(ORDER_EXPIRED),
 	[ORDER_LEASED] = BIT(ORDER_OPEN) | BIT(ORDER_CLOSED) | BIT(ORDER_EXPIRED) |
@@ -71,6 +73,8 @@ next_open(const struct life_facts *f, wall_t now)
 		return act(LIFE_CANCEL);
 	if (f->failures >= LIFE_FAILURES_MAX)
 		return act(LIFE_EXPIRE);
+	if (f->ranked && now < f->choose_by)
+		return act(LIFE_RANK);
 	/* Those who could have run it have failed, and nobody else wants it. */
 	if (f->failures > 0 && f->deserted)
 		return act(LIFE_EXPIRE);
@@ -89,6 +93,19 @@ next_bidding(const struct life_facts *f, wall_t now)
 	if (now >= f->round_ends || (f->invited > 0 && f->answered >= f->invited))
 		return act(LIFE_CLEAR);
 	return wait_until(f->round_ends);
+}
+
+/* A choice that came in time is awarded, however late it is now. */
+static struct life_step
+next_ranked(const struct life_facts *f, wall_t now)
+{
+	if (f->cancel_asked)
+		return act(LIFE_CANCEL);
+	if (f->chosen)
+		return act(LIFE_AWARD);
+	if (now >= f->choose_by)
+		return act(f->failures > 0 ? LIFE_EXPIRE : LIFE_UNFILLED);
+	return wait_until(f->choose_by);
 }
 
 /* The winner is signed: it must accept, then the chain must take it. */
@@ -112,6 +129,27 @@ next_awarded(const struct life_facts *f, wall_t now)
 	return wait_until(f->accept_by);
 }
 
+static bool
+has_lived(const struct life_facts *f)
+{
+	return f->seen_at == 0 || f->seen_at >= f->launched_at + LIFE_PROOF_US;
+}
+
+/* Launched: it must live for a while, or it counts as a failed launch. */
+static struct life_step
+next_launched(const struct life_facts *f, wall_t now)
+{
+	bool may_void = now < f->void_until && !f->paid;
+
+	if (may_void && (f->launch_failed || (!has_lived(f) && now >= f->seen_at + LIFE_SILENT_US)))
+		return act(LIFE_SEND_VOID);
+	if (!f->launch_told)
+		return act(LIFE_TELL_LAUNCHED);
+	if (!may_void || has_lived(f))
+		return wait_until(0);
+	return wait_until(MIN(f->seen_at + LIFE_SILENT_US, f->void_until));
+}
+
 static struct life_step
 next_leased(const struct life_facts *f, wall_t now)
 {
@@ -124,7 +162,7 @@ next_leased(const struct life_facts *f, wall_t now)
 	if (f->released)
 		return act(LIFE_SEND_CLOSE);
 	if (f->launched)
-		return f->launch_told ? wait_until(0) : act(LIFE_TELL_LAUNCHED);
+		return next_launched(f, now);
 	if (now < f->void_until && (f->launch_failed || now >= f->launch_by))
 		return act(LIFE_SEND_VOID);
 	return now < f->launch_by ? wait_until(f->launch_by) : wait_until(0);
@@ -136,6 +174,7 @@ life_next(const struct life_facts *f, wall_t now)
 	switch (f->order) {
 	case ORDER_OPEN: return next_open(f, now);
 	case ORDER_BIDDING: return next_bidding(f, now);
+	case ORDER_RANKED: return next_ranked(f, now);
 	case ORDER_AWARDED: return next_awarded(f, now);
 	case ORDER_LEASED: return next_leased(f, now);
 	case ORDER_UNFILLED:
@@ -149,7 +188,7 @@ life_next(const struct life_facts *f, wall_t now)
 /* ------------------------------------------------------------------ */
 /* Names.                                                              */
 
-static const char *const order_names[] = { "open",     "bidding",   "awarded", "leased",
+static const char *const order_names[] = { "open",     "bidding",   "ranked",  "awarded", "leased",
 					   "unfilled", "cancelled", "expired", "closed" };
 static const char *const lease_names[] = { "none",    "awarded", "opening", "active",
 					   "closing", "closed",	 "failed" };
@@ -198,11 +237,11 @@ lease_state_read(const char *name, enum lease_state *out)
 const char *
 life_action_name(enum life_action a)
 {
-	static const char *const names[] = { "wait",	      "announce",  "clear",
-					     "fail_award",    "send_open", "mark_opened",
-					     "tell_launched", "send_void", "send_close",
-					     "mark_closed",   "unfilled",  "cancel",
-					     "expire" };
+	static const char *const names[] = { "wait",	  "announce",	 "clear",
+					     "award",	  "rank",	 "fail_award",
+					     "send_open", "mark_opened", "tell_launched",
+					     "send_void", "send_close",	 "mark_closed",
+					     "unfilled",  "cancel",	 "expire" };
 
 	return names[a];
 }

@@ -16,6 +16,9 @@
  * A fast order has no rounds of its own: while it is open the next tick takes it to
  * bidding, and then on to awarded or back to open. Here it is only ended, or failed by
  * its winner, as every other.
+ * When the tenant picks (group.h, accept), clear leads to ranked, and award from there
+ * to awarded, when its choice has come. Failed, the order is open and goes back by rank
+ * to what is left of the ranking, while its bids hold.
  *
  * The market keeps the facts in its database. life_next() looks at all facts
  * of one order and says the one thing to do now, or until when to wait. It is
@@ -32,6 +35,7 @@
 enum order_state {
 	ORDER_OPEN,	 /* stored, its round not announced yet */
 	ORDER_BIDDING,	 /* a round is announced; sealed bids are taken */
+	ORDER_RANKED,	 /* the tenant picks: the ranking of the last round stands */
 	ORDER_AWARDED,	 /* a winner is signed; its lease is not open yet */
 	ORDER_LEASED,	 /* the lease is open on chain */
 	ORDER_UNFILLED,	 /* ended: no acceptable bid in time */
@@ -58,6 +62,9 @@ struct life_facts {
 	uint32_t invited, answered; /* in this round: bids and declines */
 	uint32_t failures;	    /* winners that failed so far */
 	bool deserted;		    /* nobody bid in the last round */
+	bool ranked;		    /* its ranking has somebody left who may be chosen */
+	bool chosen;		    /* and the tenant has chosen one of them */
+	wall_t choose_by;	    /* until then the bids of a ranking hold */
 	wall_t order_ends;	    /* no award later than this */
 	wall_t round_ends;	    /* while bidding */
 	wall_t accept_by;	    /* while awarded */
@@ -72,7 +79,10 @@ struct life_facts {
 	bool opened;		    /* seen on chain */
 	bool launched;		    /* the winner reports the workload healthy */
 	bool launch_told;	    /* and everyone has been told */
-	bool launch_failed;	    /* the winner reports it cannot run it */
+	bool launch_failed;	    /* the winner reports it cannot run it, or no more */
+	wall_t launched_at;	    /* while launched */
+	wall_t seen_at;		    /* of the winner: the last sign of life; 0: not watched */
+	bool paid;		    /* something was paid on chain: no void any more */
 	bool void_pending, voided;
 	bool released; /* the winner's last word is stored */
 	bool close_pending, closed;
@@ -82,6 +92,8 @@ enum life_action {
 	LIFE_WAIT,	    /* nothing before `until` (0: until a fact comes) */
 	LIFE_ANNOUNCE,	    /* begin a round */
 	LIFE_CLEAR,	    /* close the round, open the bids, award or begin again */
+	LIFE_AWARD,	    /* sign the winner that the tenant has chosen */
+	LIFE_RANK,	    /* back to the ranking, without those that failed */
 	LIFE_FAIL_AWARD,    /* this winner is out; begin again without it */
 	LIFE_SEND_OPEN,	    /* submit the opening */
 	LIFE_MARK_OPENED,   /* the chain has it: order leased, lease active */
@@ -111,6 +123,11 @@ const char *lease_state_name(enum lease_state s);
 int order_state_read(const char *name, enum order_state *out);
 int lease_state_read(const char *name, enum lease_state *out);
 const char *life_action_name(enum life_action a);
+
+/* A winner that falls silent for the second of these within the first of its launch
+ * has not launched: the deposit goes back, while the chain takes a void. */
+#define LIFE_PROOF_US  (60 * SECOND_US)
+#define LIFE_SILENT_US (45 * SECOND_US)
 
 /* Winners that may fail before the order is given back. */
 #define LIFE_FAILURES_MAX 3

@@ -211,6 +211,17 @@ round_hash(const struct round_terms *r)
 	return words_end(&w);
 }
 
+struct hash
+choice_hash(const struct choice_terms *c)
+{
+	struct words w = words_begin("Choice(bytes32 order,uint64 round,address provider)");
+
+	word_hash(&w, &c->order);
+	word_uint(&w, c->round);
+	word_address(&w, &c->provider);
+	return words_end(&w);
+}
+
 /* ------------------------------------------------------------------ */
 /* What follows from what.                                             */
 
@@ -325,4 +336,8 @@ const struct json_field audit_terms_fields[] = {
 const struct json_field round_terms_fields[] = { JSON_HASH(T, order, 0), JSON_U64(T, round, 0),
 						 JSON_HASH(T, root, 0), JSON_HASH(T, key, 0),
 						 JSON_END };
+#undef T
+#define T struct choice_terms
+const struct json_field choice_terms_fields[] = { JSON_HASH(T, order, 0), JSON_U64(T, round, 0),
+						  JSON_ADDRESS(T, provider, 0), JSON_END };
 #undef T

@@ -6,8 +6,8 @@
  * chainId, verifyingContract = the escrow}. The type strings stand in terms.c
  * beside the fields and must equal the contract's (lease/contracts). Order,
  * Award, Lease, Voucher, Statement and Release move money on chain; two Bids, Usages
- * or Rounds that contradict each other take a bond; Provider, Audit and Close stay
- * off chain.
+ * or Rounds that contradict each other take a bond; Provider, Audit, Choice and Close
+ * stay off chain.
  *
  * Pure: no signing here (key.h), no I/O.
  */
@@ -118,6 +118,14 @@ struct round_terms {
 	struct hash key; /* X25519 public key of the round */
 };
 
+/* The tenant takes one of a ranking: off chain, and before the Award. */
+struct choice_terms {
+	struct hash order;
+	uint64_t round;
+	struct address provider;
+};
+
+extern const struct json_field choice_terms_fields[];
 extern const struct json_field order_terms_fields[], award_terms_fields[], lease_terms_fields[],
 	voucher_terms_fields[], release_terms_fields[], bid_terms_fields[], usage_terms_fields[],
 	provider_terms_fields[], audit_terms_fields[], round_terms_fields[];
@@ -135,6 +143,7 @@ struct hash usage_hash(const struct usage_terms *u);
 struct hash provider_hash(const struct provider_terms *p);
 struct hash audit_hash(const struct audit_terms *a);
 struct hash round_hash(const struct round_terms *r);
+struct hash choice_hash(const struct choice_terms *c);
 /* keccak256(0x1901 || separator || hashStruct): what is signed. */
 struct hash terms_digest(const struct domain *d, const struct hash *struct_hash);
 

@@ -104,6 +104,7 @@ join_bids(struct entry *entries, size_t standing, size_t count)
 static uint8_t *
 reason_at(const struct auction *a, const struct entry *e)
 {
+	assert(e != NULL);
 	return e->kind == TICK_BID ? &a->out->bid_reasons[e->index]
 				   : &a->out->offer_reasons[e->index];
 }
@@ -327,6 +328,7 @@ look_spread(struct tick *t, struct auction *a, u128 *regret)
 static struct tick_pick
 pick_of(const struct entry *e, struct rate price)
 {
+	assert(e != NULL);
 	return (struct tick_pick){
 		.kind = e->kind, .index = e->index, .model = e->model, .price = price
 	};

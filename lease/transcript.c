@@ -28,6 +28,7 @@ const struct json_field transcript_entry_fields[] = {
 	JSON_RATE(T, effective, MAYBE),
 	JSON_U32(T, rank, 0, MAYBE),
 	JSON_STR(T, reason, 32, MAYBE),
+	JSON_RATE(T, price, MAYBE),
 	JSON_END
 };
 #undef T
@@ -44,6 +45,7 @@ const struct json_field transcript_fields[] = {
 	JSON_U32(T, established_launches, 0, 0),
 	JSON_LIST(T, audits, audit_doc_fields, struct audit_doc, AUDITS_MAX, MAYBE),
 	JSON_TIME(T, ends_at, 0),
+	JSON_TIME(T, choose_by, MAYBE),
 	JSON_HASH(T, root, 0),
 	JSON_SIG(T, root_sig, 0),
 	JSON_HASH(T, public_key, 0),
@@ -63,6 +65,15 @@ struct transcript_entry *
 transcript_entry(const struct transcript *t, size_t i)
 {
 	return (struct transcript_entry *)t->entries.items + i;
+}
+
+struct transcript_entry *
+transcript_of(const struct transcript *t, const struct address *provider)
+{
+	for (size_t i = 0; i < t->entries.count; i++)
+		if (address_equal(&transcript_entry(t, i)->provider, provider))
+			return transcript_entry(t, i);
+	return NULL;
 }
 
 struct hash
@@ -111,6 +122,9 @@ open_entry(struct arena *a, const struct domain *d, const struct transcript *t,
 	digest = terms_digest(d, &h);
 	if (sig_check(&en->bid.sig, &digest, &en->provider, &e) < 0)
 		return "is not signed by its provider";
+	/* What it competes with may be twice as much, and must be a rate too. */
+	if (en->bid.terms.list.nano > RATE_MAX / 2 || en->bid.terms.floor.nano > RATE_MAX / 2)
+		return "asks for more than a rate can say";
 	if (!group_admits(&t->group, address_text(&en->provider, who)))
 		return "is of a provider that the tenant left out";
 	/* A statement counts if it had not expired when the bid was received. */
@@ -138,7 +152,7 @@ transcript_open(struct arena *a, const struct domain *d, struct transcript *t)
 		struct transcript_entry *en = transcript_entry(t, i);
 
 		en->sets_prices = false;
-		en->effective.nano = en->rank = 0;
+		en->effective.nano = en->price.nano = en->rank = 0;
 		en->reason = en->void_why = NULL;
 		en->shown = NULL;
 		if (en->declined != NULL)
@@ -177,6 +191,32 @@ gather(struct transcript *t, struct auction_bid *bids, size_t *entry_of)
 	return n;
 }
 
+/* The first at the rules' price, any other at its own list price, since nothing
+ * outbids it there; none above the maximum. Whether there is one to take. */
+static bool
+rank_for_choice(struct transcript *t, const struct auction_outcome *out, const size_t *entry_of,
+		size_t count)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < count; i++) {
+		struct transcript_entry *en = transcript_entry(t, entry_of[i]);
+		bool first = i == out->winner;
+		struct rate price = first ? out->price : en->bid.terms.list;
+
+		if (en->rank == 0)
+			continue;
+		if (rate_cmp(price, t->terms.maxRate) > 0) {
+			en->reason = auction_reason_name(BID_PRICE_ABOVE_MAX);
+			continue;
+		}
+		en->price = price;
+		en->reason = first ? "first" : "ranked";
+		any = true;
+	}
+	return any;
+}
+
 void
 transcript_decide(struct arena *a, struct transcript *t)
 {
@@ -206,4 +246,6 @@ transcript_decide(struct arena *a, struct transcript *t)
 	t->price_by = out->price_by_runner_up ? "runner_up" : "list";
 	if (out->price_by_runner_up)
 		t->runner_up = bids[out->runner_up].provider;
+	if (group_manual(&t->group) && rank_for_choice(t, out, entry_of, n))
+		t->outcome = TRANSCRIPT_RANKED;
 }

@@ -8,7 +8,13 @@
  *	transcript_open()    the envelopes with the key: bids, or why they are void
  *	transcript_decide()  auction_clear(): outcome, ranks, reasons
  *
- * The Award names Keccak-256 of the JSON text. Pure.
+ * The Award names Keccak-256 of the JSON text.
+ *
+ * When the tenant picks (group.h, accept) nothing is awarded by the rules: the outcome
+ * is "ranked", every entry that may be taken has its price, and what was taken says a
+ * Choice that the tenant signs afterwards (terms.h). It is not in the transcript.
+ *
+ * Pure.
  */
 #ifndef GAVEL_TRANSCRIPT_H
 #define GAVEL_TRANSCRIPT_H
@@ -31,6 +37,7 @@ struct transcript_entry {
 	struct rate effective;
 	uint32_t rank;
 	const char *reason;
+	struct rate price; /* of a ranking: for which the tenant may take it; 0: it may not */
 };
 
 struct transcript {
@@ -44,6 +51,7 @@ struct transcript {
 	uint32_t established_launches; /* from how many on a bid may set prices */
 	struct json_list audits; /* of struct audit_doc: about bidders, by whom the group names */
 	wall_t ends_at;
+	wall_t choose_by; /* of a ranking: bids hold until then; else 0 */
 	struct hash root;
 	struct sig root_sig; /* the auctioneer's over Round(order, round, root, public_key) */
 	struct hash public_key, secret_key;
@@ -64,5 +72,9 @@ void transcript_open(struct arena *a, const struct domain *d, struct transcript 
 /* Needs what was opened, care_hours, established_launches. */
 void transcript_decide(struct arena *a, struct transcript *t);
 struct transcript_entry *transcript_entry(const struct transcript *t, size_t i);
+/* The entry of a provider, or NULL. */
+struct transcript_entry *transcript_of(const struct transcript *t, const struct address *provider);
+/* The outcome of a round from which the tenant may pick. */
+#define TRANSCRIPT_RANKED "ranked"
 
 #endif

@@ -54,7 +54,7 @@ void batch_add(struct batch *b, const struct query *q);
 void batch_arg_text(struct batch *b, const char *v);
 void batch_arg_int(struct batch *b, int64_t v);
 void batch_arg_bool(struct batch *b, bool v);
-void batch_arg_bytes(struct batch *b, const void *v, size_t len); /* bytea; NULL: null */
+void batch_arg_bytes(struct batch *b, const void *v, size_t len);	   /* bytea; NULL: null */
 void batch_arg_texts(struct batch *b, const char *const *v, size_t count); /* text[] */
 void batch_arg_u128(struct batch *b, u128 v);
 void batch_arg_time(struct batch *b, wall_t v); /* 0: null */

@@ -74,7 +74,7 @@ read_past(struct arena *a, const struct batch *b, size_t q, struct book_facts *f
 	for (size_t i = 0; i < rows_count(b, q); i++) {
 		struct offer seen = { .seq = 0 };
 		struct book_offer *o;
-		struct hash id;
+		struct hash id = { .b = { 0 } };
 
 		row_bytes(b, q, i, "hash", id.b, sizeof(id.b));
 		o = (struct book_offer *)(uintptr_t)book_find(f, &id);

@@ -161,6 +161,9 @@ read_facts(const struct clerk *c, const struct batch *b, size_t row, struct desk
 	f->invited = (uint32_t)row_int(b, 0, row, "invited");
 	f->answered = (uint32_t)row_int(b, 0, row, "answered");
 	f->deserted = row_bool(b, 0, row, "deserted");
+	f->ranked = row_bool(b, 0, row, "ranked");
+	f->chosen = row_bool(b, 0, row, "chosen");
+	f->choose_by = row_time(b, 0, row, "choose_by");
 	f->failures = (uint32_t)row_int(b, 0, row, "failures");
 	f->order_ends = row_time(b, 0, row, "ends_at");
 	f->round_ends = row_time(b, 0, row, "round_ends");
@@ -177,6 +180,9 @@ read_facts(const struct clerk *c, const struct batch *b, size_t row, struct desk
 	f->launch_by =
 		opened + (wall_t)MIN(c->settings->launch_s, o->terms.launch * 3 / 4) * SECOND_US;
 	f->launched = !row_null(b, 0, row, "launched_at");
+	f->launched_at = row_time(b, 0, row, "launched_at");
+	f->seen_at = row_time(b, 0, row, "seen_at");
+	f->paid = row_bool(b, 0, row, "was_paid");
 	f->launch_told = row_bool(b, 0, row, "launch_told");
 	f->launch_failed = !row_null(b, 0, row, "launch_error");
 	f->void_pending = row_int(b, 0, row, "void_pending") > 0;
@@ -277,6 +283,8 @@ why_failed(const struct desk_order *o)
 		return "the chain refused to open the lease";
 	if (o->facts.launch_failed)
 		return o->launch_error;
+	if (o->facts.launched)
+		return "died within 60 s of its launch";
 	return o->facts.opened ? "not launched in time" : "not accepted in time";
 }
 
@@ -385,7 +393,23 @@ run_end(struct task *t, enum order_state state, const char *reason)
 static enum next
 run_unfilled(struct task *t)
 {
-	return run_end(t, ORDER_UNFILLED, "no acceptable bid in time");
+	return run_end(t, ORDER_UNFILLED,
+		       clerk_order(t)->facts.order == ORDER_RANKED ? "nothing was chosen in time"
+								   : "no acceptable bid in time");
+}
+
+/* The chosen one has failed: the tenant picks again, from the same bids. */
+static enum next
+run_rank(struct task *t)
+{
+	struct desk_order *o = clerk_order(t);
+	struct batch *b = begin(t);
+	wall_t now = clock_wall();
+
+	q_order_move(b, &o->hash, "open", "ranked", "", o->facts.choose_by);
+	clerk_event(b, "order.ranked", ID_ORDER, &o->id, now,
+		    event_data(&t->arena, o, "the one that was chosen has failed"));
+	return db_run(t, clerk_of(t)->db, b);
 }
 
 static enum next
@@ -405,6 +429,7 @@ run_expire(struct task *t)
 						    { "finish", finish },                          \
 						    STEP_END }
 ACTION(fail_award);
+ACTION(rank);
 ACTION(mark_opened);
 ACTION(tell_launched);
 ACTION(mark_closed);
@@ -422,15 +447,11 @@ static void
 desk_act(struct clerk *c, const struct desk_order *o, enum life_action action)
 {
 	static const struct step *const steps[] = {
-		[LIFE_FAIL_AWARD] = fail_award_steps,
-		[LIFE_SEND_OPEN] = send_open_steps,
-		[LIFE_MARK_OPENED] = mark_opened_steps,
-		[LIFE_SEND_VOID] = send_void_steps,
-		[LIFE_TELL_LAUNCHED] = tell_launched_steps,
-		[LIFE_SEND_CLOSE] = send_close_steps,
-		[LIFE_MARK_CLOSED] = mark_closed_steps,
-		[LIFE_UNFILLED] = unfilled_steps,
-		[LIFE_CANCEL] = cancel_steps,
+		[LIFE_FAIL_AWARD] = fail_award_steps, [LIFE_RANK] = rank_steps,
+		[LIFE_SEND_OPEN] = send_open_steps,   [LIFE_MARK_OPENED] = mark_opened_steps,
+		[LIFE_SEND_VOID] = send_void_steps,   [LIFE_TELL_LAUNCHED] = tell_launched_steps,
+		[LIFE_SEND_CLOSE] = send_close_steps, [LIFE_MARK_CLOSED] = mark_closed_steps,
+		[LIFE_UNFILLED] = unfilled_steps,     [LIFE_CANCEL] = cancel_steps,
 		[LIFE_EXPIRE] = expire_steps,
 	};
 	char text[ID_TEXT_SIZE];
@@ -441,6 +462,8 @@ desk_act(struct clerk *c, const struct desk_order *o, enum life_action action)
 		round_announce(c, o);
 	else if (action == LIFE_CLEAR)
 		round_clear(c, o);
+	else if (action == LIFE_AWARD)
+		round_award(c, o);
 	else
 		clerk_task(c, life_action_name(action), steps[action], sizeof(struct desk_task), o);
 }

@@ -81,6 +81,8 @@ struct desk_order {
 /* Begin and end a sealed round: round.c. */
 void round_announce(struct clerk *c, const struct desk_order *o);
 void round_clear(struct clerk *c, const struct desk_order *o);
+/* The award of what the tenant has chosen. */
+void round_award(struct clerk *c, const struct desk_order *o);
 
 /* Tell the web roles that gavel.event has grown. */
 void clerk_tell_webs(struct clerk *c);

@@ -28,6 +28,7 @@ static const char usage[] =
 	"  contract deploy    put the escrow contract (and a test token) on a chain\n"
 	"  contract check     compare a contract's code with ours\n"
 	"  key new FILE       make a key store for the market\n"
+	"  bond [AMOUNT | release [AMOUNT] | take]   what stands behind the market's word\n"
 	"  check              read the settings and say what is wrong with them\n"
 	"\n"
 	"  -c, --config FILE  settings (default: /etc/gavel/market.yaml)\n"
@@ -100,18 +101,21 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = { { "config", required_argument, NULL, 'c' },
 						 { "version", no_argument, NULL, 'V' },
+						 { "json", no_argument, NULL, 'j' },
 						 { "help", no_argument, NULL, 'h' },
 						 { NULL, 0, NULL, 0 } };
 	const char *config = "/etc/gavel/market.yaml", *command;
 	struct market_settings settings;
 	struct err e = ERR_NONE;
 	struct arena a;
+	bool json = false;
 	int c;
 
 	while ((c = getopt_long(argc, argv, "+c:Vh", options, NULL)) != -1)
 		switch (c) {
 		case 'c': config = optarg; break;
 		case 'V': printf("gavel-market %s\n", GAVEL_VERSION); return 0;
+		case 'j': json = true; break;
 		case 'h': fputs(usage, stdout); return 0;
 		default: fputs(usage, stderr); return 2;
 		}
@@ -134,6 +138,8 @@ main(int argc, char **argv)
 		printf("%s: settings are good\n", config);
 		return 0;
 	}
+	if (strcmp(command, "bond") == 0)
+		return tool_bond(&settings, json, argc - optind - 1, argv + optind + 1);
 	if (strcmp(command, "serve") == 0)
 		return serve(&settings);
 	fprintf(stderr, "error: no command \"%s\"\n\n%s", command, usage);

@@ -70,6 +70,9 @@ terms_check(const struct web *w, const struct order_doc *doc, wall_t now, struct
 		return err_field(e, &ORDER_TERMS, "/terms/launch", "launch must be above 0 s");
 	if (strcmp(doc->auction, "sealed") != 0 && strcmp(doc->auction, "fast") != 0)
 		return err_field(e, &AUCTION_UNKNOWN, "/auction", "sealed or fast");
+	if (group_manual(&doc->group) && strcmp(doc->auction, "fast") == 0)
+		return err_field(e, &AUCTION_UNKNOWN, "/auction",
+				 "what the tenant awards by hand is sealed");
 	if (doc->window_ms < 50)
 		return err_field(e, &ORDER_TERMS, "/window_ms", "window_ms must be 50 to 600000");
 	if (o->openBy <= now / SECOND_US)
@@ -567,6 +570,7 @@ bids_read(struct task *t)
 
 	p->b = batch_new(t);
 	q_bids_of_order(p->b, &p->id);
+	q_prices_of_order(p->b, &p->id);
 	return db_run(t, w->db, p->b);
 }
 
@@ -618,6 +622,7 @@ write_bid(struct jsonw *w, const struct batch *b, size_t row)
 	}
 	if (!row_null(b, 0, row, "reason"))
 		jsonw_member(w, "reason", "%s", row_text(b, 0, row, "reason"));
+	write_choice_price(w, b, 1, &id);
 	jsonw_close(w, '}');
 }
 
@@ -665,6 +670,7 @@ round_read(struct task *t)
 
 	p->b = batch_new(t);
 	q_round_get(p->b, &p->id, p->round);
+	q_choices_of_round(p->b, &p->id, p->round);
 	return db_run(t, w->db, p->b);
 }
 
@@ -691,6 +697,10 @@ round_answer(struct task *t)
 	jsonw_member(w, "key", "%s", hash_text(&key, text));
 	jsonw_member(w, "starts_at", "%s", time_text(row_time(p->b, 0, 0, "starts_at"), text));
 	jsonw_member(w, "ends_at", "%s", time_text(row_time(p->b, 0, 0, "ends_at"), text));
+	if (!row_null(p->b, 0, 0, "choose_by"))
+		jsonw_member(w, "choose_by", "%s",
+			     time_text(row_time(p->b, 0, 0, "choose_by"), text));
+	write_choices(w, p->b, 1);
 	jsonw_name(w, "invited");
 	jsonw_int(w, row_int(p->b, 0, 0, "invited"));
 	jsonw_name(w, "outcome");

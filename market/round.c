@@ -9,9 +9,13 @@
  *	           stored before anything is opened, and the root closes the round
  *	clear      open, check, decide: lease/transcript.c; the transcript holds all of it
  *	award      sign (order, provider, rate, hash of the transcript)
+ *
+ * When the tenant picks, clear ends with a ranking; the award comes when the choice
+ * has come, from the transcript as it was published.
  */
 #include <inttypes.h>
 
+#include "lease/key.h"
 #include "lease/signer.h"
 #include "lease/transcript.h"
 #include "lib/clock.h"
@@ -23,6 +27,8 @@
 /* The next round of an order without a bid: soon at first, then more rarely. */
 #define RETRY_US     (250 * MILLI_US)
 #define RETRY_MAX_US (10 * SECOND_US)
+/* From the last moment of a choice to the end of the order: to accept and to open. */
+#define CHOICE_REST_US (15 * SECOND_US)
 
 struct round {
 	struct desk_order order; /* first: clerk_order() */
@@ -36,7 +42,7 @@ struct round {
 	struct award_terms award;
 	struct sig award_sig;
 	struct id lease_id;
-	wall_t now, ends_at;
+	wall_t now, ends_at, choose_by;
 	const char *excluded[64];
 	size_t excluded_count;
 };
@@ -76,6 +82,7 @@ round_event(struct task *t)
 		.round = (uint32_t)r->ask.round,
 		.key = r->public_key,
 		.ends_at = r->ends_at,
+		.choose_by = r->choose_by,
 		.terms = r->order.terms,
 		.group = r->order.group,
 		.excluded = { r->excluded, r->excluded_count },
@@ -83,6 +90,17 @@ round_event(struct task *t)
 
 	doc.terms.maxRate.nano = 0;
 	return json_encode(&t->arena, round_doc_fields, &doc);
+}
+
+/* The tenant may take the whole time of its order, less what the chain needs. */
+static wall_t
+choose_by(const struct round *r)
+{
+	wall_t ends = r->order.facts.order_ends;
+
+	if (!group_manual(&r->order.group))
+		return 0;
+	return MAX(ends - MIN(CHOICE_REST_US, (ends - r->now) / 4), r->ends_at);
 }
 
 static enum next
@@ -101,9 +119,12 @@ announce_store(struct task *t)
 	}
 	r->now = clock_wall();
 	r->ends_at = MIN(r->now + r->order.window_us, r->order.facts.order_ends);
+	r->choose_by = choose_by(r);
 	r->b = batch_new(t);
 	q_order_announce(r->b, &r->order.hash, (int64_t)r->ask.round, &r->public_key, r->now,
 			 r->ends_at);
+	if (r->choose_by != 0)
+		q_round_choose_by(r->b, &r->order.hash, (int64_t)r->ask.round, r->choose_by);
 	clerk_event(r->b, "order.bidding", ID_ORDER, &r->order.id, r->now, round_event(t));
 	return db_run(t, clerk_of(t)->db, r->b);
 }
@@ -218,6 +239,7 @@ clear(struct task *t)
 	r->t.care_hours = r->order.care_hours;
 	r->t.established_launches = clerk_of(t)->settings->established_launches;
 	r->t.ends_at = r->order.facts.round_ends;
+	r->t.choose_by = r->order.facts.choose_by;
 	r->t.root = r->ask.root;
 	r->t.root_sig = r->closed.sig;
 	r->t.public_key = r->order.round_key;
@@ -231,6 +253,12 @@ static bool
 awarded(const struct round *r)
 {
 	return strcmp(r->t.outcome, auction_end_name(AUCTION_AWARDED)) == 0;
+}
+
+static bool
+ranked(const struct round *r)
+{
+	return strcmp(r->t.outcome, TRANSCRIPT_RANKED) == 0;
 }
 
 static enum next
@@ -277,6 +305,8 @@ store_bids(struct batch *b, const struct round *r)
 		else if (en->declined == NULL)
 			q_bid_opened(b, &en->id, en->bid.terms.floor, en->bid.terms.list, en->rank,
 				     en->reason);
+		if (en->price.nano != 0)
+			q_bid_priced(b, &en->id, en->price);
 	}
 }
 
@@ -323,6 +353,20 @@ retry_after(const struct life_facts *f)
 	return MIN(RETRY_US << MIN(f->round / 4, 6u), RETRY_MAX_US);
 }
 
+/* The web shows the ranking; whoever waits for it is told. */
+static void
+store_ranking(struct task *t, struct batch *b)
+{
+	struct round *r = t->state;
+	char order[ID_TEXT_SIZE], until[TIME_TEXT_SIZE];
+
+	id_text(ID_ORDER, &r->order.id, order);
+	q_order_move(b, &r->order.hash, "bidding", "ranked", "", r->order.facts.choose_by);
+	clerk_event(b, "order.ranked", ID_ORDER, &r->order.id, r->now,
+		    arena_printf(&t->arena, "{\"order\":\"%s\",\"round\":%u,\"choose_by\":\"%s\"}",
+				 order, r->t.round, time_text(r->order.facts.choose_by, until)));
+}
+
 static enum next
 award_store(struct task *t)
 {
@@ -336,6 +380,8 @@ award_store(struct task *t)
 	store_bids(r->b, r);
 	if (awarded(r))
 		store_award(t, r->b);
+	else if (ranked(r))
+		store_ranking(t, r->b);
 	else
 		q_order_move(r->b, &r->order.hash, "bidding", "open", "",
 			     r->now + retry_after(&r->order.facts));
@@ -386,4 +432,78 @@ void
 round_clear(struct clerk *c, const struct desk_order *o)
 {
 	clerk_task(c, "clear", clear_steps, sizeof(struct round), o);
+}
+
+/* ------------------------------------------------------------------ */
+/* The award of a choice.                                              */
+
+static enum next
+chosen_read(struct task *t)
+{
+	struct round *r = t->state;
+
+	r->b = batch_new(t);
+	q_choice_live(r->b, &r->order.hash, r->order.facts.round);
+	return db_run(t, clerk_of(t)->db, r->b);
+}
+
+/* The choice was checked when it came, by a process that has the network: again. */
+static enum next
+chosen_sign(struct task *t)
+{
+	struct round *r = t->state;
+	struct choice_doc choice = { .terms = { r->order.hash, r->order.facts.round, { { 0 } } } };
+	const struct transcript_entry *en;
+	struct hash h, digest;
+
+	if (batch_failed(r->b, &t->err))
+		return TASK_FAIL;
+	if (rows_count(r->b, 0) == 0)
+		return TASK_DONE; /* it failed, or was awarded, meanwhile */
+	row_bytes(r->b, 0, 0, "provider", choice.terms.provider.b, 20);
+	row_bytes(r->b, 0, 0, "sig", choice.sig.b, sizeof(choice.sig.b));
+	h = choice_hash(&choice.terms);
+	digest = terms_digest(&clerk_of(t)->domain, &h);
+	if (sig_check(&choice.sig, &digest, &r->order.tenant, &t->err) < 0)
+		return TASK_FAIL;
+	r->transcript = row_text(r->b, 0, 0, "transcript");
+	if (json_decode(&t->arena, r->transcript, strlen(r->transcript), transcript_fields, &r->t,
+			&t->err) < 0)
+		return TASK_FAIL;
+	en = transcript_of(&r->t, &choice.terms.provider);
+	if (en == NULL || en->price.nano == 0) {
+		err_set(&t->err, &ERR_BAD_DATA, "a choice that is not in the ranking");
+		return TASK_FAIL;
+	}
+	r->award = (struct award_terms){ .order = r->order.hash,
+					 .provider = choice.terms.provider,
+					 .rate = en->price };
+	keccak256(r->transcript, strlen(r->transcript), &r->award.record);
+	return signer_start(t, clerk_of(t)->signer, &r->call, SIGN_AWARD, &r->award,
+			    sizeof(r->award));
+}
+
+static enum next
+chosen_store(struct task *t)
+{
+	struct round *r = t->state;
+
+	if (signer_answer(&r->call, &r->award_sig, sizeof(r->award_sig), &t->err) < 0)
+		return TASK_FAIL;
+	r->now = clock_wall();
+	r->b = batch_new(t);
+	store_award(t, r->b);
+	return db_run(t, clerk_of(t)->db, r->b);
+}
+
+static const struct step chosen_steps[] = { { "read", chosen_read },
+					    { "sign", chosen_sign },
+					    { "store", chosen_store },
+					    { "end", award_end },
+					    STEP_END };
+
+void
+round_award(struct clerk *c, const struct desk_order *o)
+{
+	clerk_task(c, "award", chosen_steps, sizeof(struct round), o);
 }

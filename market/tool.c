@@ -4,13 +4,16 @@
 #include <getopt.h>
 #include <unistd.h>
 
+#include "lease/bonding.h"
+#include "lease/evm.h"
 #include "lease/keystore.h"
 #include "market/contract.h"
 
 #define SCRYPT_LOG2_N 14
 
 static const char usage[] =
-	"usage: gavel-market key new --password-file FILE PATH\n"
+	"usage: gavel-market [-c FILE] bond [AMOUNT | release [AMOUNT] | take]\n"
+	"       gavel-market key new --password-file FILE PATH\n"
 	"       gavel-market contract deploy --rpc URL --key FILE --password-file FILE\n"
 	"                    --bytecode DIR [--token ADDRESS] [--min-window SECONDS]\n"
 	"                    [--record DIR]\n"
@@ -87,4 +90,31 @@ tool_main(int argc, char **argv)
 		return 0;
 	fprintf(stderr, "error: %s\n", e.text);
 	return kind_exit_status(e.code->kind);
+}
+
+/* ------------------------------------------------------------------ */
+
+int
+tool_bond(struct market_settings *s, bool json, int argc, char **argv)
+{
+	struct arena a;
+	struct key key;
+	struct err e = ERR_NONE;
+	struct bonding b = { .arena = &a,
+			     .evm = &s->evm,
+			     .escrow = s->escrow,
+			     .token = s->token,
+			     .key = &key,
+			     .json = json };
+
+	if (keystore_load(s->key_file, s->password_file, &key, &e) < 0) {
+		fprintf(stderr, "error: %s [%s]\n", e.text, e.code->name);
+		return kind_exit_status(e.code->kind);
+	}
+	arena_init(&a, 0);
+	if (bonding_begin(&b, &e) < 0 || bonding_run(&b, argc, argv, &e) < 0)
+		fprintf(stderr, "error: %s [%s]\n", e.text, e.code->name);
+	key_release(&key);
+	arena_release(&a);
+	return e.code == NULL ? 0 : kind_exit_status(e.code->kind);
 }

@@ -22,6 +22,7 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show 
 				       { "DELETE", "/v1/orders/{order}", order_cancel },
 				       { "GET", "/v1/orders/{order}/bids", order_bids },
 				       { "GET", "/v1/orders/{order}/rounds/{round}", round_show },
+				       { "POST", "/v1/orders/{order}/choices", choice_create },
 				       { "POST", "/v1/bids", bid_create },
 				       { "POST", "/v1/declines", decline_create },
 				       { "POST", "/v1/leases", lease_accept },

@@ -49,6 +49,7 @@ void order_list(struct request *r);
 void order_cancel(struct request *r);
 void order_bids(struct request *r);
 void round_show(struct request *r);
+void choice_create(struct request *r);
 void bid_create(struct request *r);
 void decline_create(struct request *r);
 void lease_accept(struct request *r);
@@ -114,6 +115,12 @@ void feed_poke(struct feed *f);
 bool path_id(struct request *r, const char *name, const char *prefix, struct id *id);
 /* A member that is JSON text in the database; empty: null. */
 void write_node(struct jsonw *w, struct arena *a, const char *name, const char *text);
+
+/* choices_api.c. What the tenant took of a round: "choices", unless there is none; of
+ * query choices_of_round, at this place of the batch. */
+void write_choices(struct jsonw *w, const struct batch *b, size_t query);
+/* For how much the tenant may take this bid: "price", if it may; of prices_of_order. */
+void write_choice_price(struct jsonw *w, const struct batch *b, size_t query, const struct id *bid);
 
 /* A page: limit (1 to 100) and cursor (the last id seen). */
 struct page {

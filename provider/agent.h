@@ -21,7 +21,8 @@
  *	metering.c     readings into signed usage
  *	slow.c         CPU of throttled leases
  *	deposit.c      what the chain says of a deposit, and what follows
- *	gateway_api.c  what tenants may ask over HTTPS
+ *	gateway_api.c  what tenants may ask over HTTPS; payer_api.c  usage and vouchers,
+ *	               by tenants and keys that they lent
  *	session_api.c  commands and files over WebSockets; forward_api.c  ports
  *	logs_api.c     logs; log_keeper.c  and how long they are kept
  */

@@ -23,6 +23,7 @@ struct bidding {
 	struct round_doc round;
 	struct bid_terms bid;
 	struct bid_doc doc;
+	const char *sent; /* the bid of this round, if the book has it */
 	struct chan_call call;
 	struct fetch f;
 };
@@ -90,8 +91,35 @@ bid_send(struct task *t)
 	b->doc.terms = b->bid;
 	text = json_encode(&t->arena, bid_doc_fields, &b->doc);
 	bid.envelope.b = seal_box(&t->arena, b->round.key.b, text, strlen(text), &bid.envelope.len);
-	post(t, &b->f, "/v1/bids", json_encode(&t->arena, bid_post_fields, &bid));
+	text = json_encode(&t->arena, bid_post_fields, &bid);
+	/* Before anyone can see it: after a restart the same bytes go out again, whatever
+	 * the prices are then. */
+	if (book_sent_put(g->book, &t->arena, &b->round.hash, b->round.round, text, clock_wall(),
+			  &text, &t->err) < 0)
+		return TASK_FAIL;
+	post(t, &b->f, "/v1/bids", text);
 	return fetch_start(t, &b->f);
+}
+
+/* The round was answered, before a restart or when the event came first. */
+static enum next
+bid_again(struct task *t)
+{
+	struct bidding *b = t->state;
+	char order[ID_TEXT_SIZE];
+
+	log_info("bid.again", "order=%s round=%u", id_text(ID_ORDER, &b->round.id, order),
+		 b->round.round);
+	post(t, &b->f, "/v1/bids", b->sent);
+	return fetch_start(t, &b->f);
+}
+
+static enum next
+bid_again_answer(struct task *t)
+{
+	struct bidding *b = t->state;
+
+	return fetch_check(&t->arena, &b->f, &t->err) < 0 ? TASK_FAIL : TASK_DONE;
 }
 
 static enum next
@@ -114,6 +142,9 @@ static const struct step bid_steps[] = { APPRAISE_STEPS,
 					 { "send", bid_send },
 					 { "answer", bid_answer },
 					 STEP_END };
+static const struct step again_steps[] = { { "again", bid_again },
+					   { "answer", bid_again_answer },
+					   STEP_END };
 
 static void
 bid_done(struct task *t)
@@ -136,6 +167,8 @@ on_bidding(struct agent *g, const char *data)
 		task_kill(t, &ERR_BAD_DATA, e.text);
 	else if (b->round.ends_at < clock_wall())
 		task_kill(t, &ERR_TIMEOUT, "the round is over"); /* an old event, read again */
+	else if ((b->sent = book_sent(g->book, &t->arena, &b->round.hash, b->round.round)) != NULL)
+		t->steps = t->at = again_steps;
 	else {
 		b->appraisal.order =
 			id_text(ID_ORDER, &b->round.id, arena_alloc(&t->arena, ID_TEXT_SIZE));

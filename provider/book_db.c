@@ -30,6 +30,9 @@ static const char schema[] =
 	"create table if not exists bid (order_hash blob primary key, doc text not null,"
 	" at integer not null) without rowid;"
 	"create index if not exists bid_at on bid (at);"
+	"create table if not exists sent (order_hash blob not null, round integer not null,"
+	" post text not null, at integer not null, primary key (order_hash, round)) without rowid;"
+	"create index if not exists sent_at on sent (at);"
 	"create table if not exists blob (digest blob primary key, diff blob,"
 	" bytes integer not null, tree_bytes integer not null, used integer not null)"
 	" without rowid;";
@@ -569,6 +572,53 @@ book_bid(struct book *b, struct arena *a, const struct hash *order)
 		doc = column_text(a, s, 0);
 	sqlite3_finalize(s);
 	return doc;
+}
+
+int
+book_sent_put(struct book *b, struct arena *a, const struct hash *order, uint32_t round,
+	      const char *post, wall_t now, const char **out, struct err *e)
+{
+	sqlite3_stmt *old = prepare(b, "delete from sent where at < ?", e);
+	sqlite3_stmt *s = prepare(b,
+				  "insert into sent (order_hash, round, post, at)"
+				  " values (?, ?, ?, ?) on conflict do nothing",
+				  e);
+	int result = -1;
+
+	if (old != NULL && s != NULL) {
+		sqlite3_bind_int64(old, 1, now - BID_KEEP_US);
+		sqlite3_bind_blob(s, 1, order->b, sizeof(order->b), SQLITE_STATIC);
+		sqlite3_bind_int64(s, 2, round);
+		sqlite3_bind_text(s, 3, post, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(s, 4, now);
+		result = sqlite3_step(old) == SQLITE_DONE && sqlite3_step(s) == SQLITE_DONE
+				 ? 0
+				 : fail(b, "book_sent_put", e);
+	}
+	sqlite3_finalize(old);
+	sqlite3_finalize(s);
+	if (result < 0)
+		return -1;
+	*out = book_sent(b, a, order, round);
+	return *out != NULL ? 0 : err_set(e, &BOOK_FAILED, "a bid that was put is not there");
+}
+
+const char *
+book_sent(struct book *b, struct arena *a, const struct hash *order, uint32_t round)
+{
+	struct err e = ERR_NONE;
+	sqlite3_stmt *s =
+		prepare(b, "select post from sent where order_hash = ? and round = ?", &e);
+	const char *post = NULL;
+
+	if (s == NULL)
+		return NULL;
+	sqlite3_bind_blob(s, 1, order->b, sizeof(order->b), SQLITE_STATIC);
+	sqlite3_bind_int64(s, 2, round);
+	if (sqlite3_step(s) == SQLITE_ROW)
+		post = column_text(a, s, 0);
+	sqlite3_finalize(s);
+	return post;
 }
 
 /* ------------------------------------------------------------------ */

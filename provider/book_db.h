@@ -140,6 +140,14 @@ int book_bid_put(struct book *b, const struct hash *order, const char *doc, wall
 		 struct err *e) mustcheck;
 const char *book_bid(struct book *b, struct arena *a, const struct hash *order);
 
+/* The bid as it is sent in a round, kept as long. Two different ones for one round
+ * would cost the bond (lease/offence.h): the first one that was put is the one, and is
+ * what `out` is; whoever has another throws it away. */
+int book_sent_put(struct book *b, struct arena *a, const struct hash *order, uint32_t round,
+		  const char *post, wall_t now, const char **out, struct err *e) mustcheck;
+/* NULL: none was. */
+const char *book_sent(struct book *b, struct arena *a, const struct hash *order, uint32_t round);
+
 /* Remember one value by name: the last event seen. */
 int book_note(struct book *b, const char *name, const char *value, struct err *e) mustcheck;
 const char *book_noted(struct book *b, struct arena *a, const char *name);

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "lease/bonding.h"
 #include "lease/keystore.h"
 #include "lease/signer.h"
 #include "lib/daemon.h"
@@ -42,6 +43,7 @@ static const char usage[] =
 	"  offers [FILE]      what this provider offers to ticks now, by the month\n"
 	"  why ORDER          what its offers and bids came to for an order\n"
 	"  price simulate [FILE]  past orders against the prices these settings make\n"
+	"  bond [AMOUNT | release [AMOUNT] | take]   what stands behind this provider's word\n"
 	"  clean              remove every container of this provider from the machine\n"
 	"\n"
 	"  -c, --config FILE  settings (default: /etc/gavel/provider.yaml)\n"
@@ -282,6 +284,31 @@ told(int result, const struct err *e)
 	return kind_exit_status(e->code->kind);
 }
 
+static int
+bond(struct provider_settings *s, bool json, int argc, char **argv)
+{
+	struct arena a;
+	struct key key;
+	struct err e = ERR_NONE;
+	struct bonding b = { .arena = &a,
+			     .evm = &s->evm,
+			     .escrow = s->escrow,
+			     .token = s->token,
+			     .key = &key,
+			     .json = json };
+
+	if (keystore_load(s->key_file, s->password_file, &key, &e) < 0) {
+		fprintf(stderr, "error: %s [%s]\n", e.text, e.code->name);
+		return kind_exit_status(e.code->kind);
+	}
+	arena_init(&a, 0);
+	if (bonding_begin(&b, &e) < 0 || bonding_run(&b, argc, argv, &e) < 0)
+		fprintf(stderr, "error: %s [%s]\n", e.text, e.code->name);
+	key_release(&key);
+	arena_release(&a);
+	return e.code == NULL ? 0 : kind_exit_status(e.code->kind);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -325,7 +352,8 @@ main(int argc, char **argv)
 		optind++;
 	}
 	/* check FILE is short for -c FILE check. */
-	if (optind + 1 < argc && strcmp(command, "settle") != 0 && strcmp(command, "why") != 0)
+	if (optind + 1 < argc && strcmp(command, "settle") != 0 && strcmp(command, "why") != 0 &&
+	    strcmp(command, "bond") != 0)
 		config = argv[optind + 1];
 	log_init("provider", LOG_INFO);
 	chan_register_codes(jail_codes, NELEMS(jail_codes));
@@ -341,6 +369,8 @@ main(int argc, char **argv)
 	if (strcmp(command, "settle") == 0)
 		return settle_run(&settings, optind + 1 < argc ? argv[optind + 1] : NULL, plan,
 				  json);
+	if (strcmp(command, "bond") == 0)
+		return bond(&settings, json, argc - optind - 1, argv + optind + 1);
 	if (strcmp(command, "clean") == 0)
 		return clean(&settings);
 	if (strcmp(command, "offers") == 0)

@@ -155,6 +155,23 @@ read_award(const struct json *lease, const struct hash *order, const struct hash
 	return hash_equal(&award->record, record);
 }
 
+/* What the tenant took, as the round shows it. */
+static int
+read_choices(struct context *c, const struct json *round, struct audit_round *r, struct err *e)
+{
+	const struct json *node = json_get(round, "choices");
+	struct choice_shown *all = NULL;
+
+	for (const struct json *v = node != NULL ? node->first : NULL; v != NULL; v = v->next) {
+		all = arena_grow(&c->arena, all, r->choice_count, sizeof(*all));
+		memset(&all[r->choice_count], 0, sizeof(*all));
+		if (json_read(&c->arena, v, choice_shown_fields, &all[r->choice_count++], e) < 0)
+			return err_wrap(e, "choices");
+	}
+	r->choices = all;
+	return 0;
+}
+
 static const char *
 node_text(struct context *c, const struct json *node)
 {
@@ -186,6 +203,8 @@ report(const struct transcript *t, int64_t took_us, struct jsonw *w)
 		return;
 	}
 	printf("round %u  %zu answers, %s", t->round, t->entries.count, t->outcome);
+	if (strcmp(t->outcome, TRANSCRIPT_RANKED) == 0)
+		printf(", the tenant picks, first");
 	if (t->price.nano != 0)
 		printf(" %s %s (%s, %s)", strcmp(t->outcome, "awarded") == 0 ? "to" : "with",
 		       address_text(&t->winner, who), u128_text(t->price.nano, text), t->price_by);
@@ -216,6 +235,8 @@ judge(struct context *c, const struct evidence *v, const struct json *round, boo
 		return err_wrap(e, "transcript");
 	if (!hash_equal(&t->order, &v->order))
 		return err_field(e, &AUDIT_ORDER, "/order", "the transcript is another order's");
+	if (read_choices(c, round, &r, e) < 0)
+		return -1;
 	mine = read_award(v->lease, &v->order, &r.record, &award, &award_sig, e);
 	if (mine < 0)
 		return -1;

@@ -6,8 +6,11 @@
 #include "lib/clock.h"
 #include "tenant/tenant.h"
 
-#define WAIT_MAX_US (300 * SECOND_US)
+#define WAIT_MAX_US (300 * SECOND_US) /* beyond the order's own time */
 #define NONCE_TRIES 12
+
+/* After the launch: until one that died at once is known to have. */
+#define LAUNCH_PROOF_S 105
 
 static const struct code ORDER_ENDED = { "order_ended", NO_BID, "the order ended without a lease" };
 static const struct code DEPOSITS_SHORT = { "funds_short", UNFUNDED,
@@ -27,6 +30,7 @@ struct part {
 	struct lease_ref lease; /* whose provider has our manifest */
 	const char *pulled;	/* what was last said about a fetch */
 	const char *ticked;	/* and about what ticks made of it */
+	bool ranked;		/* the tenant is to pick */
 	struct err failed;	/* why it never will; no code: it may */
 };
 
@@ -35,7 +39,8 @@ struct deploy {
 	const char *auction; /* "sealed" or "fast"; NULL: as the file says */
 	uint32_t window_ms, open_within_s;
 	struct address cosigner; /* zero: none */
-	bool no_wait, akash;
+	bool no_wait, akash, manual;
+	int64_t failures; /* how many winners have failed by the time that a ranking counts */
 	struct sdl sdl;
 	struct part *parts;
 	size_t count;
@@ -69,19 +74,30 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 						 { "akash", no_argument, NULL, 'a' },
 						 { "no-wait", no_argument, NULL, 'N' },
 						 { "auction", required_argument, NULL, 'x' },
+						 { "manual", no_argument, NULL, 'm' },
+						 { "ttl", required_argument, NULL, 'o' },
+						 { "wait-for-capacity", required_argument, NULL,
+						   'o' },
 						 { "volumes-from", required_argument, NULL, 'v' },
 						 { "cosigner", required_argument, NULL, 'c' },
 						 { NULL, 0, NULL, 0 } };
 	int c;
 
 	d->window_ms = 400;
-	d->open_within_s = 300;
 	while ((c = getopt_long(argc, argv, "n:", options, NULL)) != -1)
 		switch (c) {
 		case 'n': d->name = optarg; break;
 		case 'd': d->deposit = optarg; break;
 		case 'w': d->window_ms = (uint32_t)strtoul(optarg, NULL, 10); break;
-		case 'o': d->open_within_s = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'o':
+			d->open_within_s = seconds_read(optarg);
+			if (d->open_within_s == 0)
+				return err_field(e, &TENANT_USAGE, "option",
+						 "\"%.20s\" is no time: like 90s, 30m or 2h, at "
+						 "most a day",
+						 optarg);
+			break;
+		case 'm': d->manual = true; break;
 		case 'p': d->only = optarg; break;
 		case 'a': d->akash = true; break;
 		case 'N': d->no_wait = true; break;
@@ -101,6 +117,21 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 				 "--auction is sealed or fast, not %.20s", d->auction);
 	d->file = argv[optind];
 	return 0;
+}
+
+/* Who picks is part of what is signed; a person takes longer than the rules. */
+static void
+choose_manual(struct deploy *d)
+{
+	bool any = d->manual;
+
+	for (size_t i = 0; i < d->count; i++) {
+		if (d->manual)
+			d->parts[i].placement->group.accept = "manual";
+		any = any || group_manual(&d->parts[i].placement->group);
+	}
+	if (d->open_within_s == 0)
+		d->open_within_s = any ? 600 : 300;
 }
 
 static int
@@ -260,7 +291,7 @@ make_order(struct context *c, const struct deploy *d, struct part *p, struct err
 		.baseBps = group_billing(&p->placement->group) == BILLING_RESERVED ? 10000 : 5000,
 		.openBy = (uint32_t)(clock_wall() / SECOND_US) + d->open_within_s,
 		.window = c->window_min_s,
-		.launch = MIN(c->launch_s * 4 / 3 + 1, 3600u),
+		.launch = MIN(c->launch_s * 4 / 3 + 1 + LAUNCH_PROOF_S, 3600u),
 		.auctioneer = c->auctioneer,
 		.cosigner = d->cosigner,
 		.feeBps = c->fee_bps,
@@ -456,7 +487,7 @@ show_pull(struct context *c, const struct deploy *d, struct part *p)
 static bool
 is_fast(const struct deploy *d)
 {
-	return strcmp(d->auction, "fast") == 0;
+	return d->auction != NULL && strcmp(d->auction, "fast") == 0;
 }
 
 /* In the book: nobody is asked, so what the last tick saw is all there is to say. */
@@ -497,6 +528,10 @@ look(struct context *c, const struct deploy *d, struct part *p, const char *wait
 	if (launched != NULL && launched->truth) {
 		p->running = order;
 		step(c, d, p, "running", "");
+	} else if (strcmp(state, "ranked") == 0) {
+		p->ranked = number_of(order, "failures") >= d->failures;
+		if (p->ranked && d->failures > 0)
+			say_failed(c, order);
 	} else if (strcmp(state, "unfilled") == 0 || strcmp(state, "cancelled") == 0) {
 		err_set(&p->failed, &ORDER_ENDED, "order %s: %s (gavel bids %s tells why)", state,
 			text_of(order, "reason"), p->deployment.name);
@@ -526,13 +561,15 @@ wait_for(const struct deploy *d, const struct part *p)
 		return "?wait=launched,state:leased,open,bidding&timeout=1";
 	if (strcmp(p->state, "leased") == 0)
 		return "?wait=launched,state:awarded,open,bidding&timeout=1";
-	return "?wait=state:awarded,leased&timeout=2";
+	if (strcmp(p->state, "ranked") == 0)
+		return "?wait=state:awarded,leased,open&timeout=1";
+	return "?wait=state:awarded,leased,ranked&timeout=2";
 }
 
 static int
 wait_launched(struct context *c, struct deploy *d, struct err *e)
 {
-	mono_t until = clock_mono() + WAIT_MAX_US;
+	mono_t until = clock_mono() + WAIT_MAX_US + d->open_within_s * SECOND_US;
 	struct timespec pause = { 0, 200 * 1000 * 1000 };
 	size_t going = d->count;
 
@@ -541,17 +578,18 @@ wait_launched(struct context *c, struct deploy *d, struct err *e)
 		for (size_t i = 0; i < d->count; i++) {
 			struct part *p = &d->parts[i];
 
-			if (p->running != NULL || p->failed.code != NULL)
+			if (p->running != NULL || p->ranked || p->failed.code != NULL)
 				continue;
 			if (look(c, d, p, wait_for(d, p), e) < 0)
 				return -1;
-			going += p->running == NULL && p->failed.code == NULL;
+			going += p->running == NULL && !p->ranked && p->failed.code == NULL;
 		}
 		if (going > 0 && d->count > 1)
 			nanosleep(&pause, NULL);
 	}
 	for (size_t i = 0; i < d->count; i++)
-		if (d->parts[i].running == NULL && d->parts[i].failed.code == NULL)
+		if (d->parts[i].running == NULL && !d->parts[i].ranked &&
+		    d->parts[i].failed.code == NULL)
 			err_set(&d->parts[i].failed, &ERR_TIMEOUT,
 				"it still runs its course: gavel status %s",
 				d->parts[i].deployment.name);
@@ -582,7 +620,7 @@ print_json_result(const struct deploy *d)
 		print_json(d->parts[0].running);
 		return;
 	}
-	if (d->count == 1)
+	if (d->count == 1 && !d->parts[0].ranked)
 		return; /* the error says it */
 	w = jsonw_new(true);
 	jsonw_open(w, '[');
@@ -594,7 +632,7 @@ print_json_result(const struct deploy *d)
 		jsonw_member(w, "placement", "%s", p->placement->group.name);
 		jsonw_name(w, "running");
 		jsonw_bool(w, p->running != NULL);
-		if (p->running == NULL) {
+		if (p->running == NULL && !p->ranked) {
 			jsonw_member(w, "error", "%s", p->failed.text);
 			jsonw_member(w, "code", "%s", p->failed.code->name);
 		}
@@ -615,7 +653,7 @@ print_result(struct context *c, const struct deploy *d, struct err *e)
 	size_t bad = 0;
 
 	for (size_t i = 0; i < d->count; i++)
-		if (d->parts[i].running == NULL) {
+		if (d->parts[i].running == NULL && !d->parts[i].ranked) {
 			failed = failed == NULL ? &d->parts[i] : failed;
 			bad++;
 		}
@@ -627,9 +665,15 @@ print_result(struct context *c, const struct deploy *d, struct err *e)
 	for (size_t i = 0; i < d->count && !c->json; i++)
 		if (d->parts[i].running != NULL)
 			print_running(&d->parts[i]);
-		else if (d->count > 1)
+		else if (d->parts[i].ranked) {
+			if (ranking_show(c, d->parts[i].deployment.name, &d->parts[i].order.id, e) <
+			    0)
+				return -1;
+		} else if (d->count > 1)
 			fprintf(stderr, "error: %s: %s [%s]\n", d->parts[i].deployment.name,
 				d->parts[i].failed.text, d->parts[i].failed.code->name);
+	if (bad == 0 && d->parts[0].ranked)
+		return 0;
 	if (bad == 0) {
 		say(c,
 		    "\nLogs: gavel logs -f %s    Cost: gavel status %s    Stop paying: gavel close "
@@ -674,6 +718,7 @@ cmd_deploy(struct context *c, int argc, char **argv, struct err *e)
 		return err_set(e, &TENANT_USAGE, "--volumes-from goes with one placement: name it");
 	if (take_volumes(c, &d, d.parts[0].placement, e) < 0)
 		return -1;
+	choose_manual(&d);
 	for (size_t i = 0; i < d.count; i++)
 		if (make_order(c, &d, &d.parts[i], e) < 0)
 			return -1;
@@ -688,4 +733,23 @@ cmd_deploy(struct context *c, int argc, char **argv, struct err *e)
 	if (wait_launched(c, &d, e) < 0)
 		return -1;
 	return print_result(c, &d, e);
+}
+
+int
+deploy_follow(struct context *c, const struct deployment *deployment, int64_t failures,
+	      bool *ranked, struct err *e)
+{
+	struct part part = { .deployment = *deployment,
+			     .order = { .id = deployment->order },
+			     .manifest = deployment->manifest };
+	struct deploy d = { .name = deployment->name,
+			    .parts = &part,
+			    .count = 1,
+			    .failures = failures,
+			    .began = clock_mono() };
+
+	if (wait_launched(c, &d, e) < 0)
+		return -1;
+	*ranked = part.ranked;
+	return part.ranked ? 0 : print_result(c, &d, e);
 }

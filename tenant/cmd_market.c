@@ -36,6 +36,10 @@ print_bid(struct context *c, const struct json *r)
 	}
 	if (standing)
 		printf("offer, tick %s: ", text_of(r, "tick"));
+	if (json_get(r, "price") != NULL) { /* it may be picked */
+		printf("yours for %s, %s\n", price(c, rate_of(r, "price")), text_of(r, "reason"));
+		return;
+	}
 	printf("floor %s, ", price(c, rate_of(r, "floor")));
 	if (json_get(r, "effective") != NULL)
 		printf("effective %s, ", price(c, rate_of(r, "effective")));

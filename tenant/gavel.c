@@ -13,7 +13,11 @@ static const struct command commands[] = {
 	  "      --window MS      time for sealed bids, 50 to 600000 (default 400)\n"
 	  "      --auction KIND   sealed (default): every provider is asked for a bid; fast:\n"
 	  "                       standing offers only, awarded within a tick\n"
-	  "      --open-within S  seconds in which a lease may be opened (default 300)\n"
+	  "      --ttl TIME       how long the order is tried again until somebody takes it:\n"
+	  "                       90s, 30m, 2h, at most a day (default 5m; --manual 10m)\n"
+	  "      --wait-for-capacity TIME  the same\n"
+	  "      --open-within S  the same in seconds\n"
+	  "      --manual         award nothing: show the ranking, gavel accept picks\n"
 	  "      --placement P    only this one of several\n"
 	  "      --akash          read the file as Akash does\n"
 	  "      --no-wait        return when the order is posted\n"
@@ -83,6 +87,13 @@ static const struct command commands[] = {
 	{ "receipt", "[NAME]", "each step with its time, what was metered, what was paid", "",
 	  cmd_receipt },
 	{ "bids", "[NAME]", "who bid, who declined and why", "", cmd_bids },
+	{ "accept", "[NAME] [PROVIDER]", "pick from the ranking of deploy --manual",
+	  "      --auto     and the next one when the one that was picked fails\n"
+	  "      --no-wait  return when the choice is signed and taken\n"
+	  "\nWithout PROVIDER, an address of gavel bids, the cheapest that is left. The first\n"
+	  "is paid the rules' price, any other its list price, none above your maximum.\n"
+	  "\nexample: gavel accept web 0x70997970C51812dc3A010C7d01b50e0d17dc79C8\n",
+	  cmd_accept },
 	{ "providers", "", "providers of this market", "", cmd_providers },
 	{ "quote", "FILE", "what it would cost, who would serve it; spends nothing",
 	  "      --placement P  only this one of several\n"
@@ -147,6 +158,15 @@ static const struct command commands[] = {
 	  "\nexample: gavel statement --from 2026-11-01 --to 2026-12-01 --csv >november.csv\n",
 	  cmd_statement },
 	{ "faucet", "AMOUNT", "test tokens, on a devnet only", "", cmd_faucet },
+	{ "bond", "ADDRESS", "what stands behind somebody's word", "", cmd_bond },
+	{ "slash", "FILE [FILE]", "take the bond of one who signed two contradicting things",
+	  "      --check      only look whether they contradict\n"
+	  "      --save FILE  keep the two statements that do\n"
+	  "\nA file of two statements, or evidence of gavel audit auction --save; two of these\n"
+	  "of one order are searched for bids and roots that cannot both be true. Half goes\n"
+	  "to the tenant of the order or lease, half to nobody.\n"
+	  "\nexample: gavel slash monday.json tuesday.json\n",
+	  cmd_slash },
 	{ "audit", "KIND ...", "compute again what others say; vouch for a provider",
 	  "auction [NAME|ORDER|FILE]   every round of an order, from what is public\n"
 	  "      --save FILE    keep the evidence: whoever has it needs no market\n"

@@ -103,6 +103,15 @@ int nonce_take(struct context *c, uint32_t open_by, uint64_t at_least, uint64_t 
 
 /* Take an order back that nobody has leased. */
 int order_cancel(struct context *c, const struct deployment *d, struct err *e) mustcheck;
+/* Until it runs, or never will, or *ranked: the tenant is to pick, after at least
+ * `failures` winners have failed. */
+int deploy_follow(struct context *c, const struct deployment *d, int64_t failures, bool *ranked,
+		  struct err *e) mustcheck;
+/* The ranking on standard output, and how to pick from it. */
+int
+ranking_show(struct context *c, const char *name, const struct id *order, struct err *e) mustcheck;
+/* "30", "90s", "30m", "2h" as seconds; 0: it is none of them. */
+uint32_t seconds_read(const char *text);
 /* Where they are, NAME.json each. */
 const char *deployment_dir(struct context *c);
 
@@ -249,6 +258,9 @@ int cmd_audit_sign(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_revoke(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_list(struct context *c, int argc, char **argv, struct err *e);
 int cmd_statement(struct context *c, int argc, char **argv, struct err *e);
+int cmd_accept(struct context *c, int argc, char **argv, struct err *e);
+int cmd_bond(struct context *c, int argc, char **argv, struct err *e);
+int cmd_slash(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
 int cmd_price(struct context *c, int argc, char **argv, struct err *e);
 int cmd_quote(struct context *c, int argc, char **argv, struct err *e);

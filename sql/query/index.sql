@@ -9,8 +9,10 @@ order by o.created_at limit $2::bigint;
 
 -- name: order_class_put
 -- args: hash order, text class, text region, rate reference
-insert into gavel.order_class (order_hash, class, region, reference)
-values ($1::bytea, $2::text, $3::text, $4::numeric) on conflict do nothing;
+-- rows: none; what was picked by hand does not count in the index
+insert into gavel.order_class (order_hash, class, region, reference, manual)
+select hash, $2::text, $3::text, $4::numeric, coalesce(grp->>'accept' = 'manual', false)
+from gavel.orders where hash = $1::bytea on conflict do nothing;
 
 -- name: index_trades
 -- args: time since, time until, int most

@@ -7,7 +7,7 @@
 -- rows: 0..1
 with moved as (
 	update gavel.orders set state = 'awarded', next_at = $12::timestamptz
-	where hash = $1::bytea and state = 'bidding' and round = $4::int returning hash
+	where hash = $1::bytea and state in ('bidding', 'ranked') and round = $4::int returning hash
 )
 insert into gavel.lease (hash, id, order_hash, round, tenant, provider, terms, rate, deposit, record, award_sig, accept_by, created_at)
 select $2::bytea, $3::bytea, hash, $4::int, $5::bytea, $6::bytea, $7::jsonb, $8::numeric, $9::numeric, $10::bytea, $11::bytea,
@@ -39,7 +39,8 @@ update gavel.orders o set next_at = $4::timestamptz from refused where o.hash = 
 -- plan: once
 -- rows: 0..1
 with launched as (
-	update gavel.lease set launched_at = coalesce(launched_at, $4::timestamptz), endpoints = $3::jsonb
+	update gavel.lease set launched_at = coalesce(launched_at, $4::timestamptz), endpoints = $3::jsonb,
+	       launch_error = case when launched_at is not null then launch_error end
 	where hash = $1::bytea and provider = $2::bytea and state = 'active' returning order_hash, provider, launched_at
 ), counted as (
 	update gavel.provider p set launches = launches + 1 from launched
@@ -57,7 +58,8 @@ update gavel.lease set launch_told = true where hash = $1::bytea;
 -- rows: 0..1
 with failed as (
 	update gavel.lease set launch_error = $3::text
-	where hash = $1::bytea and provider = $2::bytea and launched_at is null and state in ('opening', 'active') returning order_hash
+	where hash = $1::bytea and provider = $2::bytea and state in ('opening', 'active')
+	  and (launched_at is null or $4::timestamptz < launched_at + interval '60 seconds') returning order_hash
 )
 update gavel.orders o set next_at = $4::timestamptz from failed where o.hash = failed.order_hash returning 1 as failed;
 

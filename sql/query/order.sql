@@ -83,7 +83,7 @@ order by o.id desc limit $4::bigint;
 -- plan: once
 -- rows: 0..1  (no row: not this tenant's, or too late)
 update gavel.orders set cancel_at = $3::timestamptz, next_at = $3::timestamptz
-where id = $1::bytea and tenant = $2::bytea and state in ('open', 'bidding', 'awarded')
+where id = $1::bytea and tenant = $2::bytea and state in ('open', 'bidding', 'ranked', 'awarded')
 returning 1 as asked;
 
 -- name: order_wake
@@ -100,6 +100,11 @@ select o.hash, o.id, o.tenant, o.state, o.auction, o.round, o.failures, o.ends_a
        r.ends_at as round_ends, r.invited, r.pubkey, (r.outcome = 'no_bid') as deserted,
        (select count(*) from gavel.bid b where b.order_hash = o.hash and b.round = o.round) as answered,
        l.hash as lease_hash, l.id as lease_id, l.state as lease_state, l.provider, l.rate, l.accept_by,
+       r.choose_by, (r.outcome = 'ranked' and exists (select gavel.choosable(o.hash, o.round))) as ranked,
+       exists (select 1 from gavel.choice c where c.order_hash = o.hash and c.round = o.round
+          and c.attempt = o.failures) as chosen,
+       (select p.seen_at from gavel.provider p where p.address = l.provider) as seen_at,
+       coalesce(l.paid, 0) > 0 as was_paid,
        l.terms as lease_terms, l.award_sig, l.lease_sig, l.record, l.refused,
        l.launched_at, l.launch_told, l.launch_error, l.released, l.release_sig,
        (select count(*) from gavel.intent i where i.lease = l.hash and i.kind = 'open' and i.state in ('pending', 'sent')) as open_pending,
@@ -149,9 +154,9 @@ from moved returning invited;
 -- rows: 0..1
 with failed as (
 	update gavel.lease set state = 'failed', reason = $4::text, ended_at = $5::timestamptz
-	where hash = $3::bytea and state in ('awarded', 'opening', 'active', 'closing') returning provider
+	where hash = $3::bytea and state in ('awarded', 'opening', 'active', 'closing') returning provider, launched_at
 ), counted as (
-	update gavel.provider p set failures = failures + 1 from failed where p.address = failed.provider
+	update gavel.provider p set failures = failures + 1, launches = launches - (failed.launched_at is not null)::int from failed where p.address = failed.provider
 )
 update gavel.orders set state = 'open', failures = failures + 1, next_at = $5::timestamptz
 where hash = $1::bytea and state = $2::text and exists (select 1 from failed) returning failures;

@@ -108,7 +108,9 @@ try_offer() { # try_offer WHAT STATUS CODE N OPTIONS...
 }
 now() { date +%s; }
 place() { # place NONCE OPTIONS...: the order's id in $order
-	status=$(papers order 90 market="$market" nonce="$@" until=$(($(now) + ${ttl:-600})) | post /v1/orders)
+	nonce=$1
+	shift
+	status=$(papers order 90 market="$market" nonce="$nonce" "$@" until=$(($(now) + ${ttl:-600})) | post /v1/orders)
 	order=$(jq -r .id "$work/answer")
 }
 state_is() { get_is "/v1/orders/$order" .state "$1"; }
@@ -225,7 +227,7 @@ lie() { # lie CODE FILTER: the filter applied to the evidence of the order
 	fi
 	ok "found: $2" say_is "$1" gavel audit tick "$work/lie.json"
 }
-t=.transcripts[-1]
+t='.transcripts[-1]'
 lie 'audit_rules|other rules' "$t.rules = \"runner-up 1\""
 lie 'signature|not the market' "$t.record.terms.time += 1"
 lie 'signature|not the market' "$t.record.terms.number += 1"

@@ -55,7 +55,7 @@ kill_market() {
 	roles=$(pgrep -P "$pid")
 	case $((RANDOM % 3)) in
 	0) kill -9 "$pid" $roles ;;
-	1) kill -9 $(echo $roles | tr ' ' '\n' | shuf -n 1) ;;
+	1) kill -9 "$(tr ' ' '\n' <<<"$roles" | shuf -n 1)" ;;
 	2) kill -9 "$pid" ; sleep 0.2; kill -9 $roles ;;
 	esac 2>/dev/null
 	tries=50

@@ -225,6 +225,12 @@ lease_facts(const struct sim *s, const struct row_lease *l, struct life_facts *f
 	f->released = l->released;
 }
 
+static bool
+may_choose(const struct row_order *o, int provider)
+{
+	return o->price[provider].nano != 0 && (o->excluded >> provider & 1u) == 0;
+}
+
 static struct life_facts
 order_facts(const struct sim *s, int order)
 {
@@ -236,9 +242,12 @@ order_facts(const struct sim *s, int order)
 		.order_ends = s->plans[order].ends_at,
 		.round_ends = o->round_ends,
 		.cancel_asked = o->cancel_asked,
+		.choose_by = o->choose_by,
+		.chosen = o->has_chosen && may_choose(o, o->chosen),
 	};
 
 	for (int i = 0; i < PROVIDERS; i++) {
+		f.ranked = f.ranked || may_choose(o, i);
 		f.invited += (o->invited >> i & 1u);
 		f.answered += o->bid[i].given || o->bid[i].declined;
 	}
@@ -271,6 +280,9 @@ announce(struct sim *s, int order)
 	o->invited = ((1u << PROVIDERS) - 1) & ~o->excluded;
 	o->round_ends = MIN(s->now + s->plans[order].window_us, s->plans[order].ends_at);
 	memset(o->bid, 0, sizeof(o->bid));
+	memset(o->price, 0, sizeof(o->price));
+	o->has_chosen = false;
+	o->choose_by = s->plans[order].ends_at;
 	send_round(s, order);
 }
 
@@ -329,6 +341,37 @@ bid_of(const struct sim *s, int provider, const struct row_bid *b)
 	};
 }
 
+/* The first at the rules' price, all others at their list price. */
+static void
+rank(struct sim *s, int order, const struct auction_bid *bids, const int *who, size_t count,
+     const struct auction_outcome *out)
+{
+	struct row_order *o = &s->market.orders[order];
+
+	for (size_t i = 0; i < count; i++) {
+		struct rate price = i == out->winner ? out->price : bids[i].list;
+
+		if (out->rank[i] != 0 && rate_cmp(price, s->plans[order].terms.maxRate) <= 0)
+			o->price[who[i]] = price;
+	}
+	move_order(s, order, ORDER_RANKED);
+}
+
+/* The tenant takes its time, and sometimes all of it. */
+static void
+tenant_picks(struct sim *s, int order)
+{
+	struct row_order *o = &s->market.orders[order];
+	int i = (int)sim_random(s, PROVIDERS);
+
+	if (s->now >= o->choose_by || (o->has_chosen && may_choose(o, o->chosen)) ||
+	    sim_random(s, 40) != 0 || !may_choose(o, i))
+		return;
+	SOMETIMES(o->failures > 0 ? SOME_CHOSEN_AGAIN : SOME_CHOSEN);
+	o->has_chosen = true;
+	o->chosen = i;
+}
+
 static void
 clear(struct sim *s, int order)
 {
@@ -362,6 +405,10 @@ clear(struct sim *s, int order)
 		SOMETIMES(SOME_ABOVE_MAX);
 	if (winner < 0) {
 		move_order(s, order, ORDER_OPEN);
+		return;
+	}
+	if (p->manual) {
+		rank(s, order, bids, who, count, &out);
 		return;
 	}
 	if (!s->providers[winner].established)
@@ -414,7 +461,7 @@ end_order(struct sim *s, int order, enum order_state state)
 		SOMETIMES(s->market.leases[o->lease].accepted ? SOME_CANCEL_OPENING
 							      : SOME_CANCEL_AWARDED);
 	if (state == ORDER_UNFILLED)
-		SOMETIMES(SOME_UNFILLED);
+		SOMETIMES(o->state == ORDER_RANKED ? SOME_NOT_CHOSEN : SOME_UNFILLED);
 	if (state == ORDER_EXPIRED)
 		SOMETIMES(SOME_EXPIRED);
 	if (o->lease >= 0)
@@ -432,6 +479,12 @@ act(struct sim *s, int order, enum life_action action)
 	case LIFE_WAIT: return;
 	case LIFE_ANNOUNCE: announce(s, order); return;
 	case LIFE_CLEAR: clear(s, order); return;
+	case LIFE_AWARD:
+		if (!may_choose(o, o->chosen))
+			sim_violation(s, "order %d: nobody chose that one", order);
+		award(s, order, o->chosen, o->price[o->chosen]);
+		return;
+	case LIFE_RANK: move_order(s, order, ORDER_RANKED); return;
 	case LIFE_FAIL_AWARD: fail_award(s, order); return;
 	case LIFE_SEND_OPEN: want(s, o->lease, INTENT_OPEN); return;
 	case LIFE_MARK_OPENED:
@@ -472,6 +525,8 @@ desk(struct sim *s)
 
 		if (!o->stored)
 			continue;
+		if (o->state == ORDER_RANKED)
+			tenant_picks(s, i);
 		f = order_facts(s, i);
 		step = life_next(&f, s->now);
 		if (order_ended(o->state) && step.action != LIFE_WAIT)

@@ -23,6 +23,7 @@ plan_order(struct sim *s, int i)
 	p->ends_at = p->posts_at + SECOND_US * (wall_t)(60 + sim_random(s, 300));
 	p->window_us = MILLI_US * (wall_t)(400 + sim_random(s, 8000));
 	p->care_hours = (uint32_t)sim_random(s, 5);
+	p->manual = (p - s->plans) % 4 == 3;
 	p->cancel_at =
 		sim_chance(s, 200) ? p->posts_at + MILLI_US * (wall_t)sim_random(s, 60000) : 0;
 	/* Some change their mind while the opening's block is still young. */

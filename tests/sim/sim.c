@@ -39,6 +39,9 @@ static const char *const some_names[SOME_COUNT] = {
 	[SOME_EXPIRED] = "an order ends because winners failed",
 	[SOME_LATE_BID] = "a bid comes after its window",
 	[SOME_CLOSED_PAID] = "a lease closes and was paid",
+	[SOME_CHOSEN] = "a tenant picks from a ranking",
+	[SOME_CHOSEN_AGAIN] = "and again, when the one it picked has failed",
+	[SOME_NOT_CHOSEN] = "a tenant picks nobody",
 };
 
 static const char *const message_names[] = {

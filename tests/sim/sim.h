@@ -78,6 +78,9 @@ enum sometimes {
 	SOME_EXPIRED,
 	SOME_LATE_BID,
 	SOME_CLOSED_PAID,
+	SOME_CHOSEN,
+	SOME_CHOSEN_AGAIN,
+	SOME_NOT_CHOSEN,
 	SOME_COUNT,
 };
 
@@ -215,6 +218,10 @@ struct row_order {
 	wall_t round_ends;
 	unsigned invited, excluded; /* bit per provider */
 	struct row_bid bid[PROVIDERS];
+	struct rate price[PROVIDERS]; /* of a ranking: for which the tenant may take it */
+	wall_t choose_by;
+	bool has_chosen;
+	int chosen;
 	int lease; /* -1: none live */
 };
 
@@ -293,6 +300,7 @@ struct plan { /* what a tenant will want, fixed when the run begins */
 	struct group_service service;
 	struct group group;
 	uint32_t care_hours;
+	bool manual; /* the tenant picks */
 	wall_t window_us, posts_at, cancel_at, ends_at;
 	int64_t closes_after_us;
 	int64_t signs_for_us; /* then it stops countersigning */

@@ -23,6 +23,8 @@ struct stage {
 	struct sig award_sig;
 	struct receipt receipts[BIDDERS];
 	size_t receipt_count;
+	struct choice_shown choices[2];
+	size_t choice_count;
 };
 
 static struct key
@@ -126,6 +128,21 @@ sign_award(struct stage *s)
 	s->award_sig = sign(&market, award_hash(&s->award));
 }
 
+/* The tenant takes this bidder; the market signs what the ranking says. */
+static void
+choose(struct stage *s, size_t bidder)
+{
+	struct choice_shown *c = &s->choices[s->choice_count++];
+
+	c->terms = (struct choice_terms){ s->t.order, s->t.round, bidders[bidder].address };
+	c->sig = sign(&tenant, choice_hash(&c->terms));
+	c->received_at = s->t.choose_by - 1;
+	sign_award(s);
+	s->award.provider = c->terms.provider;
+	s->award.rate = transcript_of(&s->t, &c->terms.provider)->price;
+	s->award_sig = sign(&market, award_hash(&s->award));
+}
+
 /* Everything the market concludes, honestly, from what it has taken. */
 static void
 conclude(struct stage *s)
@@ -140,9 +157,9 @@ conclude(struct stage *s)
 	sign_award(s);
 }
 
-/* Floors 60, 70, 50, 80 and a newcomer at 55; one more declines. */
+/* Floors 60, 70, 50, 80 and a newcomer at 55; one more declines. accept: who picks. */
 static void
-set_stage(struct stage *s)
+set_stage_of(struct stage *s, const char *accept, uint64_t max)
 {
 	static const unsigned floors[BIDDERS] = { 60, 70, 50, 80, 55 };
 	uint8_t seed[32] = { 9 };
@@ -155,9 +172,11 @@ set_stage(struct stage *s)
 				    .ends_at = 5000 * MILLI_US,
 				    .group = *group_of_one(),
 				    .entries = { s->entries, ENTRIES } };
+	s->t.group.accept = accept;
+	s->t.choose_by = accept != NULL ? 9000 * MILLI_US : 0;
 	s->t.terms = (struct order_terms){ .tenant = tenant.address,
 					   .group = group_hash(&s->t.group),
-					   .maxRate = { 1000 },
+					   .maxRate = { max },
 					   .deposit = { 1 },
 					   .openBy = 4000000000u,
 					   .auctioneer = market.address,
@@ -187,6 +206,12 @@ set_stage(struct stage *s)
 	conclude(s);
 }
 
+static void
+set_stage(struct stage *s)
+{
+	set_stage_of(s, NULL, 1000);
+}
+
 static const char *
 audit(const struct stage *s, struct err *e)
 {
@@ -196,7 +221,9 @@ audit(const struct stage *s, struct err *e)
 				 .award = &s->award,
 				 .award_sig = &s->award_sig,
 				 .receipts = s->receipts,
-				 .receipt_count = s->receipt_count };
+				 .receipt_count = s->receipt_count,
+				 .choices = s->choices,
+				 .choice_count = s->choice_count };
 
 	return audit_round(&arena, &r, e) < 0 ? e->code->name : "true";
 }
@@ -451,6 +478,121 @@ test_lies(void)
 }
 
 /* ------------------------------------------------------------------ */
+/* The tenant picks.                                                   */
+
+static void
+lie_awarded_itself(struct stage *s)
+{
+	s->t.outcome = "awarded";
+	sign_award(s);
+	s->choice_count = 0;
+}
+static void
+lie_no_choice(struct stage *s)
+{
+	s->choice_count = 0;
+}
+static void
+lie_forged_choice(struct stage *s)
+{
+	s->choices[0].sig = sign(&market, choice_hash(&s->choices[0].terms));
+}
+static void
+lie_other_chosen(struct stage *s)
+{
+	s->award.provider = bidders[3].address;
+	s->award.rate = transcript_of(&s->t, &bidders[3].address)->price;
+	s->award_sig = sign(&market, award_hash(&s->award));
+}
+static void
+lie_replayed_choice(struct stage *s)
+{
+	s->choices[0].terms.round--;
+	s->choices[0].sig = sign(&tenant, choice_hash(&s->choices[0].terms));
+}
+static void
+lie_late_choice(struct stage *s)
+{
+	s->choices[0].received_at = s->t.choose_by;
+}
+static void
+lie_unranked(struct stage *s)
+{
+	struct choice_terms *c = &s->choices[0].terms;
+
+	c->provider = s->award.provider = stranger.address;
+	s->choices[0].sig = sign(&tenant, choice_hash(c));
+	s->award_sig = sign(&market, award_hash(&s->award));
+}
+static void
+lie_dear(struct stage *s)
+{
+	struct choice_terms *c = &s->choices[0].terms;
+
+	/* Its list price of 110 is above the maximum of 105. */
+	c->provider = s->award.provider = bidders[3].address;
+	s->choices[0].sig = sign(&tenant, choice_hash(c));
+	s->award.rate.nano = 110;
+	s->award_sig = sign(&market, award_hash(&s->award));
+}
+static void
+lie_first_for_all(struct stage *s)
+{
+	s->award.rate = s->t.price;
+	s->award_sig = sign(&market, award_hash(&s->award));
+}
+static void
+lie_choice_price(struct stage *s)
+{
+	transcript_of(&s->t, &bidders[0].address)->price.nano++;
+	s->choice_count = 0;
+	choose(s, 0);
+}
+
+static void
+test_choices(void)
+{
+	static const struct {
+		const char *what, *code;
+		void (*tell)(struct stage *s);
+	} lies[] = {
+		{ "awarded, when the tenant was to pick", "audit_outcome", lie_awarded_itself },
+		{ "an award without a choice", "audit_choice", lie_no_choice },
+		{ "a forged choice", "audit_choice", lie_forged_choice },
+		{ "another than was chosen", "audit_choice", lie_other_chosen },
+		{ "a choice of another round", "audit_choice", lie_replayed_choice },
+		{ "a choice that came late", "audit_late", lie_late_choice },
+		{ "one that did not bid", "audit_choice", lie_unranked },
+		{ "one above the maximum", "audit_choice", lie_dear },
+		{ "the first one's price for another", "audit_award", lie_first_for_all },
+		{ "a price that is not its list price", "audit_price", lie_choice_price },
+	};
+	static struct stage s;
+	struct err e = ERR_NONE;
+
+	for (size_t i = 0; i < NELEMS(lies); i++) {
+		set_stage_of(&s, "manual", 105);
+		choose(&s, 0);
+		lies[i].tell(&s);
+		is_str(audit(&s, &e), lies[i].code, lies[i].what);
+	}
+	set_stage_of(&s, "manual", 105);
+	is_str(s.t.outcome, "ranked", "nothing is awarded when the tenant picks");
+	choose(&s, 0);
+	e = (struct err)ERR_NONE;
+	is_str(audit(&s, &e), "true", "its choice of the second is true");
+	is_int((long long)s.award.rate.nano, 90, "at that one's list price");
+	choose(&s, 2);
+	is_str(audit(&s, &e), "true", "and so is one after it, of the first");
+	is_int((long long)s.award.rate.nano, 60, "at the rules' price");
+	is_int((long long)transcript_of(&s.t, &bidders[3].address)->price.nano, 0,
+	       "a list price above the maximum cannot be taken");
+	is_str(transcript_of(&s.t, &bidders[3].address)->reason, "above_max", "and says why");
+	set_stage_of(&s, "manual", 40);
+	is_str(s.t.outcome, "above_max", "all above the maximum: nothing to pick from");
+}
+
+/* ------------------------------------------------------------------ */
 
 static void
 test_truth(void)
@@ -559,6 +701,7 @@ main(void)
 		bidders[i] = key_number((uint8_t)(10 + i));
 	test_truth();
 	test_lies();
+	test_choices();
 	test_text();
 	test_envelopes();
 	arena_release(&arena);

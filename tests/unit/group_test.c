@@ -67,6 +67,7 @@ test_rules(void)
 		{ "\"eu-west\"", "\"\"", "an attribute's value" },
 		{ "[{\"key\"", "[{\"key\":\"region\",\"value\":\"x\"},{\"key\"", "stands twice" },
 		{ "0x00000000000000000000000000000000000000aa", "akash1xyz", "auditor 0" },
+		{ "\"manifest\"", "\"accept\":\"auto\",\"manifest\"", "accept is \"auto\"" },
 		{ HASH, "0x12", "/manifest" },
 		{ "\"name\":\"eu\",", "", "/name" },
 	};

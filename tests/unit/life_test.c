@@ -23,6 +23,7 @@ struct life_case {
 #define OPEN .order = ORDER_OPEN, .order_ends = SOON
 #define BIDDING                                                                                    \
 	.order = ORDER_BIDDING, .round = 1, .order_ends = SOON, .round_ends = SOON, .invited = 3
+#define RANKED .order = ORDER_RANKED, .round = 1, .order_ends = SOON, .choose_by = SOON
 #define AWARDED                                                                                    \
 	.order = ORDER_AWARDED, .lease = LEASE_AWARDED, .order_ends = SOON, .accept_by = SOON
 #define OPENING .order = ORDER_AWARDED, .lease = LEASE_OPENING, .accepted = true, .accept_by = PAST
@@ -77,6 +78,41 @@ static const struct life_case cases[] = {
 	{ "a round is taken back",
 	  { BIDDING, .answered = 3, .cancel_asked = true },
 	  LIFE_CANCEL,
+	  0 },
+
+	{ "a ranking waits for the tenant", { RANKED }, LIFE_WAIT, SOON },
+	{ "its choice is awarded", { RANKED, .chosen = true }, LIFE_AWARD, 0 },
+	{ "and if it came in time, also later",
+	  { .order = ORDER_RANKED, .order_ends = SOON, .choose_by = PAST, .chosen = true },
+	  LIFE_AWARD,
+	  0 },
+	{ "no choice in time: unfilled",
+	  { .order = ORDER_RANKED, .order_ends = SOON, .choose_by = NOW },
+	  LIFE_UNFILLED,
+	  0 },
+	{ "or, after a failure, expired",
+	  { .order = ORDER_RANKED, .order_ends = SOON, .choose_by = NOW, .failures = 1 },
+	  LIFE_EXPIRE,
+	  0 },
+	{ "a ranking is taken back, chosen or not",
+	  { RANKED, .chosen = true, .cancel_asked = true },
+	  LIFE_CANCEL,
+	  0 },
+	{ "the chosen one has failed: back to the ranking",
+	  { OPEN, .failures = 1, .ranked = true, .choose_by = SOON },
+	  LIFE_RANK,
+	  0 },
+	{ "if there is anybody left in it",
+	  { OPEN, .failures = 1, .choose_by = SOON },
+	  LIFE_ANNOUNCE,
+	  0 },
+	{ "and its bids still hold",
+	  { OPEN, .failures = 1, .ranked = true, .choose_by = NOW },
+	  LIFE_ANNOUNCE,
+	  0 },
+	{ "not after too many failures",
+	  { OPEN, .failures = LIFE_FAILURES_MAX, .ranked = true, .choose_by = SOON },
+	  LIFE_EXPIRE,
 	  0 },
 
 	{ "a winner has its time", { AWARDED }, LIFE_WAIT, SOON },
@@ -144,10 +180,6 @@ static const struct life_case cases[] = {
 	  { ACTIVE, .launched = true, .released = true },
 	  LIFE_SEND_CLOSE,
 	  0 },
-	{ "even if it once failed",
-	  { ACTIVE, .launched = true, .launch_told = true, .launch_failed = true },
-	  LIFE_WAIT,
-	  0 },
 	{ "and if its tenant wanted the order back",
 	  { ACTIVE, .launched = true, .launch_told = true, .cancel_asked = true },
 	  LIFE_WAIT,
@@ -173,6 +205,34 @@ static const struct life_case cases[] = {
 	  { ACTIVE, .released = true, .close_pending = true, .closed = true },
 	  LIFE_MARK_CLOSED,
 	  0 },
+	{ "the winner says that it died at once",
+	  { ACTIVE, .launched = true, .launch_failed = true },
+	  LIFE_SEND_VOID,
+	  0 },
+	{ "it has fallen silent",
+	  { ACTIVE, .launched = true, .launch_told = true, .launched_at = PAST,
+	    .seen_at = NOW - LIFE_SILENT_US },
+	  LIFE_SEND_VOID,
+	  0 },
+	{ "not if something was paid",
+	  { ACTIVE, .launched = true, .launch_told = true, .launch_failed = true, .paid = true },
+	  LIFE_WAIT,
+	  0 },
+	{ "it is watched for a while",
+	  { .order = ORDER_LEASED,
+	    .lease = LEASE_ACTIVE,
+	    .void_until = NOW + 2 * LIFE_PROOF_US,
+	    .launched = true,
+	    .launch_told = true,
+	    .launched_at = NOW,
+	    .seen_at = NOW },
+	  LIFE_WAIT,
+	  NOW + LIFE_SILENT_US },
+	{ "and then no more",
+	  { ACTIVE, .launched = true, .launch_told = true, .launched_at = NOW - LIFE_PROOF_US,
+	    .seen_at = NOW },
+	  LIFE_WAIT,
+	  0 },
 	{ "without our doing", { ACTIVE, .launched = true, .closed = true }, LIFE_MARK_CLOSED, 0 },
 };
 
@@ -195,12 +255,12 @@ static struct life_facts
 facts_from(unsigned bits, enum order_state order, enum lease_state lease)
 {
 	struct life_facts f = { .order = order, .lease = lease, .invited = 2, .opened_at = PAST };
-	bool *flags[] = { &f.cancel_asked, &f.refused,	  &f.accepted, &f.open_pending,
-			  &f.open_failed,  &f.opened,	  &f.launched, &f.launch_failed,
-			  &f.void_pending, &f.voided,	  &f.released, &f.close_pending,
-			  &f.closed,	   &f.launch_told };
-	wall_t *times[] = { &f.order_ends, &f.round_ends, &f.accept_by, &f.launch_by,
-			    &f.void_until };
+	bool *flags[] = { &f.cancel_asked, &f.refused,	   &f.accepted, &f.open_pending,
+			  &f.open_failed,  &f.opened,	   &f.launched, &f.launch_failed,
+			  &f.void_pending, &f.voided,	   &f.released, &f.close_pending,
+			  &f.closed,	   &f.launch_told, &f.ranked,	&f.chosen };
+	wall_t *times[] = { &f.order_ends, &f.round_ends, &f.accept_by,
+			    &f.launch_by,  &f.void_until, &f.choose_by };
 
 	for (size_t i = 0; i < NELEMS(flags); i++, bits >>= 1)
 		*flags[i] = (bits & 1) != 0;
@@ -211,7 +271,7 @@ facts_from(unsigned bits, enum order_state order, enum lease_state lease)
 	return f;
 }
 
-#define ALL_BITS (1u << 21)
+#define ALL_BITS (1u << 24)
 
 /* Where each action may be said, and where it would lead. */
 static bool
@@ -221,6 +281,10 @@ fits(const struct life_facts *f, enum life_action action)
 	case LIFE_WAIT: return true;
 	case LIFE_ANNOUNCE: return f->order == ORDER_OPEN && !f->cancel_asked;
 	case LIFE_CLEAR: return f->order == ORDER_BIDDING && !f->cancel_asked;
+	case LIFE_AWARD: return f->order == ORDER_RANKED && f->chosen && !f->cancel_asked;
+	case LIFE_RANK:
+		return f->order == ORDER_OPEN && f->ranked && f->choose_by > NOW &&
+		       f->failures < LIFE_FAILURES_MAX;
 	case LIFE_FAIL_AWARD: return order_may_move(f->order, ORDER_OPEN);
 	case LIFE_SEND_OPEN:
 		return f->order == ORDER_AWARDED && f->accepted && !f->open_pending && !f->opened &&
@@ -228,8 +292,8 @@ fits(const struct life_facts *f, enum life_action action)
 	case LIFE_MARK_OPENED: return f->order == ORDER_AWARDED && f->opened;
 	case LIFE_TELL_LAUNCHED: return f->order == ORDER_LEASED && f->launched && !f->launch_told;
 	case LIFE_SEND_VOID:
-		return f->order == ORDER_LEASED && !f->launched && !f->void_pending &&
-		       !f->released && f->void_until > NOW;
+		return f->order == ORDER_LEASED && (!f->launched || f->launch_failed) &&
+		       !f->void_pending && !f->released && f->void_until > NOW;
 	case LIFE_SEND_CLOSE:
 		return f->order == ORDER_LEASED && f->released && !f->close_pending && !f->closed;
 	case LIFE_MARK_CLOSED: return f->order == ORDER_LEASED && f->closed;
@@ -252,7 +316,8 @@ test_all_facts(void)
 			struct life_step step;
 
 			/* Before a lease the chain has nothing to say. */
-			if ((s == ORDER_OPEN || s == ORDER_BIDDING) && f.opened)
+			if ((s == ORDER_OPEN || s == ORDER_BIDDING || s == ORDER_RANKED) &&
+			    f.opened)
 				continue;
 			step = life_next(&f, NOW);
 			acted_in_ended +=
@@ -273,6 +338,8 @@ test_moves(void)
 		enum order_state from, to;
 		bool may;
 	} orders[] = {
+		{ ORDER_BIDDING, ORDER_RANKED, true }, { ORDER_RANKED, ORDER_AWARDED, true },
+		{ ORDER_RANKED, ORDER_LEASED, false }, { ORDER_AWARDED, ORDER_RANKED, false },
 		{ ORDER_OPEN, ORDER_BIDDING, true },   { ORDER_OPEN, ORDER_AWARDED, false },
 		{ ORDER_BIDDING, ORDER_OPEN, true },   { ORDER_BIDDING, ORDER_LEASED, false },
 		{ ORDER_AWARDED, ORDER_LEASED, true }, { ORDER_AWARDED, ORDER_CLOSED, false },

@@ -385,6 +385,7 @@ test_group_members(void)
 		{ "billing: metered",
 		  "auction: {deny: [0x00000000000000000000000000000000000000bb]}",
 		  "\"deny\":[\"0x00000000000000000000000000000000000000bb\"]," },
+		{ "billing: metered", "auction: {accept: manual}", "\"accept\":\"manual\"," },
 		{ "      pricing:",
 		  "      signedBy: {anyOf: [0x00000000000000000000000000000000000000cc]}\n"
 		  "      pricing:",
@@ -636,6 +637,8 @@ test_findings(void)
 		  "egress is whole Gi", "write egress: 100Gi" },
 		{ "billing: metered", "auction: {deny: [me]}", 50, 20, "x-gavel.auction.deny.0",
 		  "a provider is an address", "`gavel providers`" },
+		{ "billing: metered", "auction: {accept: me}", 50, 21, "x-gavel.auction.accept",
+		  "accept must be auto or manual", "for example accept: manual" },
 		{ "x-gavel:", "endpoints: {a: {kind: ip}}\nx-gavel:", 49, 13, "endpoints.a",
 		  "the endpoint a is not used", "name it under" },
 		{ "x-gavel:", "reclamation: {min_window: 1d}\nx-gavel:", 49, 27,

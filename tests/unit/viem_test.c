@@ -156,6 +156,7 @@ test_statements(void)
 	struct audit_terms audit = { lease.tenant, provider, hash_of(0x99), 1900000000,
 				     UINT64_MAX };
 	struct round_terms round = { lease.order, 3, hash_of(0xaa), hash_of(0xbb) };
+	struct choice_terms choice = { lease.order, 3, lease.provider };
 
 	statement("Order", order_hash(&order));
 	statement("Award", award_hash(&award));
@@ -170,6 +171,7 @@ test_statements(void)
 	statement("Provider", provider_hash(&who));
 	statement("Audit", audit_hash(&audit));
 	statement("Round", round_hash(&round));
+	statement("Choice", choice_hash(&choice));
 }
 
 static void

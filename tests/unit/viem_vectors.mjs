@@ -44,6 +44,7 @@ for (const [, name, fields] of source.matchAll(/keccak256\(\s*"(\w+)\(([^"]*)\)"
 const offChain = {
 	Provider: 'address provider,string url,bytes32 tlsKey,bytes32 attributes,uint64 seq',
 	Audit: 'address auditor,address provider,bytes32 attributes,uint32 expires,uint64 seq',
+	Choice: 'bytes32 order,uint64 round,address provider',
 };
 for (const [name, fields] of Object.entries(offChain))
 	types[name] = fields.split(',').map((f) => ({ type: f.split(' ')[0], name: f.split(' ')[1] }));
@@ -76,6 +77,7 @@ const statements = {
 		cpuMilliSeconds: 3n, memoryMiBSeconds: 4n, storageMiBSeconds: 5n, egressBytes: (1n << 64n) - 1n, amount: 6n },
 	Provider: { provider: lease.provider, url: 'https://p.example:8443', tlsKey: pad(0x88, 32), attributes: pad(0x99, 32), seq: 4n },
 	Audit: { auditor: lease.tenant, provider: lease.provider, attributes: pad(0x99, 32), expires: 1900000000, seq: 18446744073709551615n },
+	Choice: { order: lease.order, round: 3n, provider: lease.provider },
 	Round: { order: lease.order, round: 3n, root: pad(0xaa, 32), key: pad(0xbb, 32) },
 };
 for (const [primaryType, message] of Object.entries(statements)) {

@@ -195,6 +195,18 @@ contract BondsTest is Base {
         vm.assertEq(held(provider), BOND, "the provider's is untouched");
     }
 
+    /// Two offenders under one order: that one has paid saves nobody else.
+    function test_each_offender_pays() public {
+        Escrow.Bid memory a = bid(1);
+        Escrow.Bid memory b = bid(2);
+        Escrow.Round memory c = round(keccak256("a"));
+        Escrow.Round memory d = round(keccak256("b"));
+        escrow.slashBids(order, a, b, signed(PROVIDER, a), signed(PROVIDER, b));
+        escrow.slashRounds(order, c, d, signed(AUCTIONEER, c), signed(AUCTIONEER, d));
+        vm.assertEq(held(provider), BOND - 2 * DEPOSIT, "the provider");
+        vm.assertEq(held(auctioneer), BOND - 2 * DEPOSIT, "and the auctioneer");
+    }
+
     function test_rounds_that_agree_or_are_apart() public {
         Escrow.Round memory a = round(keccak256("a"));
         unproved(a, a, AUCTIONEER, Escrow.NoOffence.selector);

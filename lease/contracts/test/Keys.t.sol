@@ -99,6 +99,34 @@ contract KeysTest is Base {
         escrow.setKey(lease, session, 1, T0 + 1);
     }
 
+    // --- groups ---
+
+    /// Each group credits its own provider and auctioneer, with what it added up to and no more.
+    function test_groups_do_not_mix() public {
+        open();
+        Escrow.Order memory o = order;
+        (o.nonce, o.auctioneer, o.feeBps) = (8, cosigner, 1000);
+        Escrow.Lease memory l = leaseFrom(o, stranger, RATE);
+        taken(opens(opening(o, l, TENANT, STRANGER, COSIGNER)), "second");
+        after_(100);
+        Settlement[] memory both = new Settlement[](2);
+        both[0] = settlement(lease, 200, T0 + 90, TENANT, PROVIDER);
+        both[1] = settlement(l, 100, T0 + 90, TENANT, STRANGER);
+        settleMany(both);
+        vm.assertEq(balance(provider), 195, "200 less 2.5 %");
+        vm.assertEq(balance(auctioneer), 5, "of the first");
+        vm.assertEq(balance(stranger), 90, "100 less 10 %");
+        vm.assertEq(balance(cosigner), 10, "of the second");
+        Closing[] memory ends = new Closing[](2);
+        ends[0] = closing(l, 150, T0 + 95, TENANT, STRANGER);
+        ends[1] = closing(lease, 240, T0 + 95, TENANT, PROVIDER);
+        closeMany(ends);
+        vm.assertEq(balance(stranger) + balance(cosigner), 150, "the other way round");
+        vm.assertEq(balance(provider) + balance(auctioneer), 240, "too");
+        vm.assertEq(balance(cosigner), 15, "its fee");
+        vm.assertEq(balance(auctioneer), 6, "and its");
+    }
+
     // --- one signature for many vouchers ---
 
     function two() private returns (Escrow.Lease[] memory l) {

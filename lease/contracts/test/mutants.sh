@@ -167,7 +167,6 @@ statement: the provider's closes	s/(closes ? 0 : PROVIDER_STATEMENT)/PROVIDER_ST
 statement: flags that do not belong	s/require(flags \& ~allowed == 0, BadBatch());//
 group: credits of the one before	s/        g.credited = 0;//
 group: fees of the one before	s/        g.fees = 0;//
-group: an entry past the end of openings	/function _openGroup/,/^    }/s/require(last <= end, BadBatch());//
 bond: for nothing	/function bond(/,/^    }/s/_debit(msg.sender, amount);//
 bond: more leaves than there is	s/require(amount <= b.amount, NoFunds());//
 bond: leaves and stays	/function reclaim/,/^    }/s/b.amount -= amount;//
