@@ -55,6 +55,8 @@ tenants(size_t count)
 {
 	char text[ADDRESS_TEXT_SIZE];
 
+	/* Totals follow the ledger, which has these from no chain. */
+	puts("set session_replication_role = replica;");
 	for (size_t i = 0; i < count; i++) {
 		struct key key = numbered_key("tenant", i);
 

@@ -80,11 +80,11 @@ out=$(run program.yaml)
 is 'the example program answers' "$out" '^line [13] .*(floor 100000|declines: term)'
 printf '#!/bin/sh\necho "{\\"floor\\":\\"60000\\",\\"list\\":\\"70000\\"}"\n' >"$work/own"
 chmod 755 "$work/own"
-settings "price_program: [$work/own]" >"$work/own.yaml"
+settings "price_program: [$work/own]" 'price_timeout_ms: 5000' >"$work/own.yaml"
 is 'a program in place of the card' "$(run own.yaml)" '^line 2 .*floor 60000 list 70000 +rank 1 +wins at 70000$'
 printf '#!/bin/sh\necho no >&2; exit 1\n' >"$work/own"
 is 'one that fails declines' "$(run own.yaml)" '^line 1 .*declines: price$'
-settings "price_program: [$work/own]" 'price_fallback: card' >"$work/own.yaml"
+settings "price_program: [$work/own]" 'price_fallback: card' 'price_timeout_ms: 5000' >"$work/own.yaml"
 is 'or falls back to the card' "$(run own.yaml)" '^line 1 .*floor 100000'
 echo '{"group":' >>"$work/orders"
 is 'a line that is cut names itself' "$(run card.yaml)" 'error: line 7'

@@ -6,13 +6,14 @@
 cd "$(dirname "$0")/../.." || exit 1
 export GAVEL_TOP=$PWD
 . demo/lib.sh
+. tests/db/ports.sh
 set +e
 bench=${BUILD:-build}/tests/bench/market
 [ "$(id -u)" = 0 ] && [ -x "$bench" ] || { echo "1..0 # SKIP needs root and $bench"; exit 77; }
 work=$(mktemp -d)
 chmod 755 "$work"
 mkdir "$work/d" && chown "$user" "$work" "$work/d"
-port=$((20000 + RANDOM % 10000))
+port=$(free_ports) || exit 1
 n=0 bad=0
 ok() {
 	what=$1

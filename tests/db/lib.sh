@@ -5,14 +5,15 @@
 # Before it: GAVEL_TOP, and optionally contract=yes for a real escrow contract.
 export GAVEL_TOP=$PWD
 . demo/lib.sh
+. tests/db/ports.sh
 set +e
 [ "$(id -u)" = 0 ] && [ -x "$anvil" ] && [ -x "${BUILD:-build}/tests/db/sign" ] && command -v jq >/dev/null ||
 	{ echo "1..0 # SKIP needs root, anvil, jq and the signer"; exit 77; }
 work=$(mktemp -d)
 chmod 755 "$work"
 mkdir "$work/d" && chown "$user" "$work" "$work/d"
-port=$((20000 + RANDOM % 5000))
-rpc_port=$((port + 10001))
+port=$(free_ports) || exit 1
+rpc_port=$((port + 2))
 n=0 bad=0
 ok() { # ok WHAT CONDITION...
 	what=$1

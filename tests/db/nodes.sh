@@ -6,13 +6,14 @@
 cd "$(dirname "$0")/../.." || exit 1
 export GAVEL_TOP=$PWD
 . demo/lib.sh
+. tests/db/ports.sh
 set +e
 [ "$(id -u)" = 0 ] && [ -x "$anvil" ] && command -v python3 >/dev/null ||
 	{ echo "1..0 # SKIP needs root, anvil and python3"; exit 77; }
 work=$(mktemp -d)
 chmod 755 "$work"
 mkdir "$work/d" && chown "$user" "$work" "$work/d"
-port=$((20000 + RANDOM % 10000))
+port=$(free_ports) || exit 1
 n=0 bad=0
 ok() {
 	what=$1
@@ -64,10 +65,10 @@ done
 "$bin/gavel-market" contract deploy --rpc "http://127.0.0.1:$port" --key "$work/market.json" \
 	--password-file "$work/password" --bytecode build/contracts --min-window 60 >"$work/contract.json" 2>/dev/null
 chown "$user" "$work"/*.json "$work/password"
-url=http://127.0.0.1:$((port + 10001))
+url=http://127.0.0.1:$((port + 2))
 cat >"$work/market.yaml" <<END
 listen: 127.0.0.1
-port: $((port + 10001))
+port: $((port + 2))
 user: $user
 database: "host=$work/d user=gavel dbname=gavel"
 key_file: $work/market.json

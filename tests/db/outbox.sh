@@ -6,13 +6,14 @@
 cd "$(dirname "$0")/../.." || exit 1
 export GAVEL_TOP=$PWD
 . demo/lib.sh
+. tests/db/ports.sh
 set +e
 [ "$(id -u)" = 0 ] && [ -x "$anvil" ] && [ -x "${BUILD:-build}/tests/db/sign" ] ||
 	{ echo "1..0 # SKIP needs root, anvil and the signer"; exit 77; }
 work=$(mktemp -d)
 chmod 755 "$work"
 mkdir "$work/d" && chown "$user" "$work" "$work/d"
-port=$((20000 + RANDOM % 10000))
+port=$(free_ports) || exit 1
 n=0 bad=0
 ok() {
 	what=$1
@@ -66,7 +67,7 @@ token=$(member token <"$work/contract.json")
 chown "$user" "$work/key.json" "$work/password"
 cat >"$work/market.yaml" <<END
 listen: 127.0.0.1
-port: $((port + 10001))
+port: $((port + 2))
 user: $user
 database: "host=$work/d user=gavel dbname=gavel"
 key_file: $work/key.json

@@ -6,13 +6,14 @@
 cd "$(dirname "$0")/../.." || exit 1
 export GAVEL_TOP=$PWD
 . demo/lib.sh
+. tests/db/ports.sh
 set +e
 [ "$(id -u)" = 0 ] && [ -x "$anvil" ] && [ -x "${BUILD:-build}/tests/db/papers" ] ||
 	{ echo "1..0 # SKIP needs root, anvil and the papers"; exit 77; }
 work=$(mktemp -d)
 chmod 755 "$work"
 mkdir "$work/d" && chown "$user" "$work" "$work/d"
-port=$((20000 + RANDOM % 10000))
+port=$(free_ports) || exit 1
 n=0 bad=0
 ok() {
 	what=$1
@@ -44,7 +45,7 @@ as_user "$pg_bin/initdb" -D "$work/d/pg" -U gavel -A trust --no-sync -E UTF8 --l
 as_user "$pg_bin/pg_ctl" -D "$work/d/pg" -w -l "$work/d/log" \
 	-o "-k $work/d -c listen_addresses= -c fsync=off" start >/dev/null 2>&1
 as_user "$pg_bin/createdb" -h "$work/d" -U gavel gavel
-rpc_port=$((port + 10001))
+rpc_port=$((port + 2))
 "$anvil" --port "$rpc_port" --silent --chain-id 31337 &
 anvil_pid=$!
 markets=
