@@ -122,7 +122,14 @@ $(CORPUS): $(call objs,$(wildcard tests/corpus/*.c)) $(DEPLOY) $(LIB); $(link_te
 $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent: $(B)/tests/e2e/%: $(B)/tests/e2e/%.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
 	@mkdir -p $(@D)
 	$(link_test)
-BENCHES := $(B)/tests/bench/containers $(B)/tests/bench/sdl
+BENCHES := $(B)/tests/bench/containers $(B)/tests/bench/sdl $(B)/tests/bench/vouchers
+MARKET_BENCH := $(B)/tests/bench/market $(B)/tests/bench/market_orders
+$(MARKET_BENCH): %: %.o $(B)/tests/bench/load.o $(B)/tests/bench/streams.o $(LEASE) $(DEPLOY) $(LIB)
+	$(link_test)
+$(call objs,$(wildcard tests/bench/load.c tests/bench/streams.c tests/bench/market*.c)): WARN += -Wno-conversion
+$(B)/tests/bench/vouchers: %: %.o $(LEASE) $(DEPLOY) $(LIB)
+	$(link_test)
+$(B)/tests/bench/vouchers.o: WARN += -Wno-conversion
 $(B)/tests/bench/sdl: %: %.o $(DEPLOY) $(LIB)
 	$(link_test)
 $(B)/tests/bench/containers: %: %.o $(B)/tests/bench/jail.o $(B)/tests/e2e/layout.o $(PROVIDER) $(LEASE) $(DEPLOY) $(LIB)
@@ -161,7 +168,7 @@ check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS) $(REFERENCE)
 	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
 	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh tests/tidy.sh \
 		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh tests/cli/price.sh \
-		tests/reference/run.sh
+		tests/reference/run.sh lease/contracts/test/gas.sh
 
 # The same without the programs and the house rules: for SAN=1.
 check-unit: $(UNIT) $(SIM) $(REPLAY) $(CORPUS)
@@ -179,10 +186,11 @@ check-reference: $(REFERENCE)
 check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
 
-$(B)/tests/db/sign: $(B)/tests/db/sign.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
-check-db: $(PROGRAMS) $(B)/tests/db/sign | contracts
-	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh tests/db/outbox.sh tests/db/choice.sh tests/db/slash.sh \
-		tests/db/failures.sh tests/db/bids.sh
+$(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
+check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers $(MARKET_BENCH) | contracts
+	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh tests/db/outbox.sh tests/db/ticks.sh \
+		tests/db/index.sh tests/db/bids.sh tests/db/nodes.sh tests/db/choice.sh tests/db/slash.sh \
+		tests/db/failures.sh tests/db/bad_bids.sh
 
 # Programs that the end-to-end tests need, and the tests, in their order.
 E2E_BINS  := $(B)/tests/db/sign $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
@@ -196,12 +204,17 @@ E2E_TESTS += tests/e2e/demo.sh
 E2E_TESTS += tests/e2e/exec.sh
 E2E_TESTS += tests/e2e/placements.sh
 E2E_TESTS += tests/e2e/pricing.sh
+E2E_TESTS += tests/e2e/fast.sh
 E2E_TESTS += tests/e2e/faults.sh
 E2E_TESTS += tests/e2e/storage.sh
 E2E_TESTS += tests/e2e/shop.sh
 E2E_TESTS += tests/e2e/life.sh
 E2E_TESTS += tests/e2e/chain.sh
 E2E_TESTS += tests/e2e/alone.sh
+E2E_TESTS += tests/e2e/money.sh
+E2E_TESTS += tests/e2e/kills.sh
+E2E_TESTS += tests/e2e/dry.sh
+E2E_TESTS += tests/e2e/escrow.sh
 E2E_TESTS += tests/e2e/choice.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
@@ -262,12 +275,17 @@ help:
 
 # --- figures: on a quiet machine, as root --------------------------------------
 .PHONY: bench
-bench: $(PROGRAMS) $(BENCHES)
+bench: $(PROGRAMS) $(BENCHES) $(MARKET_BENCH)
+	$(Q)tests/bench/market.sh
 	$(Q)tests/bench/containers.sh
 	$(Q)tests/bench/leases.sh
 	$(Q)tests/bench/sdl.sh
 	$(Q)tests/bench/order_to_running.sh
 	$(Q)tests/bench/images.sh
+	$(Q)tests/bench/ledger.sh
+.PHONY: bench-market
+bench-market: $(PROGRAMS) $(MARKET_BENCH)
+	$(Q)tests/bench/market.sh
 # What the auction is worth, beside its goals; no root, a minute.
 .PHONY: bench-auction
 bench-auction: $(AUCTION_BENCH)

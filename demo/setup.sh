@@ -9,7 +9,7 @@ packages="build-essential pkg-config ca-certificates curl
 	libevent-dev libpq-dev libyajl-dev libssl-dev libcurl4-openssl-dev libfyaml-dev
 	libsecp256k1-dev libsodium-dev libsqlite3-dev libarchive-dev libwslay-dev libyaml-dev
 	postgresql postgresql-client runc skopeo umoci nftables iproute2 e2fsprogs
-	docker-registry busybox-static haproxy lego pebble python3 jq bc"
+	docker-registry busybox-static haproxy lego pebble python3 jq bc libfaketime"
 case "${1:-}" in
 lint) packages="$packages clang-format clang-tidy cppcheck shellcheck libclang-rt-14-dev" ;;
 esac

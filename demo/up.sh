@@ -74,6 +74,8 @@ fee_bps: 100
 accept_ms: 1500
 launch_s: ${GAVEL_DEMO_LAUNCH:-20}
 established_launches: 0
+in_book_s: 3
+class_launches: 0
 window_min_s: 60
 settle_every_ms: ${GAVEL_DEMO_SETTLE:-2000}
 chain_poll_ms: 25

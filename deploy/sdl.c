@@ -634,6 +634,7 @@ sdl_read(struct arena *a, const char *name, const char *text, size_t len, struct
 		placements_make(&r, sdl);
 	sdl->findings = r.findings;
 	sdl->finding_count = r.finding_count;
+	sdl->auction = r.auction;
 	if (r.finding_count == 0)
 		return 0;
 	sdl->placement_count = 0;

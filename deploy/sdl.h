@@ -29,6 +29,7 @@ struct sdl {
 	size_t placement_count;
 	struct sdl_finding *findings; /* in the order of the file; of a good one: warnings */
 	size_t finding_count;
+	const char *auction; /* "sealed" or "fast"; NULL: the file does not say */
 };
 
 extern const struct code SDL_INVALID;

@@ -41,6 +41,18 @@ deny_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 }
 
 static void
+kind_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+
+	(void)out;
+	if (text != NULL && strcmp(text, "sealed") != 0 && strcmp(text, "fast") != 0)
+		sdl_find(r, at, NULL, "kind must be sealed or fast, got %.20s", text);
+	else if (text != NULL)
+		r->auction = text;
+}
+
+static void
 accept_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 {
 	const char *text = sdl_text(r, at);
@@ -52,6 +64,10 @@ accept_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 }
 
 static const struct sdl_key auction_keys[] = {
+	{ "kind", 0, kind_read, NULL, .kind = SDL_TEXT, .words = "sealed fast",
+	  .help = "sealed: every provider is asked for a bid; fast: standing offers only, in "
+		  "ticks of a quarter second",
+	  .fallback = "sealed", .example = "kind: fast" },
 	{ "accept", 0, accept_read, NULL, .kind = SDL_TEXT, .words = "auto manual",
 	  .help = "auto: the rules award; manual: the tenant picks from the ranking",
 	  .fallback = "auto", .example = "accept: manual" },
@@ -292,7 +308,7 @@ const struct sdl_key sdl_gavel_keys[] = {
 	  .help = "reserved: the whole reservation; metered: what was used, never above it",
 	  .fallback = "reserved", .example = "billing: metered" },
 	{ "auction", 0, NULL, NULL, .kind = SDL_MAP, .keys = auction_keys,
-	  .help = "which providers may bid, and who picks",
+	  .help = "how the order is awarded, by whom, and which providers may bid",
 	  .example = "auction: {deny: [\"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"]}" },
 	{ "services", 0, services_remember, NULL, .kind = SDL_NAMES, .keys = service_keys,
 	  .help = "of the services above, by their names",

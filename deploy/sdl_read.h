@@ -118,6 +118,7 @@ struct sdl_reader {
 	struct sdl_at own_services; /* x-gavel.services; node NULL: not there */
 	uint32_t reclaim_s;
 	struct json_strs allow, deny; /* x-gavel.auction */
+	const char *auction;	      /* its kind, or NULL */
 	bool manual;		      /* its accept */
 	const char *billing;
 	const char *denom; /* of the first price: all must agree */

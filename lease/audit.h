@@ -64,6 +64,10 @@ struct audit_order { /* an order as the record has it */
 	struct order_terms terms; /* order.id is their hash */
 	struct sig sig;
 	struct tick_outcome said; /* what the market made of it */
+	/* Still open, so its maximum is not shown: of all above only order.id is known. It
+	 * was awarded nothing, so the others are judged without it. */
+	bool hidden;
+	struct hash order_leaf, outcome_leaf;
 };
 
 struct audit_tick {

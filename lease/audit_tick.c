@@ -34,12 +34,18 @@ record_tick(struct arena *a, const struct audit_order *orders, size_t order_coun
 	for (size_t i = 0; i < order_count; i++) {
 		struct hash terms = order_hash(&orders[i].terms);
 
+		if (orders[i].hidden) {
+			leaves[i] = orders[i].order_leaf;
+			continue;
+		}
 		leaves[i] = record_order_leaf(&orders[i].order, &terms, &orders[i].sig);
 	}
 	into->orders = record_root(a, leaves, order_count);
 	for (size_t i = 0; i < order_count; i++)
-		leaves[i] =
-			record_outcome_leaf(&orders[i].order, &orders[i].said, offers, offer_count);
+		leaves[i] = orders[i].hidden
+				    ? orders[i].outcome_leaf
+				    : record_outcome_leaf(&orders[i].order, &orders[i].said, offers,
+							  offer_count);
 	into->outcomes = record_root(a, leaves, order_count);
 	into->keys = record_root(a, key_leaves, key_count);
 }
@@ -125,6 +131,10 @@ check_orders(const struct audit_tick *t, struct err *e)
 		char field[64];
 
 		snprintf(field, sizeof(field), "/orders/%zu", i);
+		if (i > 0 && memcmp(t->orders[i - 1].order.id.b, o->order.id.b, 32) >= 0)
+			return err_field(e, &AUDIT_TWICE, field, "orders stand once each, by id");
+		if (o->hidden)
+			continue;
 		if (!hash_equal(&h, &o->order.id) ||
 		    !address_equal(&o->terms.tenant, &o->order.tenant))
 			return err_field(e, &AUDIT_ORDER, field, "it is not the terms' hash");
@@ -139,8 +149,6 @@ check_orders(const struct audit_tick *t, struct err *e)
 		if (o->order.spread == SPREAD_NONE &&
 		    rate_cmp(o->order.max[0], o->terms.maxRate) != 0)
 			return err_field(e, &AUDIT_ORDER, field, "the terms name another maximum");
-		if (i > 0 && memcmp(t->orders[i - 1].order.id.b, o->order.id.b, 32) >= 0)
-			return err_field(e, &AUDIT_TWICE, field, "orders stand once each, by id");
 	}
 	return 0;
 }
@@ -181,6 +189,9 @@ in_tick(const struct audit_tick *t, const struct receipt_terms *r)
 			if (hash_equal(&o->bids[k].id, &r->item))
 				return true;
 	}
+	for (size_t i = 0; i < t->offer_count; i++)
+		if (hash_equal(&t->offers[i].id, &r->item))
+			return true;
 	return false;
 }
 
@@ -277,6 +288,7 @@ clear_again(struct arena *a, const struct audit_tick *t, struct err *e)
 	struct tick_offer *offers = arena_alloc(a, (t->offer_count + 1) * sizeof(*offers));
 	struct tick_order *orders = arena_alloc(a, (t->order_count + 1) * sizeof(*orders));
 	struct tick_outcome *found = arena_alloc(a, (t->order_count + 1) * sizeof(*found));
+	size_t shown = 0;
 
 	for (size_t i = 0; i < t->offer_count; i++) {
 		size_t size = t->offers[i].offer->nodes.count * sizeof(struct demand_node);
@@ -285,11 +297,16 @@ clear_again(struct arena *a, const struct audit_tick *t, struct err *e)
 		offers[i].nodes = arena_copy(a, t->offers[i].nodes, size);
 	}
 	for (size_t i = 0; i < t->order_count; i++)
-		orders[i] = t->orders[i].order;
-	tick_clear(a, orders, t->order_count, offers, t->offer_count, found);
-	for (size_t i = 0; i < t->order_count; i++)
-		if (check_outcome(t, i, &found[i], e) < 0 || check_reasons(t, i, &found[i], e) < 0)
+		if (!t->orders[i].hidden)
+			orders[shown++] = t->orders[i].order;
+	tick_clear(a, orders, shown, offers, t->offer_count, found);
+	for (size_t i = 0, k = 0; i < t->order_count; i++) {
+		if (t->orders[i].hidden)
+			continue;
+		if (check_outcome(t, i, &found[k], e) < 0 || check_reasons(t, i, &found[k], e) < 0)
 			return -1;
+		k++;
+	}
 	return 0;
 }
 

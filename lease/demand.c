@@ -160,19 +160,14 @@ demand_place(const struct demand *d, struct demand_node *nodes, size_t count, co
 	return true;
 }
 
-bool
-demand_fits(const struct demand *d, const struct demand_node *nodes, size_t count,
+/* Apart, for what it has on its stack is cleared at each call. */
+__attribute__((noinline)) static bool
+several_fit(const struct demand *d, const struct demand_node *nodes, size_t count,
 	    const char *model)
 {
 	struct demand_node few[64], *copy = few;
 	bool fits;
 
-	if (d->count == 1) { /* the usual case takes nothing, so it copies nothing */
-		for (size_t k = 0; k < count; k++)
-			if (holds(&nodes[k], &d->copies[0].need, model))
-				return true;
-		return false;
-	}
 	if (count > NELEMS(few))
 		copy = xmalloc(count * sizeof(*copy));
 	if (count > 0)
@@ -181,4 +176,17 @@ demand_fits(const struct demand *d, const struct demand_node *nodes, size_t coun
 	if (copy != few)
 		free(copy);
 	return fits;
+}
+
+bool
+demand_fits(const struct demand *d, const struct demand_node *nodes, size_t count,
+	    const char *model)
+{
+	if (d->count != 1)
+		return several_fit(d, nodes, count, model);
+	/* The usual case takes nothing, so it copies nothing. */
+	for (size_t k = 0; k < count; k++)
+		if (holds(&nodes[k], &d->copies[0].need, model))
+			return true;
+	return false;
 }

@@ -3,14 +3,16 @@
 
 #define OPT JSON_OPTIONAL
 
-const struct json_field order_doc_fields[] = { JSON_ID(struct order_doc, id, ID_ORDER),
-					       JSON_OBJ(struct order_doc, terms, order_terms_fields,
-							0),
-					       JSON_SIG(struct order_doc, sig, 0),
-					       JSON_OBJ(struct order_doc, group, group_fields, 0),
-					       JSON_U32(struct order_doc, care_hours, 4, OPT),
-					       JSON_U32(struct order_doc, window_ms, 600000, OPT),
-					       JSON_END };
+const struct json_field order_doc_fields[] = {
+	JSON_ID(struct order_doc, id, ID_ORDER),
+	JSON_OBJ(struct order_doc, terms, order_terms_fields, 0),
+	JSON_SIG(struct order_doc, sig, 0),
+	JSON_OBJ(struct order_doc, group, group_fields, 0),
+	JSON_U32(struct order_doc, care_hours, 4, OPT),
+	JSON_U32(struct order_doc, window_ms, 600000, OPT),
+	JSON_STR(struct order_doc, auction, 12, OPT | JSON_OMIT_EMPTY),
+	JSON_END
+};
 
 const struct json_field bid_post_fields[] = { JSON_ID(struct bid_post, id, ID_BID),
 					      JSON_ID(struct bid_post, order, ID_ORDER),

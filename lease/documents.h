@@ -19,6 +19,7 @@ struct order_doc {
 	struct group group;
 	uint32_t care_hours; /* 0..4; default 1 */
 	uint32_t window_ms;  /* of bidding; 50 to 600,000; default 400 */
+	const char *auction; /* "sealed" (default), or "fast": standing offers only, in ticks */
 };
 extern const struct json_field order_doc_fields[];
 

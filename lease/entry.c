@@ -84,7 +84,7 @@ entry_offers(const struct tick_order *o, const struct demand *d, const struct ti
 			if (m >= 0 && !demand_takes_gpu(d, gpu[m].model))
 				continue;
 			*e = (struct entry){ .kind = TICK_OFFER,
-					     .index = i,
+					     .index = (uint32_t)i,
 					     .model = m,
 					     .id = &offers[i].id,
 					     .provider = &f->provider,
@@ -124,7 +124,7 @@ entry_bid(const struct tick_order *o, size_t index, struct entry *out, enum tick
 	if (*why != REASON_NONE)
 		return false;
 	*out = (struct entry){ .kind = TICK_BID,
-			       .index = index,
+			       .index = (uint32_t)index,
 			       .model = -2,
 			       .id = &b->id,
 			       .provider = &b->provider,
@@ -192,12 +192,46 @@ struct place {
 	struct entry *entry;
 };
 
-static int
-compare_keys(const void *left, const void *right)
+struct place *
+entry_places(struct arena *a, size_t most)
 {
-	const struct place *a = left, *b = right;
+	return arena_alloc(a, 2 * (most + 1) * sizeof(struct place));
+}
 
-	return a->key < b->key ? -1 : a->key > b->key;
+/* By the byte at `shift` of the key, those alike in the order they had. */
+static void
+sort_byte(const struct place *from, struct place *to, size_t count, unsigned shift)
+{
+	uint32_t next[257] = { 0 };
+
+	for (size_t i = 0; i < count; i++)
+		next[(uint8_t)(from[i].key >> shift) + 1]++;
+	for (size_t i = 1; i < 256; i++)
+		next[i] += next[i - 1];
+	for (size_t i = 0; i < count; i++)
+		to[next[(uint8_t)(from[i].key >> shift)]++] = from[i];
+}
+
+/* Byte by byte from the last, only those in which the keys differ: a third of the time
+ * of comparing, and a ranking is made for every order of a tick. Returns the half of
+ * `places`, which has room for twice as many, that is sorted. */
+static struct place *
+sort_keys(struct place *places, size_t count)
+{
+	struct place *other = places + count, *swap;
+	u128 differs = 0;
+
+	for (size_t i = 1; i < count; i++)
+		differs |= places[i].key ^ places[0].key;
+	for (unsigned shift = 0; shift < 128; shift += 8) {
+		if ((uint8_t)(differs >> shift) == 0)
+			continue;
+		sort_byte(places, other, count, shift);
+		swap = places;
+		places = other;
+		other = swap;
+	}
+	return places;
 }
 
 static int
@@ -229,14 +263,14 @@ draw_lots(const struct tick_order *o, struct place *places, size_t count)
 }
 
 struct entry *
-entry_rank(struct arena *a, const struct tick_order *o, struct entry *entries, size_t count)
+entry_rank(struct arena *a, const struct tick_order *o, struct entry *entries, size_t count,
+	   struct place *places)
 {
-	struct place *places = arena_alloc(a, (count + 1) * sizeof(*places));
 	struct entry *ranked = arena_alloc(a, (count + 1) * sizeof(*ranked));
 
 	for (size_t i = 0; i < count; i++)
 		places[i] = (struct place){ entries[i].key, &entries[i] };
-	qsort(places, count, sizeof(*places), compare_keys);
+	places = sort_keys(places, count);
 	draw_lots(o, places, count);
 	for (size_t i = 0; i < count; i++)
 		ranked[i] = *places[i].entry;

@@ -18,24 +18,27 @@
 
 #include "lease/tick.h"
 
+struct place;
+
+/* There is one for every order and offer of a tick: its size is most of a tick's memory. */
 struct entry {
-	enum tick_kind kind;
-	size_t index; /* into the offers, or the order's bids */
-	int model;    /* -1: none; sealed bids: -2 */
+	struct rate floor, list;
+	u128 key;  /* what it competes with: eff, or of a newcomer its list's */
+	u128 peff; /* of one that sets prices */
 	const struct hash *id;
 	const struct address *provider, *owner;
 	const char *region;
-	bool sets_prices;
-	struct rate floor, list;
-	uint32_t weight;
-	u128 key;  /* what it competes with: eff, or of a newcomer its list's */
-	u128 peff; /* of one that sets prices */
 	uint64_t lot;
+	enum tick_kind kind;
+	uint32_t index; /* into the offers, or the order's bids */
+	int model;	/* -1: none; sealed bids: -2 */
+	uint32_t weight;
+	/* tick.c's knowledge of whether it still fits: capacity only falls in a tick */
+	unsigned seen; /* version of its nodes when `fits` was found */
+	bool fits;
+	bool sets_prices;
 	bool has_lot;
 	bool dropped; /* its owner has a better one, sealed or standing */
-	/* tick.c's knowledge of whether it still fits: capacity only falls in a tick */
-	bool fits;
-	unsigned seen; /* version of its nodes when `fits` was found */
 };
 
 /* Why each offer does not match this demand, or OFFER_MATCHES: one per offer. */
@@ -51,9 +54,11 @@ entry_offers(const struct tick_order *o, const struct demand *d, const struct ti
 bool entry_bid(const struct tick_order *o, size_t index, struct entry *out, enum tick_reason *why);
 uint64_t entry_lot(const struct tick_order *o, struct entry *e);
 bool entry_before(const struct tick_order *o, struct entry *a, struct entry *b);
+/* Room to sort so many in. */
+struct place *entry_places(struct arena *a, size_t most);
 /* A copy, best first. */
-struct entry *
-entry_rank(struct arena *a, const struct tick_order *o, struct entry *entries, size_t count);
+struct entry *entry_rank(struct arena *a, const struct tick_order *o, struct entry *entries,
+			 size_t count, struct place *places);
 const char *entry_model(const struct tick_offer *offers, const struct entry *e); /* or NULL */
 u128 entry_weigh(struct rate rate, uint32_t weight);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lease/escrow.h"
 
+#include "lease/typed.h"
+
 /* The tuples of the contract's structs, for the function selectors. */
 #define ORDER_T                                                                                    \
 	"(address,bytes32,uint128,uint16,uint96,uint32,uint32,uint32,address,address,uint16,"      \
@@ -514,6 +516,60 @@ struct calldata
 token_approve(struct arena *a, const struct address *spender, struct amount amount)
 {
 	return address_amount(a, "approve(address,uint256)", spender, amount);
+}
+
+struct calldata
+token_domain(struct arena *a)
+{
+	return escrow_view(a, "DOMAIN_SEPARATOR");
+}
+
+struct calldata
+token_nonces(struct arena *a, const struct address *owner)
+{
+	struct abi abi;
+
+	abi_call(&abi, a, "nonces(address)");
+	abi_address(&abi, owner);
+	return done(&abi);
+}
+
+struct hash
+permit_digest(const struct hash *separator, const struct permit *p)
+{
+	struct words w = words_begin("Permit(address owner,address spender,uint256 value,"
+				     "uint256 nonce,uint256 deadline)");
+	struct domain d = { .separator = *separator };
+	struct hash h;
+
+	word_address(&w, &p->owner);
+	word_address(&w, &p->spender);
+	word_uint(&w, p->value.units);
+	word_uint(&w, p->nonce);
+	word_uint(&w, p->deadline);
+	h = words_end(&w);
+	return terms_digest(&d, &h);
+}
+
+/* The token's v, r, s from the compact form: v is the top bit of the second word. */
+struct calldata
+escrow_deposit_permit(struct arena *a, const struct address *to, const struct permit *p,
+		      const struct sig *sig)
+{
+	struct hash r, s;
+	struct abi abi;
+
+	memcpy(r.b, sig->b, 32);
+	memcpy(s.b, sig->b + 32, 32);
+	s.b[0] &= 0x7f;
+	abi_call(&abi, a, "depositWithPermit(address,uint96,uint256,uint8,bytes32,bytes32)");
+	abi_address(&abi, to);
+	abi_uint(&abi, p->value.units);
+	abi_uint(&abi, p->deadline);
+	abi_uint(&abi, 27u + (sig->b[32] >> 7));
+	abi_bytes32(&abi, &r);
+	abi_bytes32(&abi, &s);
+	return done(&abi);
 }
 
 struct calldata

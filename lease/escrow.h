@@ -92,6 +92,20 @@ struct calldata escrow_create(struct arena *a, const uint8_t *code, size_t len,
 
 /* The ERC-20 token; mint only on devnets. */
 struct calldata token_approve(struct arena *a, const struct address *spender, struct amount amount);
+/* EIP-2612, for tokens that have it: what the owner signs instead of approving, and
+ * the deposit that carries it. Anyone may use the permit first; then the deposit goes
+ * through all the same. */
+struct permit {
+	struct address owner, spender;
+	struct amount value;
+	u128 nonce;
+	uint64_t deadline; /* unix seconds */
+};
+struct calldata token_domain(struct arena *a); /* its EIP-712 separator */
+struct calldata token_nonces(struct arena *a, const struct address *owner);
+struct hash permit_digest(const struct hash *separator, const struct permit *p);
+struct calldata escrow_deposit_permit(struct arena *a, const struct address *to,
+				      const struct permit *p, const struct sig *sig);
 struct calldata token_transfer(struct arena *a, const struct address *to, struct amount amount);
 struct calldata token_mint(struct arena *a, const struct address *to, struct amount amount);
 struct calldata token_balance_of(struct arena *a, const struct address *who);
@@ -155,5 +169,16 @@ struct escrow_lease {
 	uint32_t up_to, stop_at;
 };
 bool escrow_lease_read(const uint8_t *data, size_t len, struct escrow_lease *out);
+
+/* What the tenant has said about a key of a lease; not said: nothing. */
+struct escrow_key {
+	bool said;
+	struct amount limit; /* cumulative */
+	uint32_t until;	     /* unix seconds: the latest time it may sign for */
+};
+bool escrow_key_read(const uint8_t *data, size_t len, struct escrow_key *out);
+/* The contract's rule: may `payer` sign this voucher? key: what keyOf() says of it. */
+bool escrow_may_pay(const struct lease_terms *l, const struct voucher_terms *v,
+		    const struct address *payer, const struct escrow_key *key);
 
 #endif

@@ -436,3 +436,30 @@ escrow_lease_read(const uint8_t *data, size_t len, struct escrow_lease *out)
 	*out = (struct escrow_lease){ { w[0] }, { w[1] }, (uint32_t)w[2], (uint32_t)w[3] };
 	return true;
 }
+
+bool
+escrow_key_read(const uint8_t *data, size_t len, struct escrow_key *out)
+{
+	u128 w[3];
+
+	for (size_t i = 0; i < 3; i++)
+		if (!abi_word_uint(data, len, i, &w[i]))
+			return false;
+	if (w[0] > 1 || w[1] > AMOUNT_MAX || w[2] > UINT32_MAX)
+		return false;
+	*out = (struct escrow_key){ w[0] == 1, { w[1] }, (uint32_t)w[2] };
+	return true;
+}
+
+bool
+escrow_may_pay(const struct lease_terms *l, const struct voucher_terms *v,
+	       const struct address *payer, const struct escrow_key *key)
+{
+	if (address_is_zero(payer))
+		return false;
+	if (address_equal(payer, &l->tenant))
+		return true;
+	if (key->said)
+		return amount_cmp(v->amount, key->limit) <= 0 && v->upTo <= key->until;
+	return address_equal(payer, &l->cosigner);
+}

@@ -68,6 +68,14 @@ rpc_nonce(struct arena *a, const struct address *who)
 }
 
 const char *
+rpc_code(struct arena *a, const struct address *who)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	return rpc(a, "eth_getCode", arena_printf(a, "\"%s\",\"latest\"", address_text(who, text)));
+}
+
+const char *
 rpc_nonce_mined(struct arena *a, const struct address *who)
 {
 	char text[ADDRESS_TEXT_SIZE];
@@ -136,15 +144,26 @@ rpc_receipt(struct arena *a, const struct hash *tx)
 }
 
 const char *
-rpc_logs(struct arena *a, const struct address *contract, uint64_t from, uint64_t to)
+rpc_logs_of(struct arena *a, const struct address *contract, const struct hash *topics,
+	    size_t count, uint64_t from, uint64_t to)
 {
-	char text[ADDRESS_TEXT_SIZE];
+	char text[HASH_TEXT_SIZE];
+	const char *list = "";
 
+	for (size_t i = 0; i < count; i++)
+		list = arena_printf(a, "%s%s\"%s\"", list, i != 0 ? "," : "",
+				    hash_text(&topics[i], text));
 	return rpc(a, "eth_getLogs",
 		   arena_printf(a,
 				"{\"address\":\"%s\",\"fromBlock\":\"0x%" PRIx64
-				"\",\"toBlock\":\"0x%" PRIx64 "\"}",
-				address_text(contract, text), from, to));
+				"\",\"toBlock\":\"0x%" PRIx64 "\",\"topics\":[%s]}",
+				address_text(contract, text), from, to, list));
+}
+
+const char *
+rpc_logs(struct arena *a, const struct address *contract, uint64_t from, uint64_t to)
+{
+	return rpc_logs_of(a, contract, NULL, 0, from, to);
 }
 
 /* ------------------------------------------------------------------ */
@@ -346,6 +365,9 @@ log_read(struct arena *a, const struct json *v, struct evm_log *log, struct err 
 	    u64_member(v, "logIndex", &log->index, e) < 0 ||
 	    rpc_hash_read(json_get(v, "blockHash"), &log->block_hash, e) < 0 ||
 	    rpc_hash_read(json_get(v, "transactionHash"), &log->tx_hash, e) < 0)
+		return err_wrap(e, "log");
+	if (json_get(v, "blockTimestamp") != NULL &&
+	    u64_member(v, "blockTimestamp", &log->time, e) < 0)
 		return err_wrap(e, "log");
 	return 0;
 }

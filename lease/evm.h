@@ -36,6 +36,7 @@ struct evm_log {
 	const uint8_t *data;
 	size_t len;
 	uint64_t block, index;
+	uint64_t time; /* of its block, unix seconds; 0: the node does not say */
 	struct hash block_hash, tx_hash;
 	struct address address;
 };
@@ -73,9 +74,14 @@ const char *rpc_try(struct arena *a, const struct address *from, const struct ad
 /* The same without a sender, at a block of the past. */
 const char *
 rpc_call_at(struct arena *a, const struct address *to, struct calldata data, uint64_t block);
+/* The code at an address; none: no contract. */
+const char *rpc_code(struct arena *a, const struct address *who);
 const char *rpc_send(struct arena *a, const uint8_t *raw, size_t len);
 const char *rpc_receipt(struct arena *a, const struct hash *tx);
 const char *rpc_logs(struct arena *a, const struct address *contract, uint64_t from, uint64_t to);
+/* Only those that begin with these topics. */
+const char *rpc_logs_of(struct arena *a, const struct address *contract, const struct hash *topics,
+			size_t count, uint64_t from, uint64_t to);
 
 /* Replies. rpc_result() gives the "result" or the node's error as e: one of the
  * codes above. A reply of more than JSON_BYTES_MAX is ERR_TOO_BIG. */

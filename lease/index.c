@@ -123,3 +123,92 @@ index_of(struct arena *a, const struct index_trade *trades, size_t count, uint32
 	out.published = out.leases >= LEASES_LEAST && out.owners >= OWNERS_LEAST;
 	return out;
 }
+
+/* ------------------------------------------------------------------ */
+/* What an order is of.                                                */
+
+/* A token a month of 730 hours, in 10^-9 base units a second. */
+#define TOKEN_MONTH ((u128)380517504)
+#define GIB	    ((uint64_t)1024 * 1024 * 1024)
+
+const struct rate_card INDEX_VECTOR = {
+	.cpu_milli = { TOKEN_MONTH * 160 / 100 / 1000 },
+	.memory_mib = { TOKEN_MONTH * 80 / 100 / 1024 },
+	.storage_mib = { TOKEN_MONTH * 2 / 100 / 1024 },
+	.volume_mib = { TOKEN_MONTH * 4 / 100 / 1024 },
+	.gpu = { TOKEN_MONTH * 300 },
+	.endpoint = { TOKEN_MONTH * 5 / 100 },
+	.ip = { TOKEN_MONTH * 5 },
+};
+
+const char *
+index_class(const struct group *g)
+{
+	const struct group_service *s = g->services.items;
+	const char *model = NULL;
+
+	for (size_t i = 0; i < g->services.count; i++) {
+		const char *const *asked = s[i].gpus.items;
+
+		if (s[i].resources.gpus == 0)
+			continue;
+		if (s[i].gpus.count != 1 || (model != NULL && strcmp(model, asked[0]) != 0))
+			return "gpu";
+		model = asked[0];
+	}
+	return model != NULL ? model : "cpu";
+}
+
+const char *
+index_region(const struct group *g)
+{
+	const struct attribute *a = g->attributes.items;
+
+	for (size_t i = 0; i < g->attributes.count; i++)
+		if (strcmp(a[i].key, "region") == 0)
+			return a[i].value;
+	return "";
+}
+
+struct rate
+index_reference(struct arena *a, const struct rate_card *vector, const struct group *g)
+{
+	struct json_strs models = { NULL, 0 };
+	const char *class = index_class(g);
+	size_t gpus =
+		strcmp(class, "cpu") == 0 || strcmp(class, "gpu") == 0 ? 0 : group_total(g).gpus;
+
+	models.items = arena_alloc(a, (gpus + 1) * sizeof(*models.items));
+	while (models.count < gpus)
+		models.items[models.count++] = class;
+	return price_group(vector, g, &models);
+}
+
+struct index_machine
+index_machine(struct arena *a, const struct rate_card *vector, const char *class)
+{
+	bool cpu = strcmp(class, "cpu") == 0, any = strcmp(class, "gpu") == 0;
+	struct group_service s = { .name = "machine", .count = 1 };
+	struct group g = { .services = { &s, 1 } };
+
+	s.resources = cpu ? (struct resources){ .cpu_milli = 1000,
+						.memory_bytes = 2 * GIB,
+						.storage_bytes = 10 * GIB }
+			  : (struct resources){ .cpu_milli = 8000,
+						.memory_bytes = 32 * GIB,
+						.storage_bytes = 100 * GIB,
+						.gpus = 1 };
+	if (!cpu && !any)
+		s.gpus = (struct json_strs){ &class, 1 };
+	return (struct index_machine){ cpu ? "1 CPU, 2 GiB, 10 GiB disk"
+					   : "1 GPU, 8 CPU, 32 GiB, 100 GiB disk",
+				       index_reference(a, vector, &g) };
+}
+
+struct rate
+index_price(const struct index_machine *m, uint64_t millionths)
+{
+	u128 nano = MIN(m->reference.nano, UINT64_MAX) * millionths / MILLION;
+
+	return (struct rate){ MIN(nano, RATE_MAX) };
+}

@@ -12,8 +12,7 @@
 #ifndef GAVEL_INDEX_H
 #define GAVEL_INDEX_H
 
-#include "lib/amount.h"
-#include "lib/bytes.h"
+#include "lease/price.h"
 
 struct index_trade {
 	struct address owner, tenant;
@@ -31,5 +30,29 @@ struct price_index {
 /* seconds: of the window; a lease counts for at most that long. Memory is the arena's. */
 struct price_index
 index_of(struct arena *a, const struct index_trade *trades, size_t count, uint32_t seconds);
+
+/* ------------------------------------------------------------------ */
+/* What an order is of.                                                */
+
+/* The default vector: unit prices whose sum over a reservation is its reference. Only
+ * their proportions matter, for the index is a share; they are set for a token of six
+ * decimals, so that 1 CPU, 2 GiB and 10 GiB of disk are 3.40 tokens a month. */
+extern const struct rate_card INDEX_VECTOR;
+/* "cpu" without GPUs; the model, when all copies with GPUs ask for this one; else "gpu". */
+const char *index_class(const struct group *g);
+/* The region that the group asks for, or "". */
+const char *index_region(const struct group *g);
+/* By the vector; a GPU of a group that names a model costs what that model does. */
+struct rate index_reference(struct arena *a, const struct rate_card *vector, const struct group *g);
+
+/* The machine that people are shown a class's price for. */
+struct index_machine {
+	const char *text; /* "1 CPU, 2 GiB, 10 GiB disk" */
+	struct rate reference;
+};
+struct index_machine
+index_machine(struct arena *a, const struct rate_card *vector, const char *class);
+/* Of that machine at this price / reference, in millionths. */
+struct rate index_price(const struct index_machine *m, uint64_t millionths);
 
 #endif

@@ -80,12 +80,14 @@ next_open(const struct life_facts *f, wall_t now)
 		return act(LIFE_EXPIRE);
 	if (now >= f->order_ends)
 		return act(f->failures > 0 ? LIFE_EXPIRE : LIFE_UNFILLED);
-	return act(LIFE_ANNOUNCE);
+	return f->fast ? wait_until(f->order_ends) : act(LIFE_ANNOUNCE);
 }
 
 static struct life_step
 next_bidding(const struct life_facts *f, wall_t now)
 {
+	if (f->fast) /* a tick has it, and does not keep it for long */
+		return wait_until(0);
 	if (f->cancel_asked)
 		return act(LIFE_CANCEL);
 	if (now >= f->round_ends || (f->invited > 0 && f->answered >= f->invited))

@@ -13,6 +13,9 @@
  *--(mined)--> closed |                       |                   |
  *	            +------> failed <-------+------ void -------+ (not launched in time)
  *
+ * A fast order has no rounds of its own: while it is open the next tick takes it to
+ * bidding, and then on to awarded or back to open. Here it is only ended, or failed by
+ * its winner, as every other.
  * When the tenant picks (group.h, accept), clear leads to ranked, and award from there
  * to awarded, when its choice has come. Failed, the order is open and goes back by rank
  * to what is left of the ranking, while its bids hold.
@@ -54,6 +57,7 @@ enum lease_state {
 struct life_facts {
 	enum order_state order;
 	enum lease_state lease;
+	bool fast;		    /* by standing offers: ticks award it, no round is announced */
 	uint32_t round;		    /* rounds announced so far */
 	uint32_t invited, answered; /* in this round: bids and declines */
 	uint32_t failures;	    /* winners that failed so far */

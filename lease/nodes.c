@@ -133,8 +133,9 @@ leave(struct evm *evm, size_t i, int64_t out_us, const char *why)
 static void
 failed(struct evm *evm, size_t i, const char *why)
 {
-	unsigned n = MIN(++evm->nodes[i].failures, 6u);
+	unsigned n = ++evm->nodes[i].failures;
 
+	n = MIN(n, 6u);
 	leave(evm, i, MIN(SECOND_US << n, OUT_MAX_US), why);
 }
 
@@ -163,6 +164,12 @@ evm_distrust(struct evm *evm, size_t node, const char *why)
 {
 	evm->nodes[node].trust = EVM_OTHER;
 	leave(evm, node, OUT_MAX_US, why);
+}
+
+void
+evm_doubt(struct evm *evm, size_t node, const char *why)
+{
+	failed(evm, node, why);
 }
 
 /* ------------------------------------------------------------------ */

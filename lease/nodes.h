@@ -72,6 +72,8 @@ int evm_now(struct arena *a, struct evm *evm, const char *body, struct json **re
 
 /* What this node says cannot be: it is not asked again until the process ends. */
 void evm_distrust(struct evm *evm, size_t node, const char *why);
+/* Its answers do not fit together: another is asked for a while. */
+void evm_doubt(struct evm *evm, size_t node, const char *why);
 /* Scheme, host and port of a node: its path may be a secret. */
 const char *evm_node_name(struct arena *a, const struct evm *evm, size_t node);
 

@@ -9,6 +9,7 @@
 #include "lease/typed.h"
 
 const struct code OFFER_BAD = { "offer_bad", INVALID, "a rule of offers is broken" };
+const struct code OFFER_LIST = { "offer_list", INVALID, "a list price is below its floor" };
 
 /* An egress allowance is for 30 days. */
 #define ALLOWANCE_S (30u * 86400)
@@ -48,7 +49,7 @@ const struct json_field offer_units_fields[] = {
 #undef T
 
 #define T struct shape
-static const struct json_field shape_fields[] = {
+const struct json_field shape_fields[] = {
 	JSON_U32(T, cpu_milli, 0, JSON_OPTIONAL),
 	JSON_U64(T, memory_mib, JSON_OPTIONAL),
 	CLASSED(T, storage_mib, JSON_KIND_U64, "ephemeral_mib", STORAGE_EPHEMERAL),
@@ -91,37 +92,44 @@ const struct json_field offer_fields[] = {
 };
 #undef T
 
+#define T struct offer_doc
+const struct json_field offer_doc_fields[] = { JSON_OBJ(T, offer, offer_fields, 0),
+					       JSON_SIG(T, sig, 0), JSON_END };
+#undef T
+
 /* ------------------------------------------------------------------ */
 /* Hashes.                                                             */
 
-static struct hash
-canonical(const struct json_field *fields, const void *in)
+struct hash
+offer_head_hash(const struct offer_head *head, const void *text, size_t len)
 {
-	struct jsonw *w = jsonw_new(false);
-	struct hash h;
-	const char *text;
-	size_t len;
+	struct words w = words_begin("Offer(address provider,address owner,uint64 seq,"
+				     "uint64 expires,bytes32 content)");
+	struct hash content;
 
-	json_write(w, fields, in);
-	text = jsonw_text(w, &len);
-	keccak256(text, len, &h);
-	jsonw_free(w);
-	return h;
+	keccak256(text, len, &content);
+	word_address(&w, &head->provider);
+	word_address(&w, &head->owner);
+	word_uint(&w, head->seq);
+	word_uint(&w, head->expires);
+	word_hash(&w, &content);
+	return words_end(&w);
 }
 
 struct hash
 offer_hash(const struct offer *o)
 {
-	struct hash content = canonical(offer_fields, o);
-	struct words w = words_begin("Offer(address provider,address owner,uint64 seq,"
-				     "uint64 expires,bytes32 content)");
+	struct offer_head head = { o->provider, o->owner, o->seq, o->expires };
+	struct jsonw *w = jsonw_new(false);
+	struct hash h;
+	const char *text;
+	size_t len;
 
-	word_address(&w, &o->provider);
-	word_address(&w, &o->owner);
-	word_uint(&w, o->seq);
-	word_uint(&w, o->expires);
-	word_hash(&w, &content);
-	return words_end(&w);
+	json_write(w, offer_fields, o);
+	text = jsonw_text(w, &len);
+	h = offer_head_hash(&head, text, len);
+	jsonw_free(w);
+	return h;
 }
 
 /* ------------------------------------------------------------------ */
@@ -169,7 +177,7 @@ check_pair(const char *name, struct rate floor, struct rate list, struct err *e)
 	if (floor.nano > RATE_MAX || list.nano > RATE_MAX)
 		return err_field(e, &OFFER_BAD, field, "%s is above what any rate may be", name);
 	if (rate_cmp(list, floor) < 0)
-		return err_field(e, &OFFER_BAD, field, "the list price of %s is below its floor",
+		return err_field(e, &OFFER_LIST, field, "the list price of %s is below its floor",
 				 name);
 	return 0;
 }
@@ -295,6 +303,8 @@ audits_match(const struct offer *o, const struct offer_asker *asker)
 	static const struct json_list none;
 	struct address who;
 
+	if (asker->group->signed_by.count == 0 && asker->group->signed_any.count == 0)
+		return true;
 	return !attest_lacks(asker->group, &o->provider,
 			     asker->audits != NULL ? asker->audits : &none, 0, &who);
 }
@@ -396,7 +406,10 @@ part(struct rate rate, uint64_t quantity, uint32_t per)
 
 	if (quantity == 0 || rate.nano == 0)
 		return 0;
-	if (__builtin_mul_overflow(rate.nano, (u128)quantity, &product) || product > ~(u128)0 - per)
+	if (rate.nano >> 64 == 0)
+		product = (u128)(uint64_t)rate.nano * quantity;
+	else if (__builtin_mul_overflow(rate.nano, (u128)quantity, &product) ||
+		 product > ~(u128)0 - per)
 		return RATE_MAX;
 	if (per > 1)
 		product = product >> 64 == 0 ? ((uint64_t)product + (u128)per - 1) / per

@@ -66,13 +66,28 @@ struct offer {
 	struct json_strs deny;	 /* never these */
 };
 
-extern const struct json_field offer_fields[], offer_units_fields[], offer_node_fields[];
+extern const struct json_field offer_fields[], offer_units_fields[], offer_node_fields[],
+	shape_fields[];
+
+/* POST /v1/offers. */
+struct offer_doc {
+	struct offer offer;
+	struct sig sig; /* the provider's over offer_hash() */
+};
+extern const struct json_field offer_doc_fields[];
 
 extern const struct code OFFER_BAD;
+extern const struct code OFFER_LIST; /* a list price below its floor */
 
 /* Every rule an offer must keep by itself, but its signature. */
 int offer_check(const struct offer *o, struct err *e) mustcheck;
 struct hash offer_hash(const struct offer *o); /* its id */
+/* The same by whoever has the canonical JSON only, and need not read it. */
+struct offer_head {
+	struct address provider, owner;
+	uint64_t seq, expires;
+};
+struct hash offer_head_hash(const struct offer_head *head, const void *text, size_t len);
 
 /* ------------------------------------------------------------------ */
 /* Why an offer does not match.                                        */

@@ -2,6 +2,8 @@
 #include "lease/signer.h"
 
 #include "lease/jwt.h"
+#include "lease/offer.h"
+#include "lease/record.h"
 #include "lease/seal.h"
 #include "lib/clock.h"
 
@@ -52,6 +54,41 @@ SIGN_VERB(award, struct award_terms, award_hash)
 SIGN_VERB(bid, struct bid_terms, bid_hash)
 SIGN_VERB(lease, struct lease_terms, lease_hash)
 SIGN_VERB(release, struct release_terms, release_hash)
+SIGN_VERB(record, struct record_terms, record_hash)
+
+static int
+verb_receipt(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct receipt_terms terms;
+	size_t count = len / sizeof(terms), one;
+
+	if (len % sizeof(terms) != 0)
+		return err_set(e, &SIGNER_REFUSED, "half a receipt");
+	for (size_t i = 0; i < count; i++) {
+		struct hash h;
+
+		memcpy(&terms, (const uint8_t *)in + i * sizeof(terms), sizeof(terms));
+		h = receipt_hash(&terms);
+		sign_terms(ctx, &h, (uint8_t *)out + i * sizeof(struct sig), &one);
+	}
+	*out_len = count * sizeof(struct sig);
+	return 0;
+}
+
+/* Hashed and not read: the key holder parses no JSON. Whose offer it is counts. */
+static int
+verb_offer(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct signer *s = ctx;
+	struct offer_head head;
+	struct hash h;
+
+	memcpy(&head, in, sizeof(head));
+	if (!address_equal(&head.provider, &s->key.address))
+		return err_set(e, &SIGNER_REFUSED, "an offer in the name of another provider");
+	h = offer_head_hash(&head, (const uint8_t *)in + sizeof(head), len - sizeof(head));
+	return sign_terms(s, &h, out, out_len);
+}
 
 /* The usage and its voucher, so that the two cannot differ. */
 static int
@@ -225,6 +262,9 @@ const struct verb signer_market_verbs[] = {
 	FLAT("round_key", SIGN_ROUND_KEY, struct signer_round, verb_round_key),
 	FLAT("round_close", SIGN_ROUND_CLOSE, struct signer_round, verb_round_close),
 	{ "tx", SIGN_TX, sizeof(struct signer_tx), CHAN_BYTES_MAX, verb_tx },
+	{ "receipt", SIGN_RECEIPT, sizeof(struct receipt_terms),
+	  SIGN_RECEIPTS_MAX * sizeof(struct receipt_terms), verb_receipt },
+	FLAT("record", SIGN_RECORD, struct record_terms, verb_record),
 	VERB_END
 };
 
@@ -236,6 +276,7 @@ const struct verb signer_provider_verbs[] = {
 	FLAT("release", SIGN_RELEASE, struct release_terms, verb_release),
 	FLAT("provider", SIGN_PROVIDER, struct signer_provider, verb_provider),
 	FLAT("token", SIGN_TOKEN, struct signer_token, verb_token),
+	{ "offer", SIGN_OFFER, sizeof(struct offer_head), CHAN_BYTES_MAX, verb_offer },
 	VERB_END
 };
 

@@ -33,7 +33,13 @@ enum signer_verb {
 	SIGN_RELEASE,	  /* release_terms -> sig */
 	SIGN_PROVIDER,	  /* signer_provider -> sig */
 	SIGN_TOKEN,	  /* signer_token -> JWT text */
+	SIGN_RECEIPT,	  /* receipt_terms, up to SIGN_RECEIPTS_MAX -> as many sigs */
+	SIGN_RECORD,	  /* record_terms -> sig */
+	SIGN_OFFER,	  /* offer_head, then the offer's canonical JSON -> sig */
 };
+
+/* Receipts come in crowds: one call signs as many as wait. */
+#define SIGN_RECEIPTS_MAX 256u
 
 struct signer_round {
 	struct hash order;

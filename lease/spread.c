@@ -218,8 +218,8 @@ solve(struct matrix *m, size_t first, size_t *columns, struct cost *sum)
 static void
 first_of_equals(struct matrix *m, size_t *columns)
 {
-	size_t other[TICK_ROWS_MAX];
-	struct cost rest;
+	size_t other[TICK_ROWS_MAX] = { 0 };
+	struct cost rest = { 0, 0 };
 
 	memcpy(m->first_u, m->u, (m->row_count + 1) * sizeof(*m->u));
 	memcpy(m->first_v, m->v, (m->column_count + 1) * sizeof(*m->v));
@@ -274,9 +274,9 @@ matrix_init(struct matrix *m, struct arena *a, const struct tick_order *o,
 static struct rate
 price_of(struct matrix *m, const struct entry *w, u128 cost)
 {
-	size_t columns[TICK_ROWS_MAX];
+	size_t columns[TICK_ROWS_MAX] = { 0 };
 	struct rate p = w->list;
-	struct cost other;
+	struct cost other = { 0, 0 };
 
 	fill_cells(m, w->owner);
 	if (solve(m, 0, columns, &other)) {
@@ -292,10 +292,10 @@ bool
 spread_assign(const struct tick_order *o, const struct spread_row *rows, size_t count,
 	      struct spread_award *out)
 {
-	size_t columns[TICK_ROWS_MAX];
+	size_t columns[TICK_ROWS_MAX] = { 0 };
 	struct arena a;
 	struct matrix m;
-	struct cost sum;
+	struct cost sum = { 0, 0 };
 	bool found;
 
 	assert(count <= TICK_ROWS_MAX);

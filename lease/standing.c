@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lease/standing.h"
 
+#define PAST_STRETCH 5000u /* blocks at once; halved when a node says too many */
+
 static int
 view(struct arena *a, struct evm *evm, const struct address *escrow, struct calldata data,
      uint64_t block, const uint8_t **out, size_t *len, struct err *e)
@@ -51,12 +53,12 @@ standing_now(struct arena *a, struct evm *evm, const struct address *escrow,
 	return 0;
 }
 
-int
-standing_receipt(struct arena *a, const struct address *escrow, const struct hash *lease,
-		 const struct evm_receipt *receipt, struct standing *s, struct err *e)
+static int
+read_logs(struct arena *a, const struct address *escrow, const struct hash *lease,
+	  const struct evm_log *logs, size_t log_count, struct standing *s, struct err *e)
 {
-	for (size_t i = 0; i < receipt->log_count; i++) {
-		const struct evm_log *log = &receipt->logs[i];
+	for (size_t i = 0; i < log_count; i++) {
+		const struct evm_log *log = &logs[i];
 		struct escrow_event *ev;
 		size_t count = escrow_events_read(a, log->topics, log->topic_count, log->data,
 						  log->len, &ev);
@@ -68,7 +70,7 @@ standing_receipt(struct arena *a, const struct address *escrow, const struct has
 
 			if (!hash_equal(&ev[j].lease, lease))
 				continue;
-			if (ev[j].kind == ESCROW_SKIPPED)
+			if (ev[j].kind == ESCROW_SKIPPED && e != NULL)
 				return err_set(e, &EVM_REFUSED, "%s",
 					       reason != NULL ? reason : "unknown");
 			if (ev[j].kind != ESCROW_CLOSED)
@@ -78,6 +80,44 @@ standing_receipt(struct arena *a, const struct address *escrow, const struct has
 		}
 	}
 	return 0;
+}
+
+int
+standing_receipt(struct arena *a, const struct address *escrow, const struct hash *lease,
+		 const struct evm_receipt *receipt, struct standing *s, struct err *e)
+{
+	return read_logs(a, escrow, lease, receipt->logs, receipt->log_count, s, e);
+}
+
+int
+standing_past(struct arena *a, struct evm *evm, const struct address *escrow,
+	      const struct hash *lease, struct standing *s, struct err *e)
+{
+	uint64_t to = s->block, last = to > STANDING_PAST ? to - STANDING_PAST : 0,
+		 stretch = PAST_STRETCH;
+
+	if (s->lease.deposit.units != 0 || s->lease.up_to != 0)
+		return 0;
+	for (;;) {
+		uint64_t from = to - last >= stretch ? to - stretch + 1 : last;
+		struct evm_log *logs;
+		struct json *result;
+		size_t count;
+
+		if (evm_now(a, evm, rpc_logs(a, escrow, from, to), &result, e) < 0) {
+			if (!evm_logs_too_many(e) || from == to)
+				return -1;
+			*e = (struct err)ERR_NONE;
+			stretch = (to - from + 1) / 2;
+			continue;
+		}
+		if (rpc_logs_read(a, result, &logs, &count, e) < 0)
+			return -1;
+		(void)read_logs(a, escrow, lease, logs, count, s, NULL);
+		if (s->lease.paid.units != 0 || from == last)
+			return 0;
+		to = from - 1;
+	}
 }
 
 bool

@@ -21,7 +21,8 @@ struct standing {
 };
 
 /* The contract forgets a lease that was closed: only when openBy is over does it
- * show that what it does not know has ended; standing_receipt() knows at once. */
+ * show that what it does not know has ended; standing_receipt() knows at once, and
+ * standing_past() looks for it. */
 int standing_now(struct arena *a, struct evm *evm, const struct address *escrow,
 		 const struct lease_terms *terms, struct standing *out, struct err *e) mustcheck;
 /* What a transaction has done to the lease, beyond standing_now(): its end and what
@@ -29,6 +30,11 @@ int standing_now(struct arena *a, struct evm *evm, const struct address *escrow,
 int
 standing_receipt(struct arena *a, const struct address *escrow, const struct hash *lease,
 		 const struct evm_receipt *receipt, struct standing *s, struct err *e) mustcheck;
+/* Of a lease that is not open: its end and what it was paid, from the contract's
+ * events, looked for backwards through at most STANDING_PAST blocks. */
+#define STANDING_PAST 100000u
+int standing_past(struct arena *a, struct evm *evm, const struct address *escrow,
+		  const struct hash *lease, struct standing *s, struct err *e) mustcheck;
 
 bool standing_unknown(const struct standing *s); /* not open, and may still be opened */
 bool standing_claim_pending(const struct standing *s);

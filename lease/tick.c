@@ -39,6 +39,7 @@ struct tick {
 	struct auction *auctions;
 	struct auction **waiting; /* by id */
 	struct entry *scratch;	  /* room for the entries of one order */
+	struct place *places;	  /* and to sort them */
 	size_t waiting_count;
 };
 
@@ -141,6 +142,7 @@ keep_undropped(const struct auction *a, struct entry *entries, size_t count)
 	return kept;
 }
 
+/* And the best newcomer, if there is any: usually there is none. */
 static void
 write_ranking(struct tick *t, struct auction *a)
 {
@@ -149,8 +151,10 @@ write_ranking(struct tick *t, struct auction *a)
 	out->ranking = arena_alloc(t->a, (a->count + 1) * sizeof(*out->ranking));
 	out->rank_count = a->count;
 	for (size_t i = 0; i < a->count; i++) {
-		const struct entry *e = &a->entries[i];
+		struct entry *e = &a->entries[i];
 
+		if (!e->sets_prices && a->q == NULL)
+			a->q = e;
 		out->ranking[i] = (struct tick_rank){ .kind = e->kind,
 						      .index = e->index,
 						      .model = e->model,
@@ -184,8 +188,8 @@ begin_together(struct tick *t, struct auction *a)
 	a->matched = standing > 0 || n > fitting;
 	join_bids(entries, fitting, n);
 	a->count = keep_undropped(a, entries, n);
-	a->entries = entry_rank(t->a, a->o, entries, a->count);
-	a->w = a->q = a->entries;
+	a->entries = entry_rank(t->a, a->o, entries, a->count, t->places);
+	a->w = a->entries;
 	write_ranking(t, a);
 }
 
@@ -328,16 +332,20 @@ pick_of(const struct entry *e, struct rate price)
 	};
 }
 
-/* The lowest peff after w, of another owner, as the list stood at the start. */
+/* The lowest peff after w, of another owner, as the list stood at the start. None is
+ * below its key, and keys rise. */
 static const struct entry *
 runner_up(const struct auction *a)
 {
 	const struct entry *r = NULL;
 
-	for (const struct entry *e = a->w + 1; e < a->entries + a->count; e++)
+	for (const struct entry *e = a->w + 1; e < a->entries + a->count; e++) {
+		if (r != NULL && e->key >= r->peff)
+			break;
 		if (e->sets_prices && !address_equal(e->owner, a->w->owner) &&
 		    (r == NULL || e->peff < r->peff))
 			r = e;
+	}
 	return r;
 }
 
@@ -489,12 +497,13 @@ tick_clear(struct arena *a, const struct tick_order *orders, size_t order_count,
 	   const struct tick_offer *offers, size_t offer_count, struct tick_outcome *out)
 {
 	struct tick t = { .a = a, .offers = offers, .offer_count = offer_count };
-	size_t turn, bids = 0;
+	size_t turn, bids = 0, most;
 
 	for (size_t i = 0; i < order_count; i++)
 		bids = MAX(bids, orders[i].bid_count);
-	t.scratch =
-		arena_alloc(a, (entry_most(offers, offer_count) + bids + 1) * sizeof(*t.scratch));
+	most = entry_most(offers, offer_count) + bids;
+	t.scratch = arena_alloc(a, (most + 1) * sizeof(*t.scratch));
+	t.places = entry_places(a, most);
 	t.version = arena_alloc(a, (offer_count + 1) * sizeof(*t.version));
 	t.auctions = arena_alloc(a, (order_count + 1) * sizeof(*t.auctions));
 	t.waiting = arena_alloc(a, (order_count + 1) * sizeof(*t.waiting));

@@ -1,13 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "arena.h"
 
+#include <sys/mman.h>
+
 #define BLOCK_MIN 4096
+/* An arena that has become so large goes on in huge pages, where the kernel has them:
+ * to be given memory by the 4 KiB costs more than most of what is done with it. */
+#define HUGE_FROM ((size_t)1024 * 1024)
+#define HUGE_PAGE ((size_t)2 * 1024 * 1024)
 #define ALIGN	  _Alignof(max_align_t)
 
 struct arena_block {
 	struct arena_block *next;
 	size_t size; /* of data */
 	size_t used;
+	size_t mapped; /* bytes, when it is of huge pages */
 	_Alignas(max_align_t) unsigned char data[];
 };
 
@@ -16,6 +23,37 @@ struct arena_hook {
 	void (*fn)(void *arg);
 	void *arg;
 };
+
+/* Zeroed, on a boundary of huge pages; NULL: there are none. */
+static struct arena_block *
+huge_block(size_t n)
+{
+	size_t size = (n + sizeof(struct arena_block) + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	uint8_t *p = mmap(NULL, size + HUGE_PAGE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	size_t before = HUGE_PAGE - (uintptr_t)p % HUGE_PAGE;
+	struct arena_block *b;
+
+	if (p == MAP_FAILED)
+		return NULL;
+	munmap(p, before);
+	if (before < HUGE_PAGE)
+		munmap(p + before + size, HUGE_PAGE - before);
+	b = (void *)(p + before);
+	madvise(b, size, MADV_HUGEPAGE); /* not to be had: small pages do as well */
+	b->mapped = size;
+	b->size = size - sizeof(*b);
+	return b;
+}
+
+static void
+block_free(struct arena_block *b)
+{
+	if (b->mapped != 0)
+		munmap(b, b->mapped);
+	else
+		free(b);
+}
 
 void
 arena_defer(struct arena *a, void (*fn)(void *arg), void *arg)
@@ -41,7 +79,7 @@ arena_release(struct arena *a)
 		hook->fn(hook->arg);
 	for (struct arena_block *b = a->blocks; b != NULL; b = next) {
 		next = b->next;
-		free(b);
+		block_free(b);
 	}
 	arena_init(a, a->max);
 }
@@ -58,8 +96,11 @@ arena_block_for(struct arena *a, size_t n)
 	if (b != NULL && n <= BLOCK_MIN)
 		size = MIN(b->size * 2, (size_t)256 * 1024);
 	size = MAX(size, n);
-	b = xcalloc(1, sizeof(*b) + size);
-	b->size = size;
+	b = a->used >= HUGE_FROM ? huge_block(n) : NULL;
+	if (b == NULL) {
+		b = xcalloc(1, sizeof(*b) + size);
+		b->size = size;
+	}
 	b->next = a->blocks;
 	a->blocks = b;
 	return b;

@@ -128,12 +128,6 @@ hash_equal(const struct hash *a, const struct hash *b)
 }
 
 bool
-address_equal(const struct address *a, const struct address *b)
-{
-	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
-}
-
-bool
 address_is_zero(const struct address *a)
 {
 	static const struct address zero;

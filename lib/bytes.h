@@ -42,7 +42,11 @@ int address_read(const char *text, struct address *out, struct err *e) mustcheck
 int sig_read(const char *text, struct sig *out, struct err *e) mustcheck;
 
 bool hash_equal(const struct hash *a, const struct hash *b);
-bool address_equal(const struct address *a, const struct address *b);
+static inline bool
+address_equal(const struct address *a, const struct address *b)
+{
+	return memcmp(a->b, b->b, sizeof(a->b)) == 0;
+}
 bool address_is_zero(const struct address *a);
 
 /* Keccak-256 as Ethereum uses it: padding 0x01, not SHA3-256's 0x06. */

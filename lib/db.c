@@ -16,6 +16,7 @@ const struct code DB_BUSY = { "database_busy", UNAVAIL, "too much is waiting for
 const struct code DB_REFUSED = { "database_refused", INTERNAL, "the database refused a statement" };
 
 #define BATCHES_MAX  512
+#define PREPARED_MAX 64
 #define RECONNECT_US (500 * MILLI_US)
 
 /* Session settings: names are resolved nowhere but where we say. */
@@ -38,10 +39,12 @@ struct batch {
 	struct err err;
 };
 
-/* A batch on the wire. It outlives its task. */
+/* A batch on the wire. It outlives its task. Without a batch: a statement is being
+ * prepared, in a transaction of its own, so that no failure but its own undoes it. */
 struct flight {
 	struct flight *next;
 	struct batch *batch;
+	const struct query *prepares;
 	bool task_died;
 	size_t count, done; /* queries */
 };
@@ -55,6 +58,9 @@ struct db {
 	char *conninfo;
 	int64_t lock;
 	bool up;
+	/* what this connection has prepared, or is about to */
+	const struct query *prepared[PREPARED_MAX];
+	size_t prepared_count;
 };
 
 /* ------------------------------------------------------------------ */
@@ -119,6 +125,7 @@ static void
 db_down(struct db *db)
 {
 	db->up = false;
+	db->prepared_count = 0;
 	if (db->on_read != NULL)
 		event_free(db->on_read);
 	if (db->on_write != NULL)
@@ -322,6 +329,39 @@ batch_arg_bytes(struct batch *b, const void *v, size_t len)
 	call->args[call->count++] = text;
 }
 
+/* {"one","two",NULL} */
+void
+batch_arg_texts(struct batch *b, const char *const *v, size_t count)
+{
+	struct query_call *call = &b->calls[b->count - 1];
+	size_t most = 3;
+	char *text, *at;
+
+	assert(call->count < call->query->args);
+	for (size_t i = 0; i < count; i++)
+		most += v[i] != NULL ? 2 * strlen(v[i]) + 3 : 5;
+	text = at = arena_alloc(b->arena, most);
+	*at++ = '{';
+	for (size_t i = 0; i < count; i++) {
+		if (i > 0)
+			*at++ = ',';
+		if (v[i] == NULL) {
+			at = stpcpy(at, "NULL");
+			continue;
+		}
+		*at++ = '"';
+		for (const char *p = v[i]; *p != '\0'; p++) {
+			if (*p == '"' || *p == '\\')
+				*at++ = '\\';
+			*at++ = *p;
+		}
+		*at++ = '"';
+	}
+	*at++ = '}';
+	*at = '\0';
+	call->args[call->count++] = text;
+}
+
 void
 batch_arg_u128(struct batch *b, u128 v)
 {
@@ -347,7 +387,7 @@ flight_land(struct db *db, const struct code *code, const char *why)
 	if (db->first == NULL)
 		db->end = &db->first;
 	db->flights--;
-	if (!f->task_died) {
+	if (f->batch != NULL && !f->task_died) {
 		if (code != NULL && f->batch->err.code == NULL)
 			err_set(&f->batch->err, code, "%s", why);
 		f->batch->task->died = NULL;
@@ -389,6 +429,18 @@ db_on_write(evutil_socket_t fd, short what, void *arg)
 	db_flush(arg);
 }
 
+/* The statement could not be prepared: whoever needs it next tries again. */
+static void
+prepare_failed(struct db *db, const struct query *q, PGresult *result)
+{
+	log_warn("db.prepare", "query=%s error=\"%.200s\"", q->name, PQresultErrorMessage(result));
+	for (size_t i = 0; i < db->prepared_count; i++)
+		if (db->prepared[i] == q) {
+			db->prepared[i] = db->prepared[--db->prepared_count];
+			return;
+		}
+}
+
 /* A result for the query at the head, or the sync that closes its batch. */
 static void
 flight_take(struct db *db, PGresult *result)
@@ -402,7 +454,9 @@ flight_take(struct db *db, PGresult *result)
 		flight_land(db, NULL, NULL);
 		return;
 	}
-	if (f->task_died) {
+	if (f->batch == NULL && status != PGRES_COMMAND_OK)
+		prepare_failed(db, f->prepares, result);
+	if (f->batch == NULL || f->task_died) {
 		PQclear(result);
 		return;
 	}
@@ -415,8 +469,11 @@ flight_take(struct db *db, PGresult *result)
 		const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 		const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
-		err_set(&f->batch->err, &DB_REFUSED, "%s: %s (%s)", call->query->name,
-			text != NULL ? text : "?", state != NULL ? state : "?");
+		/* 57P01 to 57P03: the server ends the session, the statement is not at fault. */
+		bool lost = state != NULL && strncmp(state, "57P", 3) == 0;
+
+		err_set(&f->batch->err, lost ? &DB_LOST : &DB_REFUSED, "%s: %s (%s)",
+			call->query->name, text != NULL ? text : "?", state != NULL ? state : "?");
 	}
 	PQclear(result);
 }
@@ -452,9 +509,50 @@ db_on_read(evutil_socket_t fd, short what, void *arg)
 		db_flush(db);
 }
 
+static struct flight *
+take_off(struct db *db, size_t count)
+{
+	struct flight *f = xcalloc(1, sizeof(*f));
+
+	PQpipelineSync(db->pg);
+	f->count = count;
+	*db->end = f;
+	db->end = &f->next;
+	db->flights++;
+	return f;
+}
+
+/* Sends what prepares the query, if need be: whether it can be named from now on. */
+static bool
+prepare(struct db *db, const struct query *q)
+{
+	if (!q->once)
+		return false;
+	for (size_t i = 0; i < db->prepared_count; i++)
+		if (db->prepared[i] == q)
+			return true;
+	if (db->prepared_count == PREPARED_MAX ||
+	    PQsendPrepare(db->pg, q->name, q->sql, 0, NULL) != 1)
+		return false;
+	take_off(db, 1)->prepares = q;
+	db->prepared[db->prepared_count++] = q;
+	return true;
+}
+
+static int
+send_call(struct db *db, const struct query_call *call, bool prepared)
+{
+	if (prepared)
+		return PQsendQueryPrepared(db->pg, call->query->name, (int)call->count, call->args,
+					   NULL, NULL, 0);
+	return PQsendQueryParams(db->pg, call->query->sql, (int)call->count, NULL, call->args, NULL,
+				 NULL, 0);
+}
+
 enum next
 db_run(struct task *t, struct db *db, struct batch *b)
 {
+	bool *prepared = arena_alloc(b->arena, b->count * sizeof(*prepared));
 	struct flight *f;
 
 	assert(b->count > 0);
@@ -463,29 +561,25 @@ db_run(struct task *t, struct db *db, struct batch *b)
 		err_set(&b->err, &DB_LOST, "the database is not reachable");
 		return TASK_NEXT;
 	}
-	if (db->flights == BATCHES_MAX) {
+	if (db->flights >= BATCHES_MAX) {
 		err_set(&b->err, &DB_BUSY, "%u batches wait", db->flights);
 		return TASK_NEXT;
 	}
+	for (size_t i = 0; i < b->count; i++)
+		prepared[i] = prepare(db, b->calls[i].query);
 	for (size_t i = 0; i < b->count; i++) {
 		struct query_call *call = &b->calls[i];
 
 		assert(call->count == call->query->args);
-		if (PQsendQueryParams(db->pg, call->query->sql, (int)call->count, NULL, call->args,
-				      NULL, NULL, 0) != 1) {
+		if (send_call(db, call, prepared[i]) != 1) {
 			pg_fail(db->pg, &DB_LOST, call->query->name, &b->err);
 			db_lost(db);
 			return TASK_NEXT;
 		}
 	}
-	PQpipelineSync(db->pg);
-	f = xcalloc(1, sizeof(*f));
+	f = take_off(db, b->count);
 	f->batch = b;
-	f->count = b->count;
 	t->died = &f->task_died;
-	*db->end = f;
-	db->end = &f->next;
-	db->flights++;
 	db_flush(db);
 	return TASK_WAIT;
 }

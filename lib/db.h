@@ -15,6 +15,7 @@
  *	if (batch_failed(b, &t->err)) return TASK_FAIL;
  *	if (rows_count(b, 0) == 0) ... no row: the guard said no
  *
+ * Queries with "-- plan: once" are prepared at their first use on a connection.
  * Batches in flight are bounded; beyond the bound a batch fails with DB_BUSY.
  * A lost connection fails the batches in flight with DB_LOST (their outcome
  * is unknown: writes carry an idempotency key) and is made again by itself.
@@ -47,12 +48,14 @@ size_t batch_length(const struct batch *b);
 struct query {
 	const char *name, *sql;
 	unsigned args;
+	bool once; /* planned once for each connection, under its name */
 };
 void batch_add(struct batch *b, const struct query *q);
 void batch_arg_text(struct batch *b, const char *v);
 void batch_arg_int(struct batch *b, int64_t v);
 void batch_arg_bool(struct batch *b, bool v);
 void batch_arg_bytes(struct batch *b, const void *v, size_t len); /* bytea; NULL: null */
+void batch_arg_texts(struct batch *b, const char *const *v, size_t count); /* text[] */
 void batch_arg_u128(struct batch *b, u128 v);
 void batch_arg_time(struct batch *b, wall_t v); /* 0: null */
 

@@ -24,7 +24,7 @@ struct reader {
 	struct err *e;
 	struct json *stack[JSON_DEPTH_MAX];
 	unsigned depth;
-	unsigned values;
+	unsigned values, values_max;
 	const char *name; /* of the member to come */
 	struct json *root;
 };
@@ -35,8 +35,8 @@ reader_add(struct reader *r, enum json_type type)
 	struct json *parent = r->depth > 0 ? r->stack[r->depth - 1] : NULL;
 	struct json *v;
 
-	if (++r->values > JSON_VALUES_MAX) {
-		err_set(r->e, &ERR_TOO_BIG, "more than %d values", JSON_VALUES_MAX);
+	if (++r->values > r->values_max) {
+		err_set(r->e, &ERR_TOO_BIG, "more than %u values", r->values_max);
 		return NULL;
 	}
 	v = ARENA_NEW(r->arena, struct json);
@@ -147,8 +147,9 @@ on_map_key(void *ctx, const unsigned char *name, size_t len)
 	return 0;
 }
 
-int
-json_parse(struct arena *a, const char *text, size_t len, struct json **out, struct err *e)
+static int
+parse(struct arena *a, const char *text, size_t len, unsigned values_max, struct json **out,
+      struct err *e)
 {
 	static const yajl_callbacks callbacks = {
 		.yajl_null = on_null,
@@ -162,13 +163,10 @@ json_parse(struct arena *a, const char *text, size_t len, struct json **out, str
 		.yajl_end_array = on_end,
 	};
 	struct err inner = ERR_NONE;
-	struct reader r = { .arena = a, .e = &inner };
+	struct reader r = { .arena = a, .e = &inner, .values_max = values_max };
 	yajl_handle y;
 	yajl_status status;
 
-	if (len > JSON_BYTES_MAX)
-		return err_set(e, &ERR_TOO_BIG, "%zu bytes of JSON, at most %d", len,
-			       JSON_BYTES_MAX);
 	y = yajl_alloc(&callbacks, NULL, &r);
 	if (y == NULL)
 		fatal("out of memory");
@@ -186,6 +184,21 @@ json_parse(struct arena *a, const char *text, size_t len, struct json **out, str
 	}
 	*out = r.root;
 	return 0;
+}
+
+int
+json_parse(struct arena *a, const char *text, size_t len, struct json **out, struct err *e)
+{
+	if (len > JSON_BYTES_MAX)
+		return err_set(e, &ERR_TOO_BIG, "%zu bytes of JSON, at most %d", len,
+			       JSON_BYTES_MAX);
+	return parse(a, text, len, JSON_VALUES_MAX, out, e);
+}
+
+int
+json_parse_large(struct arena *a, const char *text, size_t len, struct json **out, struct err *e)
+{
+	return parse(a, text, len, ~0u, out, e);
 }
 
 struct json *

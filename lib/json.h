@@ -55,6 +55,10 @@ struct json {
 
 int json_parse(struct arena *a, const char *text, size_t len, struct json **out,
 	       struct err *e) mustcheck;
+/* The same without limits on bytes and values: for what this program has written itself,
+ * and where the caller has set a limit on bytes. */
+int json_parse_large(struct arena *a, const char *text, size_t len, struct json **out,
+		     struct err *e) mustcheck;
 /* The member, or NULL. */
 struct json *json_get(const struct json *object, const char *name);
 

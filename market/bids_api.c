@@ -3,6 +3,7 @@
 #include "lease/documents.h"
 #include "lease/jwt.h"
 #include "lib/clock.h"
+#include "market/bid_queue.h"
 #include "market/web.h"
 #include "query.h"
 
@@ -24,13 +25,10 @@ static const struct code BID_EXCLUDED = { "provider_excluded", CONFLICT,
 
 struct answer {
 	bool decline;
-	struct bid_post bid;
-	struct decline_post no;
-	struct id id, order;
-	uint32_t round;
-	struct address provider, signer; /* claimed, and of the token */
-	wall_t now;
+	struct bid_answer as;  /* what is placed */
+	struct address signer; /* of the token */
 	struct batch *b;
+	struct receipt_ask receipt;
 };
 
 static enum next
@@ -38,29 +36,36 @@ answer_parse(struct task *t)
 {
 	struct answer *a = t->state;
 	struct request *r = task_request(t);
+	struct decline_post no;
+	struct bid_post bid;
 
-	a->now = clock_wall();
 	if (a->decline) {
-		if (json_decode(&t->arena, r->body, r->body_len, decline_post_fields, &a->no,
+		if (json_decode(&t->arena, r->body, r->body_len, decline_post_fields, &no,
 				&t->err) < 0)
 			return TASK_FAIL;
-		if (!decline_known(a->no.reason)) {
+		if (!decline_known(no.reason)) {
 			err_field(&t->err, &DECLINE_UNKNOWN, "/reason", "reason \"%.40s\"",
-				  a->no.reason);
+				  no.reason);
 			return TASK_FAIL;
 		}
-		a->id = a->no.id;
-		a->order = a->no.order;
-		a->round = a->no.round;
-		a->provider = a->no.provider;
-		return TASK_NEXT;
+		a->as = (struct bid_answer){ .id = no.id,
+					     .order = no.order,
+					     .round = no.round,
+					     .provider = no.provider,
+					     .decline = no.reason };
+	} else {
+		if (json_decode(&t->arena, r->body, r->body_len, bid_post_fields, &bid, &t->err) <
+		    0)
+			return TASK_FAIL;
+		a->as = (struct bid_answer){ .id = bid.id,
+					     .order = bid.order,
+					     .round = bid.round,
+					     .provider = bid.provider,
+					     .envelope = bid.envelope };
 	}
-	if (json_decode(&t->arena, r->body, r->body_len, bid_post_fields, &a->bid, &t->err) < 0)
-		return TASK_FAIL;
-	a->id = a->bid.id;
-	a->order = a->bid.order;
-	a->round = a->bid.round;
-	a->provider = a->bid.provider;
+	a->as.received_at = clock_wall();
+	if (!a->decline)
+		sha256(a->as.envelope.b, a->as.envelope.len, &a->receipt.item);
 	return TASK_NEXT;
 }
 
@@ -70,19 +75,26 @@ answer_store(struct task *t)
 	struct answer *a = t->state;
 	struct web *w = task_request(t)->ctx;
 
-	if (!address_equal(&a->provider, &a->signer)) {
+	if (!address_equal(&a->as.provider, &a->signer)) {
 		err_field(&t->err, &NOT_THE_PROVIDER, "/provider", "the token is another's");
 		return TASK_FAIL;
 	}
+	return bid_queue_place(t, w->bids, &a->as);
+}
+
+static enum next
+answer_ask_why(struct task *t)
+{
+	struct answer *a = t->state;
+	struct web *w = task_request(t)->ctx;
+
+	t->err = a->as.err;
+	if (t->err.code != NULL)
+		return TASK_FAIL;
+	if (a->as.seq != 0)
+		return TASK_NEXT;
 	a->b = batch_new(t);
-	if (a->decline)
-		q_bid_decline(a->b, &a->id, &a->order, a->round, &a->provider, a->no.reason,
-			      a->now);
-	else
-		q_bid_place(a->b, &a->id, &a->order, a->round, &a->provider, &a->bid.envelope,
-			    a->now);
-	q_bid_wake(a->b, &a->order, a->now);
-	q_bid_why(a->b, &a->order, a->round, &a->provider);
+	q_bid_why(a->b, &a->as.order, a->as.round, &a->as.provider);
 	return db_run(t, w->db, a->b);
 }
 
@@ -94,28 +106,44 @@ answer_why(const struct answer *a, struct err *e)
 	size_t len;
 	const uint8_t *envelope;
 
-	if (rows_count(a->b, 2) == 0)
+	if (rows_count(a->b, 0) == 0)
 		return err_set(e, &BID_NO_ORDER, "the order is not known here");
-	if (!row_bool(a->b, 2, 0, "registered"))
+	if (!row_bool(a->b, 0, 0, "registered"))
 		return err_set(e, &NOT_REGISTERED, "POST /v1/providers comes before bids");
-	if (!row_null(a->b, 2, 0, "bid_id")) {
-		row_bytes(a->b, 2, 0, "bid_id", first.b, sizeof(first.b));
-		envelope = row_blob(a->b, 2, 0, "envelope", &len);
-		if (id_equal(&first, &a->id) &&
+	if (!row_null(a->b, 0, 0, "bid_id")) {
+		row_bytes(a->b, 0, 0, "bid_id", first.b, sizeof(first.b));
+		envelope = row_blob(a->b, 0, 0, "envelope", &len);
+		if (id_equal(&first, &a->as.id) &&
 		    (a->decline ||
-		     (len == a->bid.envelope.len && memcmp(envelope, a->bid.envelope.b, len) == 0)))
+		     (len == a->as.envelope.len && memcmp(envelope, a->as.envelope.b, len) == 0)))
 			return 0;
 		return err_set(e, &BID_TWICE, "sealed once is sealed");
 	}
-	if (row_int(a->b, 2, 0, "round") != a->round)
+	if (row_int(a->b, 0, 0, "round") != a->as.round)
 		return err_set(e, &ROUND_OTHER, "round %lld is the current one",
-			       (long long)row_int(a->b, 2, 0, "round"));
-	if (row_bool(a->b, 2, 0, "rooted") || a->now >= row_time(a->b, 2, 0, "ends_at"))
+			       (long long)row_int(a->b, 0, 0, "round"));
+	if (row_bool(a->b, 0, 0, "rooted") || a->as.received_at >= row_time(a->b, 0, 0, "ends_at"))
 		return err_set(e, &ROUND_OVER, "the answer came %lld us after the end",
-			       (long long)(a->now - row_time(a->b, 2, 0, "ends_at")));
-	if (strcmp(row_text(a->b, 2, 0, "state"), "bidding") != 0)
-		return err_set(e, &ORDER_CLOSED, "the order is %s", row_text(a->b, 2, 0, "state"));
+			       (long long)(a->as.received_at - row_time(a->b, 0, 0, "ends_at")));
+	if (strcmp(row_text(a->b, 0, 0, "state"), "bidding") != 0)
+		return err_set(e, &ORDER_CLOSED, "the order is %s", row_text(a->b, 0, 0, "state"));
 	return err_set(e, &BID_EXCLUDED, "the tenant is not asked to trust it again");
+}
+
+/* A decline is not worth a receipt: nobody can be wronged by its loss. */
+static enum next
+answer_receipt(struct task *t)
+{
+	struct answer *a = t->state;
+
+	if (a->receipt.until == 0 && a->as.seq == 0) {
+		if (batch_failed(a->b, &t->err) || answer_why(a, &t->err) < 0)
+			return TASK_FAIL;
+		a->as.seq = row_int(a->b, 0, 0, "bid_seq");
+	} else if (a->receipt.until == 0 && !a->decline) {
+		web_poke(task_request(t)->ctx); /* there is a receipt to sign */
+	}
+	return a->decline ? TASK_NEXT : receipt_ask(t, &a->receipt);
 }
 
 static enum next
@@ -126,27 +154,37 @@ answer_answer(struct task *t)
 	char text[ID_TEXT_SIZE];
 	struct jsonw *w;
 
-	if (batch_failed(a->b, &t->err))
-		return TASK_FAIL;
-	if (rows_count(a->b, 0) == 1)
-		web_poke(r->ctx);
-	else if (answer_why(a, &t->err) < 0)
+	if (!a->decline && !receipt_here(t, &a->receipt))
+		return receipt_wait(t, &a->receipt);
+	if (t->err.code != NULL)
 		return TASK_FAIL;
 	w = jsonw_new(false);
 	jsonw_open(w, '{');
-	jsonw_member(w, "id", "%s", id_text(ID_BID, &a->id, text));
+	jsonw_member(w, "id", "%s", id_text(ID_BID, &a->as.id, text));
 	jsonw_name(w, "index");
-	jsonw_int(w, rows_count(a->b, 0) == 1 ? row_int(a->b, 0, 0, "seq")
-					      : row_int(a->b, 2, 0, "bid_seq"));
-	jsonw_member(w, "received_at", "%s", time_text(a->now, text));
+	jsonw_int(w, a->as.seq);
+	jsonw_member(w, "received_at", "%s", time_text(a->as.received_at, text));
+	if (!a->decline)
+		write_receipt(w, &a->receipt);
 	jsonw_close(w, '}');
 	request_answer_json(r, 201, w);
 	return TASK_DONE;
 }
 
-static const struct step answer_steps[] = {
-	{ "parse", answer_parse }, { "store", answer_store }, { "answer", answer_answer }, STEP_END
-};
+static enum next
+answer_again(struct task *t)
+{
+	receipt_unwait(t);
+	return task_jump(t, answer_receipt);
+}
+
+static const struct step answer_steps[] = { { "parse", answer_parse },
+					    { "store", answer_store },
+					    { "why", answer_ask_why },
+					    { "receipt", answer_receipt },
+					    { "answer", answer_answer },
+					    { "again", answer_again },
+					    STEP_END };
 
 /* A junk answer in another's name would use up its one answer. */
 static void

@@ -152,6 +152,7 @@ read_facts(const struct clerk *c, const struct batch *b, size_t row, struct desk
 
 	if (order_state_read(row_text(b, 0, row, "state"), &f->order) < 0)
 		fatal("order state %s", row_text(b, 0, row, "state"));
+	f->fast = strcmp(row_text(b, 0, row, "auction"), "fast") == 0;
 	f->lease = LEASE_NONE;
 	if (!row_null(b, 0, row, "lease_state") &&
 	    lease_state_read(row_text(b, 0, row, "lease_state"), &f->lease) < 0)
@@ -537,8 +538,9 @@ desk_start(void *arg)
 {
 	struct clerk *c = arg;
 
+	/* Not before the chain was read: what we remember of orders may be old. */
 	c->desk_again = c->desk_busy;
-	if (c->desk_busy)
+	if (c->desk_busy || !c->caught_up)
 		return;
 	c->desk_busy = true;
 	task_new(&c->loop, "desk", desk_steps, sizeof(struct desk), 10 * SECOND_US, desk_done, c);
@@ -562,6 +564,7 @@ on_poke(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (recv(fd, buf, sizeof(buf), MSG_DONTWAIT) == 0)
 		loop_stop(&c->loop);
+	receipts_poll(c);
 	clerk_look(c);
 }
 
@@ -607,10 +610,14 @@ clerk_run(void *start, const int *fds)
 	log_info("clerk.working", "webs=%zu", n);
 	evm_watch(&c.loop, &c.evm, NODES_EVERY_US);
 	c.desk_timer = timer_every(&c.loop, 0, DESK_EVERY_US, desk_start, &c);
+	c.tick_timer =
+		timer_every(&c.loop, 0, (int64_t)MAX(s->tick_ms, 10u) * MILLI_US, ticks_poll, &c);
 	c.index_timer =
 		timer_every(&c.loop, 0, (int64_t)s->chain_poll_ms * MILLI_US, indexer_poll, &c);
 	c.settle_timer =
 		timer_every(&c.loop, 0, MIN(s->settle_every_ms, 500u) * MILLI_US, settler_poll, &c);
+	timer_every(&c.loop, 0, (int64_t)s->index_every_s * SECOND_US, price_index_poll, &c);
+	deposits_start(&c);
 	loop_run(&c.loop);
 	_exit(0);
 }

@@ -7,8 +7,11 @@
  *
  *	clerk.c    the desk: orders whose time has come, one life_next() each
  *	round.c    a sealed round: announce, close, open, clear, award
+ *	receipts.c signatures for what the web roles have taken
+ *	ticks.c    standing offers and fast orders, every tick_ms
  *	indexer.c  the chain's events into the database
  *	settler.c  intents into transactions
+ *	price_index.c  what leases cost, for people to read
  */
 #ifndef GAVEL_MARKET_CLERK_H
 #define GAVEL_MARKET_CLERK_H
@@ -29,13 +32,20 @@ struct clerk {
 	struct domain domain;
 	struct address market;
 	int pokes[8]; /* to and from the web roles; -1 ends the list */
-	struct timer *desk_timer, *index_timer, *settle_timer;
+	struct timer *tick_timer, *desk_timer, *index_timer, *settle_timer;
+	bool receipts_busy, receipts_again, tick_busy;
 	bool desk_busy, desk_again, index_busy, settle_busy, settle_again;
-	uint64_t stretch;	 /* blocks that the node gives logs of at once */
-	unsigned tip_missed;	 /* polls in which the node had not our checkpoint */
-	bool facts_checked;	 /* states were compared with canonical events */
-	mono_t final_at;	 /* when to ask for the final block again */
-	mono_t settled_at;	 /* when vouchers were last gathered */
+	uint64_t stretch;      /* blocks that the node gives logs of at once */
+	unsigned tip_missed;   /* polls in which the node had not our checkpoint */
+	unsigned contradicted; /* polls in a row whose answers did not fit together */
+	bool caught_up;	       /* the chain was read to its head once */
+	bool facts_checked;    /* states were compared with canonical events */
+	mono_t no_final_until; /* the node has no such tag: not asked again before */
+	mono_t final_at;       /* when to ask for the final block again */
+	mono_t settled_at;     /* when vouchers were last gathered */
+	bool price_index_busy;
+	wall_t classed_at; /* orders before this have a row in order_class */
+	bool deposits_busy;
 	struct at_work *at_work; /* orders that a task is busy with */
 };
 
@@ -87,7 +97,12 @@ struct desk_order *clerk_order(struct task *t);
 void clerk_event(struct batch *b, const char *type, const char *prefix, const struct id *id,
 		 wall_t now, const char *data);
 
+void receipts_poll(void *clerk);
+void ticks_poll(void *clerk);
 void indexer_poll(void *clerk);
 void settler_poll(void *clerk);
+void price_index_poll(void *clerk);
+/* From now on deposits that end are told of: deposits.c. */
+void deposits_start(struct clerk *c);
 
 #endif

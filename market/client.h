@@ -15,6 +15,9 @@ struct market_client {
 
 int market_get(struct arena *a, const struct market_client *m, const char *path, struct json **out,
 	       struct err *e) mustcheck;
+/* The same, of up to 64 MiB: transcripts of ticks grow with offers and orders. */
+int market_get_large(struct arena *a, const struct market_client *m, const char *path,
+		     struct json **out, struct err *e) mustcheck;
 /* key: the Idempotency-Key, or NULL. */
 int market_post(struct arena *a, const struct market_client *m, const char *path, const char *body,
 		const char *key, struct json **out, struct err *e) mustcheck;

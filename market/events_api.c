@@ -5,7 +5,8 @@
  * timer makes its loss harmless.
  *
  * GET /v1/events as server-sent events: id is the event's number, so
- * Last-Event-ID (or ?since=) continues exactly where a client left off.
+ * Last-Event-ID (or ?since=) continues exactly where a client left off. ?topics=
+ * names the kinds that are wanted.
  */
 #include <inttypes.h>
 
@@ -14,17 +15,22 @@
 #include "market/web.h"
 #include "query.h"
 
-#define POLL_US	     (500 * MILLI_US)
-#define HEARTBEAT_US (15 * SECOND_US)
-#define PAGE	     500
-#define BACKLOG_MAX  ((size_t)4 * 1024 * 1024)
+#define POLL_US	       (500 * MILLI_US)
+#define HEARTBEAT_US   (15 * SECOND_US)
+#define PAGE	       500
+#define CATCH_UPS_MAX  32
+#define GATHER_EACH_US 20 /* for each stream, and */
+#define GATHER_MAX_US  (20 * MILLI_US)
+#define BACKLOG_MAX    ((size_t)4 * 1024 * 1024)
 
 struct stream {
-	struct stream *next;
+	struct stream *next, **at; /* what points here */
 	struct feed *feed;
 	struct request *r;
-	int64_t seq; /* the last one given */
-	bool behind; /* catches up by itself before it joins */
+	int64_t seq;	      /* the last one given */
+	bool behind;	      /* catches up by itself before it joins; not ended meanwhile */
+	struct stream *later; /* waits for its turn to catch up after this one */
+	char topics[64];      /* "order,tick": what it wants; empty: all but ticks */
 	bool gone;
 };
 
@@ -40,7 +46,11 @@ struct feed {
 	struct timer *timer, *heartbeat;
 	int64_t seq; /* the last one read; -1: not known yet */
 	bool busy, again;
+	mono_t read_at; /* when it was last begun to be read */
 	struct stream *streams;
+	size_t stream_count;
+	struct stream *late, **late_end;
+	unsigned catching;
 	struct waiter *waiters;
 };
 
@@ -50,12 +60,10 @@ struct feed {
 static void
 stream_end(struct stream *s)
 {
-	struct stream **at;
-
-	for (at = &s->feed->streams; *at != NULL && *at != s; at = &(*at)->next)
-		;
-	if (*at != NULL)
-		*at = s->next;
+	*s->at = s->next;
+	if (s->next != NULL)
+		s->next->at = s->at;
+	s->feed->stream_count--;
 	request_stream_end(s->r);
 	free(s);
 }
@@ -67,6 +75,20 @@ stream_gone(struct request *r, void *arg)
 
 	(void)r;
 	s->gone = true; /* ended at the next turn of the feed */
+}
+
+/* "tick.closed" is of topic "tick". Of ticks only those hear who ask: there are many. */
+static bool
+wants(const struct stream *s, const char *type)
+{
+	size_t n = strcspn(type, ".");
+
+	if (s->topics[0] == '\0')
+		return n != 4 || strncmp(type, "tick", n) != 0;
+	for (const char *at = s->topics; *at != '\0'; at += strcspn(at, ","), at += *at == ',')
+		if (strcspn(at, ",") == n && strncmp(at, type, n) == 0)
+			return true;
+	return false;
 }
 
 /* One event as text, for all. */
@@ -97,22 +119,60 @@ wake_waiters(struct feed *f, const char *subject)
 	}
 }
 
+/* The events of a page as one text; at[i] is where the i-th begins, at[count] the end. */
+static const char *
+page_text(struct arena *a, const struct batch *b, size_t *at, size_t *len)
+{
+	size_t count = rows_count(b, 0);
+	const char **texts = arena_alloc(a, (count + 1) * sizeof(*texts));
+	char *text, *end;
+
+	*len = 0;
+	for (size_t i = 0; i < count; i++) {
+		texts[i] = event_text(a, b, i);
+		at[i] = *len;
+		*len += strlen(texts[i]);
+	}
+	at[count] = *len;
+	text = end = arena_alloc(a, *len + 1);
+	for (size_t i = 0; i < count; i++)
+		end = stpcpy(end, texts[i]);
+	return text;
+}
+
+/* One write for each stream, whatever the number of events. */
 static void
 give(struct feed *f, struct task *t, const struct batch *b)
 {
-	for (size_t i = 0; i < rows_count(b, 0); i++) {
-		int64_t seq = row_int(b, 0, i, "seq");
-		const char *text = event_text(&t->arena, b, i);
+	size_t count = rows_count(b, 0), len;
+	size_t *at = arena_alloc(&t->arena, (count + 1) * sizeof(*at));
+	const char *text = page_text(&t->arena, b, at, &len);
+	int64_t *seq = arena_alloc(&t->arena, (count + 1) * sizeof(*seq));
 
-		f->seq = MAX(f->seq, seq);
-		for (struct stream *s = f->streams; s != NULL; s = s->next) {
-			if (s->gone || s->behind || seq <= s->seq)
-				continue;
-			s->seq = seq;
-			request_stream_send(s->r, text, strlen(text));
-		}
-		wake_waiters(f, row_text(b, 0, i, "subject"));
+	for (size_t i = 0; i < count; i++) {
+		seq[i] = row_int(b, 0, i, "seq");
+		f->seq = MAX(f->seq, seq[i]);
 	}
+	for (struct stream *s = f->streams; s != NULL; s = s->next) {
+		size_t i = 0;
+
+		while (i < count && seq[i] <= s->seq)
+			i++;
+		if (s->gone || s->behind || i == count)
+			continue;
+		s->seq = f->seq;
+		while (i < count) { /* what it wants, as far as it stands together */
+			size_t first = i;
+
+			while (i < count && wants(s, row_text(b, 0, i, "type")))
+				i++;
+			if (i > first)
+				request_stream_send(s->r, text + at[first], at[i] - at[first]);
+			i++;
+		}
+	}
+	for (size_t i = 0; i < count; i++)
+		wake_waiters(f, row_text(b, 0, i, "subject"));
 }
 
 /* ------------------------------------------------------------------ */
@@ -124,6 +184,7 @@ feed_read(struct task *t)
 	struct feed *f = t->owner;
 	struct batch **b = t->state;
 
+	f->read_at = clock_mono();
 	*b = batch_new(t);
 	if (f->seq < 0)
 		q_event_last(*b, 0);
@@ -149,7 +210,20 @@ feed_give(struct task *t)
 	return TASK_DONE;
 }
 
-static const struct step feed_steps[] = { { "read", feed_read }, { "give", feed_give }, STEP_END };
+/* With many streams events gather for up to 20 ms: a stream costs a write each time. */
+static enum next
+feed_gather(struct task *t)
+{
+	struct feed *f = t->owner;
+	int64_t pause = MIN((int64_t)f->stream_count * GATHER_EACH_US, GATHER_MAX_US);
+	mono_t now = clock_mono();
+
+	return now < f->read_at + pause ? task_sleep(t, f->read_at + pause - now) : TASK_NEXT;
+}
+
+static const struct step feed_steps[] = {
+	{ "gather", feed_gather }, { "read", feed_read }, { "give", feed_give }, STEP_END
+};
 
 static void feed_start(void *arg);
 
@@ -164,7 +238,7 @@ feed_done(struct task *t)
 		log_warn("feed.failed", "error=\"%s\"", t->err.text);
 	for (struct stream *s = f->streams; s != NULL; s = next) {
 		next = s->next;
-		if (s->gone || request_stream_backlog(s->r) > BACKLOG_MAX)
+		if (!s->behind && (s->gone || request_stream_backlog(s->r) > BACKLOG_MAX))
 			stream_end(s);
 	}
 	if (f->again)
@@ -201,6 +275,7 @@ feed_open(struct web *w)
 
 	f->web = w;
 	f->seq = -1;
+	f->late_end = &f->late;
 	f->timer = timer_every(&w->loop, 0, POLL_US, feed_start, f);
 	f->heartbeat = timer_every(&w->loop, HEARTBEAT_US, HEARTBEAT_US, feed_heartbeat, f);
 	return f;
@@ -274,7 +349,8 @@ catch_up_give(struct task *t)
 		const char *text = event_text(&t->arena, c->b, i);
 
 		c->stream->seq = row_int(c->b, 0, i, "seq");
-		request_stream_send(c->stream->r, text, strlen(text));
+		if (wants(c->stream, row_text(c->b, 0, i, "type")))
+			request_stream_send(c->stream->r, text, strlen(text));
 	}
 	/* The feed may be ahead of this page: go on until it is not. */
 	if (count == PAGE || c->stream->seq < c->stream->feed->seq)
@@ -286,37 +362,73 @@ static const struct step catch_up_steps[] = { { "read", catch_up_read },
 					      { "give", catch_up_give },
 					      STEP_END };
 
+static void catch_up_more(struct feed *f);
+
 static void
 catch_up_done(struct task *t)
 {
 	struct catch_up *c = t->state;
+	struct feed *f = c->stream->feed;
 
 	c->stream->behind = false;
 	if (t->err.code != NULL)
 		c->stream->gone = true;
+	f->catching--;
+	catch_up_more(f);
+}
+
+/* After a restart of ours all come at once: a few at a time, so that the database has
+ * room for others. */
+static void
+catch_up_more(struct feed *f)
+{
+	while (f->late != NULL && f->catching < CATCH_UPS_MAX) {
+		struct stream *s = f->late;
+		struct task *t =
+			task_new(&f->web->loop, "catch_up", catch_up_steps, sizeof(struct catch_up),
+				 60 * SECOND_US, catch_up_done, NULL);
+
+		f->late = s->later;
+		((struct catch_up *)t->state)->stream = s;
+		f->catching++;
+	}
+	if (f->late == NULL)
+		f->late_end = &f->late;
+}
+
+static void
+catch_up(struct stream *s)
+{
+	struct feed *f = s->feed;
+
+	s->behind = true;
+	*f->late_end = s;
+	f->late_end = &s->later;
+	catch_up_more(f);
 }
 
 void
 events_stream(struct request *r)
 {
-	struct web *w = r->ctx;
+	struct feed *f = ((struct web *)r->ctx)->feed;
 	const char *since = request_header(r, "Last-Event-ID");
+	const char *topics = request_query(r, "topics");
 	struct stream *s = xcalloc(1, sizeof(*s));
-	struct catch_up *c;
-	struct task *t;
 
 	if (since == NULL)
 		since = request_query(r, "since");
-	s->feed = w->feed;
+	s->feed = f;
 	s->r = r;
-	s->seq = since != NULL ? strtoll(since, NULL, 10) : MAX(w->feed->seq, (int64_t)0);
-	s->behind = true;
-	s->next = w->feed->streams;
-	w->feed->streams = s;
+	s->seq = since != NULL ? strtoll(since, NULL, 10) : MAX(f->seq, (int64_t)0);
+	s->next = f->streams;
+	s->at = &f->streams;
+	if (s->next != NULL)
+		s->next->at = &s->next;
+	f->streams = s;
+	f->stream_count++;
+	snprintf(s->topics, sizeof(s->topics), "%s", topics != NULL ? topics : "");
 	request_stream_begin(r, 200, "text/event-stream", stream_gone, s);
 	request_stream_send(r, ": hello\n\n", 9);
-	t = task_new(&w->loop, "catch_up", catch_up_steps, sizeof(*c), 60 * SECOND_US,
-		     catch_up_done, NULL);
-	c = t->state;
-	c->stream = s;
+	if (f->seq < 0 || s->seq < f->seq) /* else it has missed nothing */
+		catch_up(s);
 }

@@ -10,6 +10,7 @@
  * stores the events, their double entries and the checkpoint together.
  */
 #include "lease/evm.h"
+#include "lease/ledger.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "market/clerk.h"
@@ -17,6 +18,8 @@
 
 #define STRETCH	       2000 /* blocks asked for at once */
 #define KEEP	       4096 /* blocks whose checkpoints are kept, final or not */
+#define OLD	       256  /* blocks behind the head: worth asking what is final */
+#define CONTRADICTED   5    /* polls whose answers do not fit together before it is left */
 #define MISSED	       20   /* polls without the last checkpoint before it is undone */
 #define FINAL_EVERY_US (3 * SECOND_US)
 #define NO_FINAL_US    (600 * SECOND_US) /* a node without the tag */
@@ -30,10 +33,11 @@ struct index {
 	uint64_t final; /* no reorganisation reaches it */
 	size_t node;	/* that told of the head: the rest is asked of it too */
 	uint64_t head, from, to;
+	uint64_t old; /* the last block that the node calls final; 0: not asked */
 	struct evm_log *logs;
 	size_t log_count;
 	struct evm_block block;
-	bool more;
+	bool bulk, more;
 };
 
 static enum next
@@ -186,6 +190,20 @@ head_ask(struct task *t)
 }
 
 static enum next final_ask(struct task *t);
+static enum next logs_ask(struct task *t);
+
+/* From now on what the database says of money is what the chain says, even if it was
+ * an old copy when we began: orders and transactions are looked at. */
+static void
+caught_up(struct clerk *c, uint64_t block)
+{
+	if (c->caught_up)
+		return;
+	c->caught_up = true;
+	log_info("chain.caught_up", "block=%llu", (unsigned long long)block);
+	clerk_look(c);
+	timer_poke(c->settle_timer);
+}
 
 static enum next
 range(struct task *t)
@@ -200,10 +218,33 @@ range(struct task *t)
 	x->node = x->rpc.node;
 	if (c->stretch == 0)
 		c->stretch = STRETCH;
-	if (head.number < x->from + c->settings->confirmations)
+	if (head.number < x->from + c->settings->confirmations) {
+		caught_up(c, head.number);
 		return task_jump(t, final_ask);
+	}
 	x->head = head.number - c->settings->confirmations;
 	x->to = MIN(x->head, x->from + c->stretch - 1);
+	if (x->head < x->from + OLD || clock_mono() < c->no_final_until)
+		return task_jump(t, logs_ask);
+	return ask(t, rpc_block(&t->arena, "finalized", 0));
+}
+
+static enum next
+old_read(struct task *t)
+{
+	struct index *x = t->state;
+	struct clerk *c = t->owner;
+	struct evm_block final;
+	struct json *result;
+
+	if (answer(t, &result) < 0 || rpc_block_read(result, &final, &t->err) < 0) {
+		c->no_final_until = clock_mono() + NO_FINAL_US;
+		t->err = (struct err)ERR_NONE;
+		return TASK_NEXT;
+	}
+	x->old = final.number;
+	if (x->old >= x->from)
+		x->to = MIN(x->to, x->old);
 	return TASK_NEXT;
 }
 
@@ -214,6 +255,15 @@ logs_ask(struct task *t)
 	struct clerk *c = t->owner;
 
 	return ask(t, rpc_logs(&t->arena, &c->settings->escrow, x->from, x->to));
+}
+
+static bool
+at_once(const struct index *x)
+{
+	for (size_t i = 0; i < x->log_count; i++)
+		if (x->logs[i].time == 0)
+			return false;
+	return x->to <= x->old;
 }
 
 static enum next
@@ -237,116 +287,82 @@ block_ask(struct task *t)
 		return TASK_FAIL;
 	c->stretch = MIN(c->stretch + c->stretch / 8 + 1, (uint64_t)STRETCH);
 	/* One block with events at a time: its header gives their time. */
-	for (size_t i = 0; i < x->log_count; i++)
+	x->bulk = at_once(x);
+	for (size_t i = 0; i < x->log_count && !x->bulk; i++)
 		x->to = MIN(x->to, x->logs[i].block);
 	x->more = x->to < x->head;
 	return ask(t, rpc_block(&t->arena, NULL, x->to));
 }
 
-/* Accounts of the ledger. Their entries sum to zero per event. */
-static const char *
-balance(struct arena *a, const struct address *who)
+/* [["account", "signed amount"], ...], which sums to zero. */
+static void
+write_entries(struct jsonw *w, struct arena *a, const struct escrow_event *ev)
 {
-	char text[64];
+	struct ledger_move moves[LEDGER_MOVES];
+	size_t count = ledger_moves(ev, moves);
+	char text[AMOUNT_TEXT_SIZE + 1] = "-";
 
-	return arena_printf(a, "balance:%s", hex_text(who->b, sizeof(who->b), text));
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < 2 * count; i++) {
+		const struct ledger_move *m = &moves[i / 2];
+
+		u128_text(m->amount.units, text + 1);
+		jsonw_open(w, '[');
+		jsonw_str(w, ledger_name(a, i % 2 == 0 ? &m->from : &m->to));
+		jsonw_str(w, i % 2 == 0 ? text : text + 1);
+		jsonw_close(w, ']');
+	}
+	jsonw_close(w, ']');
 }
 
-static const char *
-escrowed(struct arena *a, const struct hash *lease)
+static void
+write_hex(struct jsonw *w, const void *bytes, size_t len)
 {
 	char text[HASH_TEXT_SIZE];
 
-	return arena_printf(a, "escrow:%s", hash_text(lease, text));
-}
-
-static const char *
-bonded(struct arena *a, const struct address *who)
-{
-	char text[43];
-
-	return arena_printf(a, "bond:%s", hex_text(who->b, sizeof(who->b), text));
-}
-
-struct entries {
-	struct jsonw *w;
-};
-
-static void
-entry(struct entries *en, const char *account, bool out, struct amount amount)
-{
-	char text[AMOUNT_TEXT_SIZE + 1] = "-";
-
-	if (amount.units == 0)
-		return;
-	u128_text(amount.units, text + 1);
-	jsonw_open(en->w, '[');
-	jsonw_str(en->w, account);
-	jsonw_str(en->w, out ? text : text + 1);
-	jsonw_close(en->w, ']');
+	jsonw_str(w, hex_text(bytes, len, text) + 2);
 }
 
 static void
-move(struct entries *en, const char *from, const char *to, struct amount amount)
+write_amount(struct jsonw *w, struct amount amount)
 {
-	entry(en, from, true, amount);
-	entry(en, to, false, amount);
+	char text[AMOUNT_TEXT_SIZE];
+
+	jsonw_str(w, u128_text(amount.units, text));
 }
 
+/* The part-th event of a log, as chain_events_put takes it. */
 static void
-event_entries(struct arena *a, struct entries *en, const struct escrow_event *ev)
-{
-	const char *lease = escrowed(a, &ev->lease);
-	const char *bond = bonded(a, &ev->account);
-
-	switch (ev->kind) {
-	case ESCROW_DEPOSITED: move(en, "world", balance(a, &ev->account), ev->amount); break;
-	case ESCROW_WITHDRAWN: move(en, balance(a, &ev->account), "world", ev->amount); break;
-	case ESCROW_OPENED: move(en, balance(a, &ev->tenant), lease, ev->amount); break;
-	case ESCROW_SETTLED:
-		move(en, lease, balance(a, &ev->provider), ev->credited);
-		move(en, lease, balance(a, &ev->auctioneer), ev->fee);
-		break;
-	case ESCROW_CLOSED:
-		move(en, lease, balance(a, &ev->provider), ev->credited);
-		move(en, lease, balance(a, &ev->auctioneer), ev->fee);
-		move(en, lease, balance(a, &ev->tenant), ev->refund);
-		break;
-	case ESCROW_VOIDED: move(en, lease, balance(a, &ev->tenant), ev->refund); break;
-	case ESCROW_TOPPED_UP: move(en, balance(a, &ev->account), lease, ev->amount); break;
-	case ESCROW_BONDED: move(en, balance(a, &ev->account), bond, ev->amount); break;
-	case ESCROW_UNBONDED: move(en, bond, balance(a, &ev->account), ev->amount); break;
-	case ESCROW_SLASHED:
-		move(en, bond, balance(a, &ev->tenant), ev->refund);
-		move(en, bond, balance(a, &escrow_burnt), ev->burnt);
-		break;
-	default: break; /* claims, stops, cancellations: nothing moves */
-	}
-}
-
-/* The part-th event of a log. */
-static void
-store_event(struct task *t, struct batch *b, const struct evm_log *log, size_t part,
+write_event(struct task *t, struct jsonw *w, const struct evm_log *log, size_t part,
 	    const struct escrow_event *ev)
 {
-	struct index *x = t->state;
-	struct entries en = { jsonw_new(false) };
+	const struct index *x = t->state;
+	const struct address *who = address_is_zero(&ev->account) ? &ev->tenant : &ev->account;
 
-	jsonw_open(en.w, '[');
-	event_entries(&t->arena, &en, ev);
-	jsonw_close(en.w, ']');
-	q_chain_event_put(b, (int64_t)log->block, &log->block_hash, &log->tx_hash,
-			  (int64_t)log->index, (int64_t)part, escrow_event_name(ev->kind),
-			  &ev->lease, address_is_zero(&ev->account) ? &ev->tenant : &ev->account,
-			  (int64_t)x->block.time, ev->paid, ev->refund, jsonw_text(en.w, NULL));
-	jsonw_free(en.w);
-	if (ev->kind != ESCROW_DEPOSITED && ev->kind != ESCROW_WITHDRAWN)
-		q_chain_recount(b, &ev->lease, 0);
+	jsonw_open(w, '[');
+	jsonw_int(w, (int64_t)log->block);
+	write_hex(w, log->block_hash.b, sizeof(log->block_hash.b));
+	write_hex(w, log->tx_hash.b, sizeof(log->tx_hash.b));
+	jsonw_int(w, (int64_t)log->index);
+	jsonw_int(w, (int64_t)part);
+	jsonw_str(w, escrow_event_name(ev->kind));
+	write_hex(w, ev->lease.b, sizeof(ev->lease.b));
+	write_hex(w, who->b, sizeof(who->b));
+	jsonw_int(w, (int64_t)(log->block == x->to ? x->block.time : log->time));
+	write_amount(w, ev->paid);
+	write_amount(w, ev->refund);
+	if (ev->kind == ESCROW_OPENED)
+		write_hex(w, ev->order.b, sizeof(ev->order.b));
+	else
+		jsonw_null(w);
+	write_entries(w, &t->arena, ev);
+	jsonw_close(w, ']');
 }
 
 static void
-store_log(struct task *t, struct batch *b, const struct evm_log *log)
+write_log(struct task *t, struct jsonw *w, const struct evm_log *log)
 {
+	const struct index *x = t->state;
 	struct escrow_event *events;
 	size_t count = escrow_events_read(&t->arena, log->topics, log->topic_count, log->data,
 					  log->len, &events);
@@ -357,12 +373,59 @@ store_log(struct task *t, struct batch *b, const struct evm_log *log)
 		return;
 	}
 	for (size_t i = 0; i < count; i++)
-		store_event(t, b, log, i, &events[i]);
-	log_info("chain.event", "kind=%s block=%llu leases=%zu", escrow_event_name(events[0].kind),
-		 (unsigned long long)log->block, count);
+		write_event(t, w, log, i, &events[i]);
+	if (!x->bulk)
+		log_info("chain.event", "kind=%s block=%llu leases=%zu",
+			 escrow_event_name(events[0].kind), (unsigned long long)log->block, count);
+}
+
+/* Its provider, and whoever watches the money, need not ask the chain all the time. */
+static void
+tell(struct task *t, struct batch *b, const struct escrow_event *ev)
+{
+	char lease[HASH_TEXT_SIZE], amount[AMOUNT_TEXT_SIZE];
+
+	hash_text(&ev->lease, lease);
+	if (ev->kind == ESCROW_TOPPED_UP)
+		q_event_add(b, "lease.topped_up", lease, clock_wall(),
+			    arena_printf(&t->arena, "{\"lease\": \"%s\", \"amount\": \"%s\"}",
+					 lease, u128_text(ev->amount.units, amount)));
+	if (ev->kind == ESCROW_STOPPED)
+		q_event_add(b, "lease.stopped", lease, clock_wall(),
+			    arena_printf(&t->arena, "{\"lease\": \"%s\", \"stop_at\": %u}", lease,
+					 ev->stop_at));
+}
+
+/* What follows from events that have been put: what lent keys may sign, who is told. */
+static void
+follow_log(struct task *t, struct batch *b, const struct evm_log *log)
+{
+	struct escrow_event *ev;
+	size_t count = escrow_events_read(&t->arena, log->topics, log->topic_count, log->data,
+					  log->len, &ev);
+
+	if (count == 1 && ev->kind == ESCROW_KEYED)
+		q_chain_key_put(b, &log->block_hash, (int64_t)log->index, ev->amount, ev->until);
+	for (size_t i = 0; i < count; i++)
+		tell(t, b, &ev[i]);
 }
 
 static enum next store(struct task *t);
+
+/* Once is a reorganisation between two questions; always is a node that lies. */
+static enum next
+moved(struct task *t)
+{
+	struct index *x = t->state;
+	struct clerk *c = t->owner;
+
+	err_set(&t->err, &EVM_BAD_REPLY, "the chain moved while it was read");
+	if (++c->contradicted >= CONTRADICTED) {
+		c->contradicted = 0;
+		evm_doubt(&c->evm, x->rpc.node, "its answers contradict each other");
+	}
+	return TASK_FAIL;
+}
 
 /* The stretch counts only if it stands on the checkpoint: asked again now, so that
  * a reorganisation between the questions cannot hide. */
@@ -386,10 +449,8 @@ stands(struct task *t)
 
 	if (answer(t, &result) < 0 || rpc_block_read(result, &tip, &t->err) < 0)
 		return TASK_FAIL;
-	if (!hash_equal(&tip.hash, &x->tip_hash) || x->rpc.node != x->node) {
-		err_set(&t->err, &EVM_BAD_REPLY, "the chain moved while it was read");
-		return TASK_FAIL;
-	}
+	if (!hash_equal(&tip.hash, &x->tip_hash) || x->rpc.node != x->node)
+		return moved(t);
 	return TASK_NEXT;
 }
 
@@ -399,22 +460,30 @@ store(struct task *t)
 	struct index *x = t->state;
 	struct clerk *c = t->owner;
 	uint64_t keep = x->to > KEEP ? x->to - KEEP : 0;
+	struct jsonw *w;
 
+	for (size_t i = 0; i < x->log_count; i++)
+		if (x->logs[i].block == x->to &&
+		    !hash_equal(&x->logs[i].block_hash, &x->block.hash))
+			return moved(t);
+	w = jsonw_new(false);
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < x->log_count; i++)
+		if (x->logs[i].block <= x->to)
+			write_log(t, w, &x->logs[i]);
+	jsonw_close(w, ']');
 	x->b = batch_new(t);
 	q_chain_block_put(x->b, (int64_t)x->to, &x->block.hash, &x->block.parent,
 			  (int64_t)x->block.time);
 	q_chain_forget(x->b, (int64_t)(x->has_final ? MIN(keep, x->final) : keep));
-	for (size_t i = 0; i < x->log_count; i++) {
-		const struct evm_log *log = &x->logs[i];
-
-		if (log->block != x->to)
-			continue;
-		if (!hash_equal(&log->block_hash, &x->block.hash)) {
-			err_set(&t->err, &EVM_BAD_REPLY, "the chain moved while it was read");
-			return TASK_FAIL;
-		}
-		store_log(t, x->b, log);
+	if (x->log_count > 0) {
+		q_chain_events_put(x->b, jsonw_text(w, NULL));
+		for (size_t i = 0; i < x->log_count; i++)
+			if (x->logs[i].block <= x->to)
+				follow_log(t, x->b, &x->logs[i]);
+		q_chain_recount(x->b, NULL, (int64_t)x->from - 1);
 	}
+	jsonw_free(w);
 	return db_run(t, c->db, x->b);
 }
 
@@ -426,8 +495,16 @@ stored(struct task *t)
 
 	if (batch_failed(x->b, &t->err))
 		return TASK_FAIL;
-	if (x->log_count > 0)
+	c->contradicted = 0;
+	if (x->bulk)
+		log_info("chain.read", "from=%llu to=%llu logs=%zu", (unsigned long long)x->from,
+			 (unsigned long long)x->to, x->log_count);
+	if (x->log_count > 0) {
+		clerk_tell_webs(c);
 		clerk_look(c);
+	}
+	if (!x->more)
+		caught_up(c, x->to);
 	if (!x->more || t->arena.used > TASK_ARENA_MAX / 2)
 		return TASK_NEXT;
 	return task_jump(t, tip_read);
@@ -473,14 +550,25 @@ final_kept(struct task *t)
 	return batch_failed(x->b, &t->err) ? TASK_FAIL : TASK_DONE;
 }
 
-static const struct step steps[] = {
-	{ "tip", tip_read },	      { "tip_ask", tip_ask },	    { "tip_check", tip_check },
-	{ "rewound", rewound },	      { "repair", facts_repair },   { "repaired", repaired },
-	{ "head", head_ask },	      { "range", range },	    { "logs", logs_ask },
-	{ "block", block_ask },	      { "stands_ask", stands_ask }, { "stands", stands },
-	{ "store", store },	      { "stored", stored },	    { "final", final_ask },
-	{ "final_read", final_read }, { "final_kept", final_kept }, STEP_END
-};
+static const struct step steps[] = { { "tip", tip_read },
+				     { "tip_ask", tip_ask },
+				     { "tip_check", tip_check },
+				     { "rewound", rewound },
+				     { "repair", facts_repair },
+				     { "repaired", repaired },
+				     { "head", head_ask },
+				     { "range", range },
+				     { "old", old_read },
+				     { "logs", logs_ask },
+				     { "block", block_ask },
+				     { "stands_ask", stands_ask },
+				     { "stands", stands },
+				     { "store", store },
+				     { "stored", stored },
+				     { "final", final_ask },
+				     { "final_read", final_read },
+				     { "final_kept", final_kept },
+				     STEP_END };
 
 static void
 done(struct task *t)

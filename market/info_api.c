@@ -10,7 +10,7 @@ info_show(struct request *r)
 	struct web *web = r->ctx;
 	const struct market_settings *s = web->settings;
 	struct jsonw *w = jsonw_new(true);
-	char text[ADDRESS_TEXT_SIZE];
+	char text[ADDRESS_TEXT_SIZE], number[AMOUNT_TEXT_SIZE];
 
 	jsonw_open(w, '{');
 	jsonw_member(w, "version", "%s", GAVEL_VERSION);
@@ -40,6 +40,17 @@ info_show(struct request *r)
 	jsonw_int(w, s->window_min_s);
 	jsonw_name(w, "window_max_s");
 	jsonw_int(w, s->window_max_s);
+	jsonw_name(w, "tick_ms");
+	jsonw_int(w, s->tick_ms);
+	jsonw_name(w, "heartbeat_s");
+	jsonw_int(w, s->heartbeat_s);
+	jsonw_name(w, "in_book_s");
+	jsonw_int(w, s->in_book_s);
+	jsonw_name(w, "failures_bp_max");
+	jsonw_int(w, s->failures_bp_max);
+	jsonw_name(w, "class_launches");
+	jsonw_int(w, s->class_launches);
+	jsonw_member(w, "bond_min", "%s", u128_text(s->bond_min.units, number));
 	jsonw_name(w, "settle_every_ms");
 	jsonw_int(w, s->settle_every_ms);
 	jsonw_close(w, '}');

@@ -4,6 +4,7 @@
  * sides hand in vouchers and the last word; anyone reads.
  */
 #include "lease/documents.h"
+#include "lease/escrow.h"
 #include "lease/jwt.h"
 #include "lib/clock.h"
 #include "market/web.h"
@@ -17,6 +18,8 @@ static const struct code LEASE_STATE = { "lease_state", CONFLICT,
 					 "the lease is not in a state for this" };
 static const struct code VOUCHER_OLD = { "voucher_old", CONFLICT,
 					 "a voucher as high or higher is known" };
+static const struct code KEY_BOUND = { "key_bound", DENIED,
+				       "the tenant does not let this key sign that" };
 static const struct code VOUCHER_TOO_HIGH = { "voucher_too_high", INVALID,
 					      "the voucher is above what can be due" };
 
@@ -32,6 +35,7 @@ struct lease_task {
 	struct launch_post launch;
 	struct voucher_post voucher;
 	struct release_post release;
+	struct address payer; /* of the voucher */
 	const char *refusal;
 	struct lease_terms terms; /* of the stored lease */
 	bool voucher_is_new;
@@ -286,8 +290,56 @@ lease_launch(struct request *r)
 /* ------------------------------------------------------------------ */
 /* POST /v1/vouchers, POST /v1/releases                                 */
 
-/* Who may pay: the tenant, or the co-signer it named. And never more than the
- * rate allows, by the market's clock with a minute of grace. */
+/* Who signed is known from the signature; with the lease, what the tenant has said
+ * about that key on the chain is read. */
+static enum next
+payer_read(struct task *t)
+{
+	struct lease_task *l = t->state;
+	struct web *w = task_request(t)->ctx;
+
+	l->now = clock_wall();
+	l->read = batch_new(t);
+	q_lease_get(l->read, NULL, &l->hash);
+	q_lent_key(l->read, &l->hash, &l->payer);
+	return db_run(t, w->db, l->read);
+}
+
+static bool
+payer_find(struct request *r, struct address *payer, const struct voucher_post *v)
+{
+	struct web *w = r->ctx;
+	struct voucher_terms terms = voucher_of(&v->usage);
+	struct hash h = voucher_hash(&terms), digest = terms_digest(&w->domain, &h);
+	struct err e = ERR_NONE;
+
+	if (sig_recover(&v->payer_sig, &digest, payer, &e) == 0)
+		return true;
+	err_wrap(&e, "voucher, payer");
+	request_fail(r, &e);
+	return false;
+}
+
+static int
+payer_check(struct task *t, const struct voucher_terms *terms)
+{
+	struct lease_task *l = t->state;
+	struct escrow_key key = { .said = rows_count(l->read, 1) > 0 };
+	char text[ADDRESS_TEXT_SIZE];
+
+	if (key.said) {
+		key.limit.units = row_u128(l->read, 1, 0, "lim");
+		key.until = (uint32_t)row_int(l->read, 1, 0, "until");
+	}
+	if (escrow_may_pay(&l->terms, terms, &l->payer, &key))
+		return 0;
+	address_text(&l->payer, text);
+	return key.said ? err_set(&t->err, &KEY_BOUND, "the voucher is beyond what %s may", text)
+			: err_set(&t->err, &SIGNATURE_BAD, "voucher, payer: signed by %s", text);
+}
+
+/* Who may pay: the tenant, the co-signer it named, keys that it lent. And never more
+ * than the rate allows, by the market's clock with a minute of grace. */
 static int
 voucher_check(struct task *t, const struct voucher_post *v)
 {
@@ -296,7 +348,6 @@ voucher_check(struct task *t, const struct voucher_post *v)
 	struct voucher_terms terms = voucher_of(&v->usage);
 	struct hash h = usage_hash(&v->usage), digest = terms_digest(&w->domain, &h);
 	int64_t opened = row_time(l->read, 0, 0, "opened_at") / SECOND_US;
-	struct err cosigner = ERR_NONE;
 
 	if (sig_check(&v->usage_sig, &digest, &l->terms.provider, &t->err) < 0)
 		return err_wrap(&t->err, "usage");
@@ -304,11 +355,8 @@ voucher_check(struct task *t, const struct voucher_post *v)
 	digest = terms_digest(&w->domain, &h);
 	if (sig_check(&v->provider_sig, &digest, &l->terms.provider, &t->err) < 0)
 		return err_wrap(&t->err, "voucher, provider");
-	if (sig_check(&v->payer_sig, &digest, &l->terms.tenant, &t->err) < 0 &&
-	    (address_is_zero(&l->terms.cosigner) ||
-	     sig_check(&v->payer_sig, &digest, &l->terms.cosigner, &cosigner) < 0))
-		return err_wrap(&t->err, "voucher, payer");
-	t->err = (struct err)ERR_NONE;
+	if (payer_check(t, &terms) < 0)
+		return -1;
 	if (opened == 0 || terms.upTo < opened || terms.upTo > l->now / SECOND_US + 60)
 		return err_field(&t->err, &VOUCHER_TOO_HIGH, "/usage/upTo",
 				 "upTo is not between the opening and now");
@@ -365,7 +413,7 @@ voucher_answer(struct task *t)
 }
 
 static const struct step voucher_steps[] = {
-	{ "read", lease_read }, { "store", voucher_store }, { "answer", voucher_answer }, STEP_END
+	{ "read", payer_read }, { "store", voucher_store }, { "answer", voucher_answer }, STEP_END
 };
 
 void
@@ -373,13 +421,17 @@ voucher_create(struct request *r)
 {
 	struct voucher_post post = { .usage = { .seq = 0 } };
 	struct lease_task *l;
+	struct address payer;
 	struct err e = ERR_NONE;
 
 	if (json_decode(&r->arena, r->body, r->body_len, voucher_post_fields, &post, &e) < 0) {
 		request_fail(r, &e);
 		return;
 	}
+	if (!payer_find(r, &payer, &post))
+		return;
 	l = request_task(r, "voucher_create", voucher_steps, sizeof(*l))->state;
+	l->payer = payer;
 	l->voucher = post;
 	l->hash = post.usage.lease;
 }
@@ -420,7 +472,7 @@ release_answer(struct task *t)
 }
 
 static const struct step release_steps[] = {
-	{ "read", lease_read }, { "store", release_store }, { "answer", release_answer }, STEP_END
+	{ "read", payer_read }, { "store", release_store }, { "answer", release_answer }, STEP_END
 };
 
 void
@@ -428,13 +480,17 @@ release_create(struct request *r)
 {
 	struct release_post post = { .voucher = { .usage = { .seq = 0 } } };
 	struct lease_task *l;
+	struct address payer;
 	struct err e = ERR_NONE;
 
 	if (json_decode(&r->arena, r->body, r->body_len, release_post_fields, &post, &e) < 0) {
 		request_fail(r, &e);
 		return;
 	}
+	if (!payer_find(r, &payer, &post.voucher))
+		return;
 	l = request_task(r, "release_create", release_steps, sizeof(*l))->state;
+	l->payer = payer;
 	l->release = post;
 	l->hash = post.voucher.usage.lease;
 }
@@ -509,6 +565,8 @@ write_lease(struct jsonw *w, struct arena *a, const struct batch *b, size_t row)
 	jsonw_member(w, "order", "%s", id_text(ID_ORDER, &id, text));
 	jsonw_member(w, "state", "%s", row_text(b, 0, row, "state"));
 	jsonw_member(w, "reason", "%s", row_text(b, 0, row, "reason"));
+	jsonw_name(w, "round");
+	jsonw_int(w, row_int(b, 0, row, "round"));
 	row_bytes(b, 0, row, "provider", address.b, sizeof(address.b));
 	jsonw_member(w, "provider", "%s", address_text(&address, text));
 	write_node(w, a, "terms", row_text(b, 0, row, "terms"));
@@ -550,8 +608,9 @@ static const struct step show_steps[] = { { "read", lease_read },
 					  { "answer", show_answer },
 					  STEP_END };
 
-void
-lease_show(struct request *r)
+/* A task about the lease that the path names, by id or hash. */
+static void
+by_name(struct request *r, const char *task, const struct step *steps)
 {
 	const char *name = request_part(r, "lease");
 	struct lease_task l = { .by_id = strncmp(name, "0x", 2) != 0 };
@@ -564,8 +623,70 @@ lease_show(struct request *r)
 		request_fail(r, &e);
 		return;
 	}
-	t = request_task(r, "lease_show", show_steps, sizeof(l));
+	t = request_task(r, task, steps, sizeof(l));
 	*(struct lease_task *)t->state = l;
+}
+
+void
+lease_show(struct request *r)
+{
+	by_name(r, "lease_show", show_steps);
+}
+
+/* ------------------------------------------------------------------ */
+/* GET /v1/leases/{lease}/vouchers                                      */
+
+static enum next
+vouchers_read(struct task *t)
+{
+	struct lease_task *l = t->state;
+	struct web *w = task_request(t)->ctx;
+
+	l->read = batch_new(t);
+	q_lease_vouchers(l->read, l->by_id ? &l->id : NULL, l->by_id ? NULL : &l->hash);
+	return db_run(t, w->db, l->read);
+}
+
+static enum next
+vouchers_answer(struct task *t)
+{
+	struct lease_task *l = t->state;
+	struct jsonw *w;
+
+	if (batch_failed(l->read, &t->err))
+		return TASK_FAIL;
+	if (rows_count(l->read, 0) == 0) {
+		err_set(&t->err, &LEASE_NOT_FOUND, "not known here");
+		return TASK_FAIL;
+	}
+	w = jsonw_new(false);
+	jsonw_open(w, '{');
+	jsonw_name(w, "data");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < rows_count(l->read, 0); i++) {
+		if (row_null(l->read, 0, i, "up_to"))
+			continue; /* none was sent yet */
+		jsonw_open(w, '{');
+		write_node(w, &t->arena, "usage", row_text(l->read, 0, i, "usage"));
+		write_sig(w, "usage_sig", l->read, i, "usage_sig");
+		write_sig(w, "payer_sig", l->read, i, "payer_sig");
+		write_sig(w, "provider_sig", l->read, i, "provider_sig");
+		jsonw_close(w, '}');
+	}
+	jsonw_close(w, ']');
+	jsonw_close(w, '}');
+	request_answer_json(task_request(t), 200, w);
+	return TASK_DONE;
+}
+
+static const struct step vouchers_steps[] = { { "read", vouchers_read },
+					      { "answer", vouchers_answer },
+					      STEP_END };
+
+void
+lease_vouchers(struct request *r)
+{
+	by_name(r, "lease_vouchers", vouchers_steps);
 }
 
 struct lease_list {

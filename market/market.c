@@ -26,6 +26,7 @@ static const char usage[] =
 	"  serve              run the market (default)\n"
 	"  migrate            bring the database up to date and exit\n"
 	"  contract deploy    put the escrow contract (and a test token) on a chain\n"
+	"  contract check     compare a contract's code with ours\n"
 	"  key new FILE       make a key store for the market\n"
 	"  bond [AMOUNT | release [AMOUNT] | take]   what stands behind the market's word\n"
 	"  check              read the settings and say what is wrong with them\n"

@@ -15,6 +15,8 @@
 
 static const struct code ORDER_TERMS = { "order_terms", INVALID,
 					 "the order's terms break a rule of this market" };
+static const struct code AUCTION_UNKNOWN = { "auction_unknown", INVALID,
+					     "there is no such way to award an order" };
 static const struct code ORDER_EXPIRED_CODE = { "order_expired", INVALID,
 						"the order's time to open is over" };
 static const struct code GROUP_MISMATCH = { "group_mismatch", INVALID,
@@ -40,6 +42,7 @@ struct order_create {
 	const char *idem_key;
 	wall_t now;
 	struct batch *b;
+	struct receipt_ask receipt;
 };
 
 static int
@@ -65,6 +68,11 @@ terms_check(const struct web *w, const struct order_doc *doc, wall_t now, struct
 		return err_field(e, &ORDER_TERMS, "/terms/deposit", "deposit must be above 0");
 	if (o->launch == 0)
 		return err_field(e, &ORDER_TERMS, "/terms/launch", "launch must be above 0 s");
+	if (strcmp(doc->auction, "sealed") != 0 && strcmp(doc->auction, "fast") != 0)
+		return err_field(e, &AUCTION_UNKNOWN, "/auction", "sealed or fast");
+	if (group_manual(&doc->group) && strcmp(doc->auction, "fast") == 0)
+		return err_field(e, &AUCTION_UNKNOWN, "/auction",
+				 "what the tenant awards by hand is sealed");
 	if (doc->window_ms < 50)
 		return err_field(e, &ORDER_TERMS, "/window_ms", "window_ms must be 50 to 600000");
 	if (o->openBy <= now / SECOND_US)
@@ -95,6 +103,7 @@ order_create_parse(struct task *t)
 	c->now = clock_wall();
 	c->doc.care_hours = 1;
 	c->doc.window_ms = WINDOW_MS_DEFAULT;
+	c->doc.auction = "sealed";
 	if (c->idem_key == NULL || strlen(c->idem_key) > 128) {
 		err_set(&t->err, &KEY_MISSING, "send Idempotency-Key, at most 128 characters");
 		return TASK_FAIL;
@@ -102,7 +111,7 @@ order_create_parse(struct task *t)
 	if (json_decode(&t->arena, r->body, r->body_len, order_doc_fields, &c->doc, &t->err) < 0 ||
 	    terms_check(w, &c->doc, c->now, &t->err) < 0)
 		return TASK_FAIL;
-	c->hash = order_hash(&c->doc.terms);
+	c->hash = c->receipt.item = order_hash(&c->doc.terms);
 	digest = terms_digest(&w->domain, &c->hash);
 	if (sig_check(&c->doc.sig, &digest, &c->doc.terms.tenant, &t->err) < 0) {
 		err_wrap(&t->err, "order");
@@ -125,7 +134,7 @@ order_create_store(struct task *t)
 		      json_encode(&t->arena, order_terms_fields, o), &c->doc.sig,
 		      json_encode(&t->arena, group_fields, &c->doc.group), c->doc.care_hours,
 		      (int64_t)c->doc.window_ms * MILLI_US, o->deposit,
-		      (wall_t)o->openBy * SECOND_US, c->now);
+		      (wall_t)o->openBy * SECOND_US, c->now, c->doc.auction);
 	q_order_same(c->b, &o->tenant, nonce, c->idem_key, &c->doc.id);
 	q_account_free(c->b, &o->tenant);
 	return db_run(t, w->db, c->b);
@@ -158,6 +167,25 @@ order_create_why(struct order_create *c, struct err *e)
 }
 
 static enum next
+order_create_receipt(struct task *t)
+{
+	struct order_create *c = t->state;
+	struct request *r = task_request(t);
+
+	if (c->receipt.until == 0) {
+		if (batch_failed(c->b, &t->err))
+			return TASK_FAIL;
+		if (rows_count(c->b, 0) == 1)
+			web_poke(r->ctx);
+		else if (order_create_why(c, &t->err) < 0)
+			return TASK_FAIL;
+		else
+			request_set_header(r, "Idempotency-Replayed", "true");
+	}
+	return receipt_ask(t, &c->receipt);
+}
+
+static enum next
 order_create_answer(struct task *t)
 {
 	struct order_create *c = t->state;
@@ -165,14 +193,10 @@ order_create_answer(struct task *t)
 	char text[HASH_TEXT_SIZE];
 	struct jsonw *w;
 
-	if (batch_failed(c->b, &t->err))
+	if (!receipt_here(t, &c->receipt))
+		return receipt_wait(t, &c->receipt);
+	if (t->err.code != NULL)
 		return TASK_FAIL;
-	if (rows_count(c->b, 0) == 1)
-		web_poke(r->ctx);
-	else if (order_create_why(c, &t->err) < 0)
-		return TASK_FAIL;
-	else
-		request_set_header(r, "Idempotency-Replayed", "true");
 	id_text(ID_ORDER, &c->doc.id, text);
 	request_set_header(r, "Location", arena_printf(&t->arena, "/v1/orders/%s", text));
 	w = jsonw_new(false);
@@ -180,15 +204,24 @@ order_create_answer(struct task *t)
 	jsonw_member(w, "id", "%s", text);
 	jsonw_member(w, "hash", "%s", hash_text(&c->hash, text));
 	jsonw_member(w, "state", "%s", order_state_name(ORDER_OPEN));
+	write_receipt(w, &c->receipt);
 	jsonw_close(w, '}');
 	request_answer_json(r, 201, w);
 	return TASK_DONE;
 }
 
-static const struct step order_create_steps[] = { { "parse", order_create_parse },
-						  { "store", order_create_store },
-						  { "answer", order_create_answer },
-						  STEP_END };
+static enum next
+order_create_again(struct task *t)
+{
+	receipt_unwait(t);
+	return task_jump(t, order_create_receipt);
+}
+
+static const struct step order_create_steps[] = {
+	{ "parse", order_create_parse },     { "store", order_create_store },
+	{ "receipt", order_create_receipt }, { "answer", order_create_answer },
+	{ "again", order_create_again },     STEP_END
+};
 
 void
 order_create(struct request *r)
@@ -255,6 +288,13 @@ write_order(struct jsonw *w, struct arena *a, const struct batch *b, size_t row)
 	jsonw_member(w, "hash", "%s", hash_text(&hash, text));
 	jsonw_member(w, "state", "%s", row_text(b, 0, row, "state"));
 	jsonw_member(w, "reason", "%s", row_text(b, 0, row, "reason"));
+	jsonw_member(w, "auction", "%s", row_text(b, 0, row, "auction"));
+	if (!row_null(b, 0, row, "first_tick")) {
+		jsonw_name(w, "first_tick");
+		jsonw_int(w, row_int(b, 0, row, "first_tick"));
+	}
+	if (!row_null(b, 0, row, "ticks"))
+		write_node(w, a, "ticks", row_text(b, 0, row, "ticks"));
 	jsonw_name(w, "round");
 	jsonw_int(w, row_int(b, 0, row, "round"));
 	jsonw_name(w, "failures");
@@ -534,6 +574,24 @@ bids_read(struct task *t)
 	return db_run(t, w->db, p->b);
 }
 
+/* Of a fast order: a standing offer as the tick saw it. */
+static void
+write_evaluated(struct jsonw *w, const struct batch *b, size_t row)
+{
+	char text[HASH_TEXT_SIZE], number[AMOUNT_TEXT_SIZE];
+	struct hash offer;
+
+	row_bytes(b, 0, row, "offer", offer.b, sizeof(offer.b));
+	jsonw_member(w, "offer", "%s", hash_text(&offer, text));
+	jsonw_name(w, "tick");
+	jsonw_int(w, row_int(b, 0, row, "tick"));
+	if (row_text(b, 0, row, "model")[0] != '\0')
+		jsonw_member(w, "model", "%s", row_text(b, 0, row, "model"));
+	if (!row_null(b, 0, row, "effective"))
+		jsonw_member(w, "effective", "%s",
+			     u128_text(row_u128(b, 0, row, "effective"), number));
+}
+
 static void
 write_bid(struct jsonw *w, const struct batch *b, size_t row)
 {
@@ -544,7 +602,10 @@ write_bid(struct jsonw *w, const struct batch *b, size_t row)
 	row_bytes(b, 0, row, "id", id.b, sizeof(id.b));
 	row_bytes(b, 0, row, "provider", provider.b, sizeof(provider.b));
 	jsonw_open(w, '{');
-	jsonw_member(w, "id", "%s", id_text(ID_BID, &id, text));
+	if (row_null(b, 0, row, "offer"))
+		jsonw_member(w, "id", "%s", id_text(ID_BID, &id, text));
+	else
+		write_evaluated(w, b, row);
 	jsonw_name(w, "round");
 	jsonw_int(w, row_int(b, 0, row, "round"));
 	jsonw_member(w, "provider", "%s", address_text(&provider, text));

@@ -28,6 +28,12 @@ static const struct json_field fields[] = { JSON_STR(T, listen, 64, JSON_OPTIONA
 					    JSON_U32(T, established_launches, 1000, JSON_OPTIONAL),
 					    JSON_U32(T, window_min_s, 0, JSON_OPTIONAL),
 					    JSON_U32(T, window_max_s, 0, JSON_OPTIONAL),
+					    JSON_U32(T, tick_ms, 60000, JSON_OPTIONAL),
+					    JSON_U32(T, heartbeat_s, 86400, JSON_OPTIONAL),
+					    JSON_U32(T, in_book_s, 86400, JSON_OPTIONAL),
+					    JSON_U32(T, failures_bp_max, 10000, JSON_OPTIONAL),
+					    JSON_U32(T, class_launches, 1000, JSON_OPTIONAL),
+					    JSON_AMOUNT(T, bond_min, JSON_OPTIONAL),
 					    JSON_U32(T, settle_every_ms, 0, JSON_OPTIONAL),
 					    JSON_U32(T, chain_poll_ms, 60000, JSON_OPTIONAL),
 					    JSON_U64(T, chain_start, JSON_OPTIONAL),
@@ -35,6 +41,8 @@ static const struct json_field fields[] = { JSON_STR(T, listen, 64, JSON_OPTIONA
 					    JSON_U32(T, tx_bump_s, 86400, JSON_OPTIONAL),
 					    JSON_STR(T, chain_tag, 10, JSON_OPTIONAL),
 					    JSON_U32(T, confirmations, 10000, JSON_OPTIONAL),
+					    JSON_U32(T, index_every_s, 86400, JSON_OPTIONAL),
+					    JSON_OBJ(T, reference, rate_card_fields, JSON_OPTIONAL),
 					    JSON_END };
 #undef T
 
@@ -55,12 +63,19 @@ market_settings_read(struct arena *a, const char *path, struct market_settings *
 		.established_launches = 1,
 		.window_min_s = 600,
 		.window_max_s = 30 * 86400,
+		.tick_ms = 250,
+		.heartbeat_s = 60,
+		.in_book_s = 600,
+		.failures_bp_max = 1000,
+		.class_launches = 1,
 		.settle_every_ms = 60000,
 		.chain_poll_ms = 1000,
 		.fee_max_gwei = 1000,
 		.tx_bump_s = 30,
 		.chain_tag = "latest",
 		.confirmations = 2,
+		.index_every_s = 300,
+		.reference = INDEX_VECTOR,
 	};
 	if (conf_read(a, path, fields, s, e) < 0 ||
 	    evm_urls(a, &s->evm, s->rpc_url, &s->rpc_urls, e) < 0)
@@ -70,5 +85,7 @@ market_settings_read(struct arena *a, const char *path, struct market_settings *
 	    strcmp(s->chain_tag, "finalized") != 0)
 		return err_field(e, &ERR_CONFIG, "/chain_tag",
 				 "chain_tag: latest, safe or finalized");
-	return 0;
+	if (s->index_every_s == 0)
+		return err_field(e, &ERR_CONFIG, "/index_every_s", "index_every_s: 1 at least");
+	return card_check(&s->reference, e);
 }

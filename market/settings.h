@@ -3,6 +3,7 @@
 #ifndef GAVEL_MARKET_SETTINGS_H
 #define GAVEL_MARKET_SETTINGS_H
 
+#include "lease/index.h"
 #include "lease/nodes.h"
 #include "lease/terms.h"
 
@@ -28,13 +29,20 @@ struct market_settings {
 	uint32_t launch_s;	       /* from opening to healthy */
 	uint32_t established_launches; /* successes before a bid may set prices */
 	uint32_t window_min_s, window_max_s;
+	uint32_t tick_ms;     /* a tick is closed no more often */
+	uint32_t heartbeat_s; /* a record at least this often */
+	/* who may set prices: see standing_rules */
+	uint32_t in_book_s, failures_bp_max, class_launches;
+	struct amount bond_min;
 	uint32_t settle_every_ms;
 	uint32_t chain_poll_ms;
-	uint64_t chain_start;	/* the block the contract was made in */
-	uint32_t fee_max_gwei;	/* per gas, that is paid at most */
-	uint32_t tx_bump_s;	/* without a receipt: the fees are raised */
-	const char *chain_tag;	/* latest, safe, finalized: the head that is read */
-	uint32_t confirmations; /* blocks on top before a fact is acted on */
+	uint64_t chain_start;	    /* the block the contract was made in */
+	uint32_t fee_max_gwei;	    /* per gas, that is paid at most */
+	uint32_t tx_bump_s;	    /* without a receipt: the fees are raised */
+	const char *chain_tag;	    /* latest, safe, finalized: the head that is read */
+	uint32_t confirmations;	    /* blocks on top before a fact is acted on */
+	uint32_t index_every_s;	    /* the price index is computed so often */
+	struct rate_card reference; /* and its reference vector: see lease/index.h */
 };
 
 int market_settings_read(struct arena *a, const char *path, struct market_settings *s,

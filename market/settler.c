@@ -722,7 +722,7 @@ settler_poll(void *arg)
 {
 	struct clerk *c = arg;
 
-	if (c->settle_busy)
+	if (c->settle_busy || !c->caught_up)
 		return;
 	c->settle_busy = true;
 	c->settle_again = false;

@@ -8,12 +8,14 @@
 
 #include "lib/log.h"
 #include "lib/tls.h"
+#include "market/bid_queue.h"
 
 static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show },
 				       { "GET", "/healthz", info_health },
 				       { "GET", "/readyz", info_ready },
 				       { "GET", "/openapi.yaml", info_openapi },
 				       { "GET", "/v1/accounts/{address}", account_show },
+				       { "GET", "/v1/accounts/{address}/entries", account_entries },
 				       { "POST", "/v1/orders", order_create },
 				       { "GET", "/v1/orders", order_list },
 				       { "GET", "/v1/orders/{order}", order_show },
@@ -26,6 +28,7 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show 
 				       { "POST", "/v1/leases", lease_accept },
 				       { "GET", "/v1/leases", lease_list },
 				       { "GET", "/v1/leases/{lease}", lease_show },
+				       { "GET", "/v1/leases/{lease}/vouchers", lease_vouchers },
 				       { "POST", "/v1/refusals", lease_refuse },
 				       { "POST", "/v1/launches", lease_launch },
 				       { "POST", "/v1/vouchers", voucher_create },
@@ -37,6 +40,15 @@ static const struct route routes[] = { { "GET", "/.well-known/gavel", info_show 
 				       { "POST", "/v1/audits", audit_create },
 				       { "POST", "/v1/quotes", quote_create },
 				       { "POST", "/v1/quotes/{quote}/answers", quote_answer },
+				       { "POST", "/v1/offers", offer_create },
+				       { "GET", "/v1/offers", offer_list },
+				       { "GET", "/v1/offers/{offer}", offer_show },
+				       { "GET", "/v1/receipts/{item}", receipt_show },
+				       { "GET", "/v1/ticks", tick_list },
+				       { "GET", "/v1/ticks/{tick}", tick_show },
+				       { "GET", "/v1/ticks/{tick}/transcript", tick_transcript },
+				       { "GET", "/v1/price-index", price_index_show },
+				       { "GET", "/v1/price-index/trades", price_index_trades },
 				       { "GET", "/v1/events", events_stream },
 				       ROUTE_END };
 
@@ -56,6 +68,7 @@ on_poke(evutil_socket_t fd, short what, void *arg)
 	(void)what;
 	if (n == 0) /* the clerk has gone: the parent ends us too */
 		loop_stop(&w->loop);
+	receipts_poke(w);
 	feed_poke(w->feed);
 }
 
@@ -97,6 +110,7 @@ web_run(void *start, const int *fds)
 	if (w.http == NULL)
 		fatal("%s", e.text);
 	w.feed = feed_open(&w);
+	w.bids = bid_queue_open(&w);
 	poke = event_new(w.loop.base, w.poke, EV_READ | EV_PERSIST, on_poke, &w);
 	term = evsignal_new(w.loop.base, SIGTERM, on_signal, &w);
 	event_add(poke, NULL);

@@ -7,6 +7,7 @@
 #ifndef GAVEL_MARKET_WEB_H
 #define GAVEL_MARKET_WEB_H
 
+#include "lease/record.h"
 #include "lib/db.h"
 #include "lib/http.h"
 #include "market/settings.h"
@@ -20,7 +21,9 @@ struct web {
 	struct address market; /* the auctioneer's address */
 	int poke;	       /* to the clerk and from it */
 	struct feed *feed;     /* events_api.c */
+	struct bid_queue *bids;
 	bool draining;
+	struct receipt_waiter *receipt_waiters; /* receipts_api.c */
 };
 
 /* The role. fds[0]: the socket shared with the clerk. Never returns. */
@@ -39,6 +42,7 @@ void info_health(struct request *r);
 void info_ready(struct request *r);
 void info_openapi(struct request *r);
 void account_show(struct request *r);
+void account_entries(struct request *r);
 void order_create(struct request *r);
 void order_show(struct request *r);
 void order_list(struct request *r);
@@ -53,6 +57,7 @@ void lease_refuse(struct request *r);
 void lease_launch(struct request *r);
 void lease_show(struct request *r);
 void lease_list(struct request *r);
+void lease_vouchers(struct request *r);
 void voucher_create(struct request *r);
 void release_create(struct request *r);
 void provider_put(struct request *r);
@@ -62,7 +67,39 @@ void audit_create(struct request *r);
 void audit_list(struct request *r);
 void quote_create(struct request *r);
 void quote_answer(struct request *r);
+void offer_create(struct request *r);
+void offer_show(struct request *r);
+void offer_list(struct request *r);
+void receipt_show(struct request *r);
+void tick_list(struct request *r);
+void tick_show(struct request *r);
+void tick_transcript(struct request *r);
+void price_index_show(struct request *r);
+void price_index_trades(struct request *r);
 void events_stream(struct request *r);
+
+/* receipts_api.c: the market's signed word that something was taken. It was stored
+ * with the thing itself; the signature comes from the clerk, soon. Three steps:
+ *
+ *	ask    return receipt_ask(t, &s->receipt);
+ *	got    if (!receipt_here(t, &s->receipt)) return receipt_wait(t, &s->receipt);
+ *	again  receipt_unwait(t); return task_jump(t, ask);
+ */
+struct receipt_ask {
+	struct hash item;
+	mono_t until; /* filled by the first ask */
+	struct batch *b;
+	struct receipt receipt;
+	bool known, signed_; /* stored; and signed */
+};
+enum next receipt_ask(struct task *t, struct receipt_ask *r);
+/* True: it is signed, or there is none, or the time is over. */
+bool receipt_here(struct task *t, struct receipt_ask *r);
+enum next receipt_wait(struct task *t, struct receipt_ask *r);
+void receipt_unwait(struct task *t);
+void receipts_poke(struct web *w);
+/* Member "receipt": the object, or null while it is not signed. */
+void write_receipt(struct jsonw *w, const struct receipt_ask *r);
 
 /* events_api.c: the feed of gavel.event, read once and given to many. */
 struct feed *feed_open(struct web *w);

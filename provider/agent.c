@@ -3,6 +3,7 @@
 #include "provider/dns.h"
 #include "provider/exits.h"
 #include "provider/image.h"
+#include "provider/offers.h"
 #include "provider/proxy.h"
 
 #include <event2/event.h>
@@ -16,6 +17,7 @@
 
 #define REGISTER_EVERY_US (10 * SECOND_US)
 #define RUN_EVERY_US	  SECOND_US
+#define CLOCK_EVERY_US	  (60 * SECOND_US)
 #define VOLUMES_EVERY_US  (30 * SECOND_US)
 #define TOKEN_LIVES_S	  600
 #define LOGS_EVERY_US	  (5 * SECOND_US)
@@ -82,6 +84,7 @@ jail_start(struct task *t, struct agent *g, struct chan_call *call, enum jail_ve
  * tells who the market is.                                              */
 
 struct registration {
+	bool asked; /* the market, who it is and what time */
 	struct chan_call call;
 	struct signer_provider ask;
 	struct signer_token token;
@@ -95,8 +98,10 @@ market_ask(struct task *t)
 	struct registration *reg = t->state;
 	struct agent *g = t->owner;
 
-	if (!address_is_zero(&g->market))
+	if (!address_is_zero(&g->market) && !g->clock.now &&
+	    clock_mono() - g->clock_asked < CLOCK_EVERY_US)
 		return TASK_NEXT;
+	reg->asked = true;
 	reg->f = (struct fetch){ .url = arena_printf(&t->arena, "%s/.well-known/gavel",
 						     g->settings->market_url),
 				 .ca_path = g->settings->market_ca };
@@ -124,6 +129,30 @@ market_check(struct task *t, const struct json *doc)
 	return address_read(market->text, &g->market, &t->err);
 }
 
+/* With the market's time and that of the last block. */
+static void
+clock_compare(struct agent *g, const struct json *doc)
+{
+	const struct json *time = json_get(doc, "time");
+	struct err ignored = ERR_NONE;
+	wall_t market = 0, block = 0, now = clock_wall();
+	bool doubted = g->clock.now;
+
+	if (time != NULL && time->type == JSON_STRING &&
+	    time_read(time->text, &market, &ignored) < 0)
+		market = 0;
+	for (size_t i = 0; i < g->evm.urls.count; i++)
+		block = MAX(block, (wall_t)g->evm.nodes[i].head_time * SECOND_US);
+	doubt_hear(&g->clock, now, clock_mono(), market, block);
+	g->clock_asked = clock_mono();
+	if (g->clock.now)
+		log_warn("clock.wrong", "market_s=%lld block_s=%lld",
+			 market != 0 ? (long long)((now - market) / SECOND_US) : 0LL,
+			 block != 0 ? (long long)((now - block) / SECOND_US) : 0LL);
+	else if (doubted)
+		log_info("clock.right", "market_s=%lld", (long long)((now - market) / SECOND_US));
+}
+
 static enum next
 market_read(struct task *t)
 {
@@ -131,11 +160,12 @@ market_read(struct task *t)
 	struct agent *g = t->owner;
 	struct json *doc;
 
-	if (address_is_zero(&g->market)) {
+	if (reg->asked) {
 		if (fetch_check(&t->arena, &reg->f, &t->err) < 0 ||
 		    json_parse(&t->arena, reg->f.reply, reg->f.reply_len, &doc, &t->err) < 0 ||
-		    market_check(t, doc) < 0)
+		    (address_is_zero(&g->market) && market_check(t, doc) < 0))
 			return TASK_FAIL;
+		clock_compare(g, doc);
 	}
 	reg->doc.attributes = g->settings->attributes;
 	reg->ask.terms = (struct provider_terms){
@@ -263,7 +293,7 @@ on_signal(evutil_socket_t signo, short what, void *arg)
 
 	(void)signo;
 	(void)what;
-	loop_stop(&g->loop);
+	offers_stop(g);
 }
 
 /* Until the first registration the market may not be up: try more often. */
@@ -338,6 +368,7 @@ agent_run(void *start, const int *fds)
 	g.meter_timer =
 		timer_every(&g.loop, 0, (int64_t)s->meter_every_ms * MILLI_US, meter_poll, &g);
 	timer_every(&g.loop, SECOND_US, LOGS_EVERY_US, log_keeper_look, &g);
+	offers_start(&g);
 	g.volume_timer = timer_every(&g.loop, 0, VOLUMES_EVERY_US, volumes_look, &g);
 	loop_run(&g.loop);
 	book_close(g.book);

@@ -8,6 +8,7 @@
  *	bidder.c       the market's events: price, seal, bid or decline; accept
  *	appraise.c     what we would ask for a group, or why we decline (pricing.c,
  *	               price_program.c, audits.c); quotes.c  the same, not binding
+ *	offers.c       our standing offer (offering.c): post, renew, withdraw; what it wins
  *	runner.c       leases from accepted to running to ended, level-triggered;
  *	               launch.c and sweep.c are its beginning and end
  *	unit.c         one container up and down; unit_life.c when
@@ -18,6 +19,8 @@
  *	expire.c       leases that were accepted and never opened
  *	proxy.c        host names, by HAProxy; certs.c certificates for them
  *	metering.c     readings into signed usage
+ *	slow.c         CPU of throttled leases
+ *	deposit.c      what the chain says of a deposit, and what follows
  *	gateway_api.c  what tenants may ask over HTTPS
  *	session_api.c  commands and files over WebSockets; forward_api.c  ports
  *	logs_api.c     logs; log_keeper.c  and how long they are kept
@@ -30,6 +33,7 @@
 #include "lib/fetch.h"
 #include "lib/http.h"
 #include "provider/book_db.h"
+#include "provider/doubt.h"
 #include "provider/jail_client.h"
 #include "provider/settings.h"
 
@@ -37,6 +41,7 @@ struct ingress;
 struct live;
 struct pull;
 struct audits;
+struct offers;
 
 struct agent {
 	struct loop loop;
@@ -55,10 +60,14 @@ struct agent {
 	bool volume_busy;
 	const char *token; /* for the market; renewed with the registration */
 	char token_text[1024];
-	struct audits *audits; /* what auditors say of us: audits.h */
-	unsigned quotes; /* questions being answered */
-	unsigned prices_asked; /* price programs that run: price_program.h */
+	struct audits *audits;	 /* what auditors say of us: audits.h */
+	struct offers *offers;	 /* what stands: offers.h */
+	unsigned quotes;	 /* questions being answered */
+	unsigned prices_asked;	 /* price programs that run: price_program.h */
+	unsigned deposits_asked; /* questions to the chain: deposit.h */
 	bool registered;
+	struct doubt clock; /* while it is doubted, nothing is metered */
+	mono_t clock_asked; /* the market, for the time */
 	bool sweep_due;	    /* an event may have ended a lease */
 	mono_t swept_at;    /* when the market was last asked of all leases */
 	mono_t orphans_at;  /* when the jail was last asked for unknown containers */
@@ -106,6 +115,14 @@ void work_ref(const struct work *w, uint32_t unit, struct jail_ref *ref);
 
 /* metering.c: read all running leases, store, sign new usage. */
 void meter_poll(void *agent);
+/* This one, now: and it takes the turn that dues_next() wants. */
+void meter_read(struct agent *g, const struct work *w);
+/* It is paused, and the usage up to there is not signed yet. */
+bool work_owes_usage(const struct work *w);
+/* Our clock is believed; else the market is asked, and nothing is read meanwhile. */
+bool meter_may(struct agent *g) mustcheck;
+/* A reading into the work, as its state has it. */
+void work_take(struct work *w, const struct meter_reading *r);
 struct price_lease work_price(const struct work *w);
 /* One container into a reading; a live one that does not run is not healthy. */
 void meter_add(struct meter_reading *r, uint32_t unit, bool live, const struct jail_stat *stat);
@@ -142,6 +159,11 @@ void expire_begin(struct agent *g, const struct work *w);
  * for this tenant and group: volumes that it may take over are not counted. */
 int agent_room(struct agent *g, struct arena *a, const struct address *tenant,
 	       const struct group *group, struct room *out, struct err *e) mustcheck;
+/* The lease's whole reservation is kept for it: not when it is paused for long. */
+bool work_holds_all(const struct agent *g, const struct work *w) mustcheck;
+/* 1: there is room for a paused lease to run again, on these devices; 0: not now. */
+int work_may_return(struct agent *g, struct arena *a, const struct work *w,
+		    struct json_strs *devices, struct err *e) mustcheck;
 /* The volumes that the manifest takes over from an older lease are there. */
 int volumes_can_take(struct agent *g, struct arena *a, const struct work *w,
 		     const struct manifest *m, struct err *e) mustcheck;

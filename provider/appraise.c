@@ -23,18 +23,24 @@ appraise_refusal(const struct provider_settings *s, const struct address *self,
 	return copies > WORK_COPIES_MAX ? "resources" : NULL;
 }
 
+const char *
+appraise_refuses(const struct agent *g, const struct address *tenant, const struct group *group)
+{
+	const char *why = appraise_refusal(g->settings, &g->self, tenant, group);
+
+	return why == NULL && audits_lack(g, group, clock_wall()) ? "audit" : why;
+}
+
 static const char *
 refusal(const struct agent *g, const struct appraisal *p)
 {
 	char self[ADDRESS_TEXT_SIZE];
-	const char *why;
 
 	address_text(&g->self, self);
 	for (size_t i = 0; p->excluded != NULL && i < p->excluded->count; i++)
 		if (strcmp(p->excluded->items[i], self) == 0)
 			return "excluded";
-	why = appraise_refusal(g->settings, &g->self, &p->tenant, p->group);
-	return why == NULL && audits_lack(g, p->group, clock_wall()) ? "audit" : why;
+	return appraise_refuses(g, &p->tenant, p->group);
 }
 
 /* The card's price; a program may change it in the next steps. */

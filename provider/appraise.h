@@ -42,4 +42,8 @@ void appraise_end(struct appraisal *a);
 const char *appraise_refusal(const struct provider_settings *s, const struct address *self,
 			     const struct address *tenant, const struct group *group);
 
+/* The same, and what auditors say of us. */
+const char *
+appraise_refuses(const struct agent *g, const struct address *tenant, const struct group *group);
+
 #endif

@@ -2,14 +2,16 @@
 /*
  * The market's events. Every order that is announced gets an answer: a sealed
  * bid, or a decline that says why. An award for us is checked against what we
- * bid and signed.
+ * bid, or against our standing offer, and signed; or refused, with the reason.
  */
 #include "lease/key.h"
 #include "lease/seal.h"
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "provider/deposit.h"
 #include "provider/appraise.h"
+#include "provider/offers.h"
 
 #define RESTART_NOTE "last_event"
 
@@ -183,21 +185,42 @@ struct accepting {
 	struct award_doc award;
 	struct pricing bid;
 	struct work work;
+	const char *refusal; /* a reason, or NULL */
 	struct chan_call call;
 	struct fetch f;
 };
 
-/* The bid as the book has it. */
+static enum next award_refuse(struct task *t);
+
+/* The bid as the book has it, if it was for this price or for less. */
 static int
-award_bid(struct task *t)
+award_bid(struct task *t, bool *bid)
 {
 	struct accepting *x = t->state;
 	struct agent *g = t->owner;
 	const char *doc = book_bid(g->book, &t->arena, &x->award.award.order);
 
+	*bid = false;
 	if (doc == NULL)
-		return err_set(&t->err, &ERR_BAD_DATA, "an award for an order we did not bid on");
-	return json_decode(&t->arena, doc, strlen(doc), pricing_fields, &x->bid, &t->err);
+		return 0;
+	if (json_decode(&t->arena, doc, strlen(doc), pricing_fields, &x->bid, &t->err) < 0)
+		return -1;
+	*bid = rate_cmp(x->award.award.rate, x->bid.floor) >= 0;
+	return 0;
+}
+
+/* In a tick, and for an order that we did not bid on, our standing offer wins. */
+static int
+award_price(struct task *t)
+{
+	struct accepting *x = t->state;
+	bool bid;
+
+	if (award_bid(t, &bid) < 0)
+		return -1;
+	if (!bid)
+		x->refusal = offers_refusal(t->owner, &t->arena, &x->award, &x->bid);
+	return 0;
 }
 
 /* The market may award what it wants; we sign only what we have bid. */
@@ -219,10 +242,6 @@ award_check(struct task *t)
 	digest = terms_digest(&g->domain, &h);
 	if (sig_check(&d->award_sig, &digest, &d->terms.auctioneer, &t->err) < 0)
 		return err_wrap(&t->err, "award");
-	if (award_bid(t) < 0)
-		return -1;
-	if (rate_cmp(d->award.rate, x->bid.floor) < 0)
-		return err_set(&t->err, &ERR_BAD_DATA, "the award is below our floor");
 	return 0;
 }
 
@@ -232,14 +251,14 @@ static int
 award_place(struct task *t)
 {
 	struct accepting *x = t->state;
-	const char *why;
 	struct room room;
 
 	if (agent_room(t->owner, &t->arena, &x->award.terms.tenant, &x->award.group, &room,
 		       &t->err) < 0)
 		return -1;
-	why = room_fit_models(&t->arena, &room, &x->award.group, &x->bid.models, &x->work.gpus);
-	return why == NULL ? 0 : err_set(&t->err, &RESOURCES_SHORT, "%s", why);
+	x->refusal =
+		room_fit_models(&t->arena, &room, &x->award.group, &x->bid.models, &x->work.gpus);
+	return 0;
 }
 
 static enum next
@@ -259,6 +278,10 @@ accept_sign(struct task *t)
 		return TASK_FAIL;
 	if (found == 1)
 		return TASK_DONE; /* this event came before */
+	if (award_price(t) < 0)
+		return TASK_FAIL;
+	if (x->refusal != NULL)
+		return task_jump(t, award_refuse);
 	return signer_start(t, g->signer, &x->call, SIGN_LEASE, &w->terms, sizeof(w->terms));
 }
 
@@ -274,6 +297,8 @@ accept_store(struct task *t)
 		return TASK_FAIL;
 	if (award_place(t) < 0)
 		return TASK_FAIL;
+	if (x->refusal != NULL)
+		return task_jump(t, award_refuse);
 	w->id = x->award.lease;
 	w->award = x->award;
 	w->card = x->bid.card;
@@ -309,8 +334,32 @@ accept_answer(struct task *t)
 	return TASK_DONE;
 }
 
+/* A refusal says why, and at once: the order goes to the next one. */
+static enum next
+award_refuse(struct task *t)
+{
+	struct accepting *x = t->state;
+	char lease[HASH_TEXT_SIZE], order[ID_TEXT_SIZE];
+
+	log_warn("lease.refused", "order=%s reason=%s", id_text(ID_ORDER, &x->award.order, order),
+		 x->refusal);
+	post(t, &x->f, "/v1/refusals",
+	     arena_printf(&t->arena, "{\"lease\":\"%s\",\"reason\":\"%s\"}",
+			  hash_text(&x->work.hash, lease), x->refusal));
+	return fetch_start(t, &x->f);
+}
+
+static enum next
+award_refused(struct task *t)
+{
+	struct accepting *x = t->state;
+
+	return fetch_check(&t->arena, &x->f, &t->err) < 0 ? TASK_FAIL : TASK_DONE;
+}
+
 static const struct step accept_steps[] = {
-	{ "sign", accept_sign }, { "store", accept_store }, { "answer", accept_answer }, STEP_END
+	{ "sign", accept_sign },    { "store", accept_store },	  { "answer", accept_answer },
+	{ "refuse", award_refuse }, { "refused", award_refused }, STEP_END
 };
 
 static void
@@ -350,8 +399,9 @@ on_event(void *ctx, const struct sse_event *ev)
 		on_awarded(g, ev->data);
 	else if (strcmp(ev->type, "quote.requested") == 0)
 		quote_begin(g, ev->data);
-	else {
+	else if (strcmp(ev->type, "lease.deposit_low") != 0) { /* we know before they do */
 		g->sweep_due = true;
+		deposit_hint(g, ev->type, ev->data);
 		runner_look(g);
 	}
 	if (ev->id != NULL && book_note(g->book, RESTART_NOTE, ev->id, &e) < 0)

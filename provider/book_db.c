@@ -86,10 +86,17 @@ struct work_doc {
 	struct sig usage_sig, voucher_sig, payer_sig, release_sig;
 	struct json_strs gpus;
 	bool released, reported, returning, never_opened, volumes_delete;
-	uint32_t version;
+	uint32_t version, stop_at;
 	const char *update_failure;
+	struct json_list spells;
+	struct amount deposit;
+	wall_t seen;
 };
 
+struct spell_doc {
+	uint32_t kind;
+	wall_t from, until;
+};
 struct unit_doc {
 	uint32_t role, service, copy, slot, spare, version, replaces;
 };
@@ -111,6 +118,10 @@ static const struct json_field port_fields[] = { JSON_U32(struct port_doc, servi
 						 JSON_STR(struct port_doc, ip, 15,
 							  JSON_OPTIONAL | JSON_OMIT_EMPTY),
 						 JSON_END };
+
+static const struct json_field spell_fields[] = { JSON_U32(struct spell_doc, kind, DUES_PAUSE, 0),
+						  JSON_I64(struct spell_doc, from, 0),
+						  JSON_I64(struct spell_doc, until, 0), JSON_END };
 
 static const struct json_field image_fields[] = { JSON_STR(struct work_image, reference, 512, 0),
 						  JSON_HASH(struct work_image, source, 0),
@@ -142,6 +153,11 @@ static const struct json_field work_fields[] = {
 	JSON_BOOLEAN(T, returning, 0),
 	JSON_U32(T, version, 0, 0),
 	JSON_STR(T, update_failure, 1000, JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_LIST(T, spells, spell_fields, struct spell_doc, SPELLS_MAX,
+		  JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_AMOUNT(T, deposit, JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_I64(T, seen, JSON_OPTIONAL | JSON_OMIT_EMPTY),
+	JSON_U32(T, stop_at, 0, JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_END
 };
 #undef T
@@ -151,6 +167,7 @@ work_encode(struct arena *a, const struct work *w)
 {
 	struct unit_doc units[WORK_UNITS_MAX];
 	struct port_doc ports[WORK_UNITS_MAX];
+	struct spell_doc spells[SPELLS_MAX];
 	struct work_doc doc = {
 		.id = w->id,
 		.award = w->award,
@@ -176,8 +193,17 @@ work_encode(struct arena *a, const struct work *w)
 		.returning = w->returning,
 		.version = w->version,
 		.update_failure = w->update_failure,
+		.spells = { spells, w->spells.count },
+		.deposit = w->deposit,
+		.seen = w->seen,
+		.stop_at = w->stop_at,
 	};
 
+	for (uint32_t i = 0; i < w->spells.count; i++) {
+		const struct spell *p = &w->spells.list[i];
+
+		spells[i] = (struct spell_doc){ (uint32_t)p->kind, p->from, p->until };
+	}
 	for (uint32_t i = 0; i < w->unit_count; i++) {
 		const struct work_unit *u = &w->units[i];
 
@@ -219,6 +245,15 @@ work_decode(struct arena *a, const char *text, size_t len, struct work *w, struc
 	w->returning = doc.returning;
 	w->version = doc.version;
 	w->update_failure = doc.update_failure;
+	w->deposit = doc.deposit;
+	w->seen = doc.seen;
+	w->stop_at = doc.stop_at;
+	w->spells.count = (uint32_t)doc.spells.count;
+	for (uint32_t i = 0; i < w->spells.count; i++) {
+		const struct spell_doc *p = (const struct spell_doc *)doc.spells.items + i;
+
+		w->spells.list[i] = (struct spell){ (enum dues)p->kind, p->from, p->until };
+	}
 	w->unit_count = (uint32_t)doc.units.count;
 	w->port_count = (uint32_t)doc.ports.count;
 	w->image_count = (uint32_t)doc.images.count;

@@ -81,6 +81,10 @@ struct work {
 	struct work_image images[WORK_UNITS_MAX];
 	uint32_t image_count;
 	struct meter_state meter;
+	struct spells spells;  /* throttled, paused */
+	struct amount deposit; /* as on chain, when it was `seen` last; 0: as in the terms */
+	wall_t seen;
+	uint32_t stop_at;	  /* on chain: the tenant has stopped it; 0: not */
 	struct usage_terms usage; /* the last one signed; seq 0: none */
 	struct sig usage_sig, voucher_sig;
 	struct usage_terms paid; /* the last one the payer signed; seq 0: none */

@@ -208,19 +208,37 @@ times(uint64_t bytes, uint32_t count)
 	return v > UINT64_MAX ? UINT64_MAX : (uint64_t)v;
 }
 
-void
-room_take_lease(struct room *r, const struct group *g, const struct json_strs *devices)
+static void
+take_volumes(struct room *r, const struct group *g)
 {
 	const struct group_service *s = g->services.items;
-	struct resources total = group_total(g);
 
-	room_sub(r, &total);
 	for (size_t i = 0; i < g->services.count; i++)
 		for (size_t v = 0; v < s[i].volumes.count; v++) {
 			const struct volume *volume = (const struct volume *)s[i].volumes.items + v;
 
 			class_sub(r, volume->class, times(volume->bytes, s[i].count));
 		}
+}
+
+void
+room_take_paused(struct room *r, const struct group *g)
+{
+	struct resources total = group_total(g);
+
+	total.cpu_milli = total.gpus = 0;
+	total.memory_bytes = total.storage_bytes = 0;
+	room_sub(r, &total);
+	take_volumes(r, g);
+}
+
+void
+room_take_lease(struct room *r, const struct group *g, const struct json_strs *devices)
+{
+	struct resources total = group_total(g);
+
+	room_sub(r, &total);
+	take_volumes(r, g);
 	for (size_t i = 0; i < devices->count; i++)
 		for (size_t d = 0; d < r->device_count; d++)
 			if (strcmp(r->devices[d].device, devices->items[i]) == 0)

@@ -75,6 +75,9 @@ void room_take_volume(struct room *r, const char *class, uint64_t bytes);
 /* A lease that is there, whose devices were chosen: what exceeds the room, after
  * a change of the settings, leaves nothing. */
 void room_take_lease(struct room *r, const struct group *g, const struct json_strs *devices);
+/* One that has been paused for long: volumes, ports and addresses are still its own,
+ * CPUs, memory, disk and devices may be sold. */
+void room_take_paused(struct room *r, const struct group *g);
 /* Choose `count` free devices of one model, any of `models` (none: of any
  * model), lowest numbers first, and take them. */
 bool

@@ -11,10 +11,12 @@
 
 #include "lib/clock.h"
 
-#define FILE_MAX      65536
-#define KILL_PAUSE_US 5000
-#define PIDS_MAX      4194304
-#define WARM_US	      4000
+#define CPU_PERIOD_US	 100000
+#define CPU_QUOTA_MIN_US 1000 /* the kernel refuses less */
+#define FILE_MAX	 65536
+#define KILL_PAUSE_US	 5000
+#define PIDS_MAX	 4194304
+#define WARM_US		 4000
 
 static const char *
 path_of(const struct cgroup *cg, const char *controller)
@@ -218,6 +220,24 @@ cgroup_thaw(const struct cgroup *cg)
 		if (cg->paths[i].controller[0] == '\0')
 			file_write(cg->paths[i].path, "cgroup.freeze", "0");
 	}
+}
+
+int
+cgroup_limit_cpu(const struct cgroup *cg, uint32_t milli, struct err *e)
+{
+	const char *v1 = path_of(cg, "cpu"), *v2 = path_of(cg, "");
+	int64_t quota = MAX((int64_t)milli * CPU_PERIOD_US / 1000, (int64_t)CPU_QUOTA_MIN_US);
+	char text[48];
+	bool done;
+
+	if (v1 != NULL) {
+		snprintf(text, sizeof(text), "%lld", (long long)quota);
+		done = file_write(v1, "cpu.cfs_quota_us", text);
+	} else {
+		snprintf(text, sizeof(text), "%lld %d", (long long)quota, CPU_PERIOD_US);
+		done = v2 != NULL && file_write(v2, "cpu.max", text);
+	}
+	return done ? 0 : err_set(e, &ERR_SYSTEM, "cpu quota: %s", strerror(errno));
 }
 
 static size_t

@@ -40,6 +40,8 @@ void cgroup_read(const struct cgroup *cg, struct cgroup_usage *out);
 /* Whether its processes are frozen (paused). */
 bool cgroup_frozen(const struct cgroup *cg);
 void cgroup_thaw(const struct cgroup *cg);
+/* From now on its processes have so many thousandths of a CPU together. */
+int cgroup_limit_cpu(const struct cgroup *cg, uint32_t milli, struct err *e) mustcheck;
 /* Move this process there: what it uses from now on is the workload's. */
 int cgroup_enter(const struct cgroup *cg, struct err *e) mustcheck;
 /* Does not return but by failure: keeps the kernel ready for processes to enter

@@ -185,10 +185,10 @@ sign_usage(struct task *t)
 
 	if (book_get(g->book, &t->arena, &w->hash, w, &t->err) != 1)
 		return TASK_FAIL;
-	meter_take(&w->meter, &c->reading);
+	work_take(w, &c->reading);
 	price = work_price(w);
-	c->usage = meter_usage(&w->meter, &price, &w->hash, w->usage.seq != 0 ? &w->usage : NULL,
-			       c->reading.at);
+	c->usage = meter_usage(&w->meter, &w->spells, &price, &w->hash,
+			       w->usage.seq != 0 ? &w->usage : NULL, c->reading.at);
 	if (w->usage.seq != 0 && c->usage.upTo <= w->usage.upTo)
 		c->usage = w->usage; /* within one second: the last word was said */
 	return signer_start(t, g->signer, &c->call, SIGN_USAGE, &c->usage, sizeof(c->usage));
@@ -217,7 +217,7 @@ close_store(struct task *t)
 		return TASK_FAIL;
 	if (book_get(g->book, &t->arena, &w->hash, w, &t->err) != 1)
 		return TASK_FAIL;
-	meter_take(&w->meter, &c->reading);
+	work_take(w, &c->reading);
 	w->usage = c->usage;
 	w->usage_sig = c->sigs[0];
 	w->voucher_sig = c->sigs[1];

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What tenants ask of their provider, over TLS pinned by the key it signed:
- * hand in the manifest, see status and usage, countersign, close.
+ * hand in the manifest, see status; payer_api.c is about usage and vouchers.
  */
 #include "lease/jwt.h"
 #include "lease/key.h"
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
+#include "provider/deposit.h"
 #include "provider/image.h"
 #include "provider/live.h"
 #include "provider/proxy.h"
@@ -21,8 +22,6 @@ static const struct code MANIFEST_OTHER = { "manifest_mismatch", INVALID,
 					    "the manifest is not the one whose hash was signed" };
 static const struct code MANIFEST_EXISTS = { "manifest_exists", CONFLICT,
 					     "another manifest was handed in before" };
-static const struct code VOUCHER_OTHER = { "voucher_mismatch", CONFLICT,
-					   "the voucher is not for the latest usage" };
 
 void
 gateway_info(struct request *r)
@@ -222,11 +221,14 @@ static const char *
 phase(const struct work *w)
 {
 	static const char *const names[] = { "preparing", "running", "closing", "ended" };
+	wall_t since;
 
 	if (w->state == WORK_ACCEPTED && w->manifest == NULL)
 		return "waiting_for_manifest";
 	if (w->failure != NULL && w->state < WORK_ENDED)
 		return "failed";
+	if (w->state == WORK_RUNNING && spells_now(&w->spells, &since) == DUES_PAUSE)
+		return "paused";
 	return names[MIN(w->state, WORK_ENDED)];
 }
 
@@ -237,15 +239,12 @@ write_parts(struct jsonw *w, const struct work *work)
 	struct meter totals = meter_totals(&work->meter);
 	struct price_part parts[PRICE_PARTS];
 	char text[AMOUNT_TEXT_SIZE];
-	uint32_t elapsed = 0;
-	size_t count;
 
-	if (work->usage.upTo > work->meter.began / SECOND_US)
-		elapsed = work->usage.upTo - (uint32_t)(work->meter.began / SECOND_US);
-	count = price_parts(&price, &totals, elapsed, parts);
+	dues_amount(&price, &totals, &work->spells, work->meter.began,
+		    MAX((wall_t)work->usage.upTo * SECOND_US, work->meter.began), parts);
 	jsonw_name(w, "parts");
 	jsonw_open(w, '{');
-	for (size_t i = 0; i < count; i++)
+	for (size_t i = 0; i < PRICE_PARTS; i++)
 		jsonw_member(w, parts[i].resource, "%s", u128_text(parts[i].amount.units, text));
 	jsonw_close(w, '}');
 }
@@ -393,6 +392,8 @@ work_show(struct request *r)
 	jsonw_name(w, "failure");
 	jsonw_str(w, work.failure);
 	jsonw_member(w, "created_at", "%s", time_text(work.created, text));
+	if (work.meter.began != 0)
+		deposit_show(w, g, &r->arena, &work);
 	write_units(w, g, &r->arena, &work);
 	write_endpoints(w, g, &r->arena, &work);
 	write_images(w, g, &work);
@@ -409,134 +410,4 @@ work_show(struct request *r)
 	work_write_usage(w, &work);
 	jsonw_close(w, '}');
 	request_answer_json(r, 200, w);
-}
-
-void
-usage_show(struct request *r)
-{
-	struct hash lease;
-	struct jsonw *w;
-	struct work work;
-
-	if (!gateway_lease(r, &lease) || !gateway_work(r, "status", &lease, &work))
-		return;
-	w = jsonw_new(false);
-	jsonw_open(w, '{');
-	work_write_usage(w, &work);
-	jsonw_name(w, "closing");
-	jsonw_bool(w, work.released);
-	jsonw_close(w, '}');
-	request_answer_json(r, 200, w);
-}
-
-/* ------------------------------------------------------------------ */
-/* POST /v1/leases/{lease}/vouchers: the payer countersigned            */
-
-struct countersigned {
-	struct hash lease;
-	struct work work;
-	struct voucher_post post;
-	struct fetch f;
-};
-
-static enum next
-voucher_forward(struct task *t)
-{
-	struct countersigned *c = t->state;
-	struct agent *g = task_request(t)->ctx;
-	const char *body = json_encode(&t->arena, voucher_post_fields, &c->post);
-
-	c->f = (struct fetch){ .method = "POST",
-			       .url = arena_printf(&t->arena, "%s/v1/vouchers",
-						   g->settings->market_url),
-			       .body = body,
-			       .body_len = strlen(body),
-			       .ca_path = g->settings->market_ca };
-	return fetch_start(t, &c->f);
-}
-
-/* The market settles it; if it is away we have it all the same. */
-static enum next
-voucher_answer(struct task *t)
-{
-	struct countersigned *c = t->state;
-
-	if (fetch_check(&t->arena, &c->f, &t->err) < 0 && c->f.status != 409)
-		log_warn("voucher.not_forwarded", "error=\"%s\"", t->err.text);
-	t->err = (struct err)ERR_NONE;
-	request_answer(task_request(t), 201, "application/json", "{}", 2);
-	return TASK_DONE;
-}
-
-static const struct step voucher_steps[] = { { "forward", voucher_forward },
-					     { "answer", voucher_answer },
-					     STEP_END };
-
-static int
-payer_check(const struct agent *g, const struct work *w, const struct voucher_terms *voucher,
-	    const struct sig *sig, struct err *e)
-{
-	struct hash h = voucher_hash(voucher), digest = terms_digest(&g->domain, &h);
-	struct err first = ERR_NONE;
-
-	if (sig_check(sig, &digest, &w->terms.tenant, &first) == 0)
-		return 0;
-	if (!address_is_zero(&w->terms.cosigner))
-		return sig_check(sig, &digest, &w->terms.cosigner, e);
-	*e = first;
-	return err_wrap(e, "voucher");
-}
-
-struct voucher_in {
-	struct usage_terms usage;
-	struct sig payer_sig;
-};
-static const struct json_field voucher_in_fields[] = {
-	JSON_OBJ(struct voucher_in, usage, usage_terms_fields, 0),
-	JSON_SIG(struct voucher_in, payer_sig, 0), JSON_END
-};
-
-/* The usage as the payer saw it must be the latest, or an earlier one already
- * overtaken: its chain of hashes is ours, so equality of the struct is enough. */
-void
-voucher_take(struct request *r)
-{
-	struct agent *g = r->ctx;
-	struct voucher_in in;
-	struct voucher_terms voucher;
-	struct countersigned *c;
-	struct err e = ERR_NONE;
-	struct hash lease, ours, theirs;
-	struct work w;
-
-	if (!gateway_lease(r, &lease) || !gateway_work(r, "status", &lease, &w))
-		return;
-	if (json_decode(&r->arena, r->body, r->body_len, voucher_in_fields, &in, &e) < 0) {
-		request_fail(r, &e);
-		return;
-	}
-	voucher = voucher_of(&in.usage);
-	ours = usage_hash(&w.usage);
-	theirs = usage_hash(&in.usage);
-	if (!hash_equal(&ours, &theirs)) {
-		err_set(&e, &VOUCHER_OTHER, "usage %llu is the latest",
-			(unsigned long long)w.usage.seq);
-		request_fail(r, &e);
-		return;
-	}
-	if (payer_check(g, &w, &voucher, &in.payer_sig, &e) < 0) {
-		request_fail(r, &e);
-		return;
-	}
-	w.paid = in.usage;
-	w.payer_sig = in.payer_sig;
-	if (book_put(g->book, &w, &e) < 0) {
-		request_fail(r, &e);
-		return;
-	}
-	c = request_task(r, "voucher", voucher_steps, sizeof(*c))->state;
-	c->post = (struct voucher_post){ .usage = w.usage,
-					 .usage_sig = w.usage_sig,
-					 .payer_sig = in.payer_sig,
-					 .provider_sig = w.voucher_sig };
 }

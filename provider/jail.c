@@ -293,6 +293,26 @@ verb_resume(void *ctx, const void *in, size_t len, void *out, size_t *out_len, s
 }
 
 static int
+verb_limit(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
+{
+	struct jail *j = jail_turn(ctx);
+	struct jail_limit ask;
+	struct runc_state rs;
+	enum jail_state state;
+	struct container l;
+
+	(void)len;
+	(void)out;
+	*out_len = 0;
+	memcpy(&ask, in, sizeof(ask));
+	if (ask.cpu_milli == 0 || ask.cpu_milli > 1000000)
+		return err_set(e, &JAIL_CONFLICT, "%u thousandths of a CPU", ask.cpu_milli);
+	if (container_live(j, &ask.ref, &l, &state, &rs, e) < 0)
+		return -1;
+	return cgroup_limit_cpu(&rs.cgroup, ask.cpu_milli, e);
+}
+
+static int
 verb_stop(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
 {
 	struct jail *j = jail_turn(ctx);
@@ -684,6 +704,7 @@ jail_serve(const struct jail_config *c, int fd, int exec_fd)
 	static const size_t forget = sizeof(struct jail_forget);
 	static const size_t destroy = sizeof(struct jail_destroy);
 	static const size_t volume = sizeof(struct jail_volume);
+	static const size_t limit = sizeof(struct jail_limit);
 	const struct verb verbs[] = {
 		{ "unpack", JAIL_UNPACK, layer, layer, jail_unpack },
 		{ "create", JAIL_CREATE, JAIL_CREATE_MIN, sizeof(struct jail_create), verb_create },
@@ -699,6 +720,7 @@ jail_serve(const struct jail_config *c, int fd, int exec_fd)
 		{ "forget", JAIL_FORGET, forget, forget, jail_forget },
 		{ "files", JAIL_FILES, JAIL_FILES_MIN + 2, sizeof(struct jail_files), verb_files },
 		{ "drop", JAIL_DROP, volume, volume, verb_drop },
+		{ "limit", JAIL_LIMIT, limit, limit, verb_limit },
 		VERB_END
 	};
 	struct arena a, kept;

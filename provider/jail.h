@@ -118,6 +118,7 @@ enum jail_verb {
 	JAIL_FORGET,
 	JAIL_FILES,
 	JAIL_DROP,
+	JAIL_LIMIT,
 };
 
 /* 26 letters of the lease's id in lower case, NUL; which copy of it. */
@@ -219,6 +220,12 @@ struct jail_stat {
 struct jail_destroy {
 	struct jail_ref ref;
 	uint32_t drop_logs; /* 0 or 1 */
+};
+
+/* How much CPU it has from now on; CREATE said how much at first. */
+struct jail_limit {
+	struct jail_ref ref;
+	uint32_t cpu_milli;
 };
 
 struct jail_exec {

@@ -45,9 +45,20 @@ may_take(const struct book_volume *v, const struct address *tenant, const struct
 	return false;
 }
 
-int
-agent_room(struct agent *g, struct arena *a, const struct address *tenant,
-	   const struct group *group, struct room *out, struct err *e)
+bool
+work_holds_all(const struct agent *g, const struct work *w)
+{
+	wall_t since;
+
+	return spells_now(&w->spells, &since) != DUES_PAUSE ||
+	       clock_wall() - since <= (wall_t)g->settings->paused_hold_s * SECOND_US;
+}
+
+/* except: a lease that is looked upon as not being there, or NULL. */
+static int
+room_without(struct agent *g, struct arena *a, const struct hash *except,
+	     const struct address *tenant, const struct group *group, struct room *out,
+	     struct err *e)
 {
 	const struct provider_settings *s = g->settings;
 	struct book_volume *volumes;
@@ -61,13 +72,39 @@ agent_room(struct agent *g, struct arena *a, const struct address *tenant,
 	if (book_live(g->book, a, &works, &count, e) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
-		room_take_lease(out, &works[i].award.group, &works[i].gpus);
+		if (except != NULL && hash_equal(except, &works[i].hash))
+			continue;
+		else if (work_holds_all(g, &works[i]))
+			room_take_lease(out, &works[i].award.group, &works[i].gpus);
+		else
+			room_take_paused(out, &works[i].award.group);
 	if (book_volumes(g->book, a, &volumes, &count, e) < 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
 		if (volumes[i].until != 0 && !may_take(&volumes[i], tenant, group))
 			room_take_volume(out, volumes[i].class, volumes[i].bytes);
 	return 0;
+}
+
+int
+agent_room(struct agent *g, struct arena *a, const struct address *tenant,
+	   const struct group *group, struct room *out, struct err *e)
+{
+	return room_without(g, a, NULL, tenant, group, out, e);
+}
+
+int
+work_may_return(struct agent *g, struct arena *a, const struct work *w, struct json_strs *devices,
+		struct err *e)
+{
+	struct room room;
+
+	*devices = w->gpus;
+	if (work_holds_all(g, w))
+		return 1;
+	if (room_without(g, a, &w->hash, &w->terms.tenant, &w->award.group, &room, e) < 0)
+		return -1;
+	return room_fit_models(a, &room, &w->award.group, &w->models, devices) == NULL;
 }
 
 /* ------------------------------------------------------------------ */

@@ -13,11 +13,13 @@ struct agent;
 
 struct unit {
 	struct unit_life life;
-	struct task *task; /* that brings it up or takes it down */
-	char why[200];	   /* what went wrong last, or "" */
-	bool exited;	   /* while a task worked on it */
-	bool instead;	   /* it goes down to come up as the next version */
-	int watch;	   /* of its exit, see exits.h; -1: none */
+	struct task *task;  /* that brings it up or takes it down */
+	char why[200];	    /* what went wrong last, or "" */
+	bool exited;	    /* while a task worked on it */
+	bool slow, slowing; /* it was to be throttled; a task does that, or the reverse */
+	uint32_t cpu_milli; /* that it has; 0: not known */
+	bool instead;	    /* it goes down to come up as the next version */
+	int watch;	    /* of its exit, see exits.h; -1: none */
 	mono_t check_due[SERVICE_CHECKS_MAX];
 	struct task *checking[SERVICE_CHECKS_MAX];
 };
@@ -25,9 +27,12 @@ struct unit {
 struct live {
 	struct live *next;
 	struct hash lease;
-	bool opened;  /* our own look at the chain showed the deposit locked */
-	bool opening; /* a task asks */
-	bool halted;  /* it is being closed: nothing is brought up again */
+	bool opened;			  /* our own look at the chain showed the deposit locked */
+	bool opening;			  /* a task asks */
+	bool halted;			  /* it is being closed: nothing is brought up again */
+	bool paused;			  /* at the last look */
+	bool deposit_asking, deposit_due; /* the chain is asked; is to be, at once */
+	mono_t deposit_at;		  /* when it was; 0: never */
 	struct unit units[WORK_UNITS_MAX];
 };
 

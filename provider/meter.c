@@ -29,6 +29,19 @@ meter_take(struct meter_state *m, const struct meter_reading *r)
 	m->last = *r;
 }
 
+void
+meter_skip(struct meter_state *m, const struct meter_reading *r)
+{
+	m->last = *r;
+	m->last.running = false; /* the way back is not metered either */
+}
+
+void
+meter_resume(struct meter_state *m, wall_t now)
+{
+	m->last = (struct meter_reading){ .at = now };
+}
+
 struct meter
 meter_totals(const struct meter_state *m)
 {
@@ -41,7 +54,8 @@ meter_totals(const struct meter_state *m)
 }
 
 struct usage_terms
-meter_usage(const struct meter_state *m, const struct price_lease *price, const struct hash *lease,
+meter_usage(const struct meter_state *m, const struct spells *spells,
+	    const struct price_lease *price, const struct hash *lease,
 	    const struct usage_terms *previous, wall_t now)
 {
 	struct meter totals = meter_totals(m);
@@ -56,7 +70,8 @@ meter_usage(const struct meter_state *m, const struct price_lease *price, const 
 		.memoryMiBSeconds = totals.memory_mib_seconds,
 		.storageMiBSeconds = (uint64_t)(m->storage_byte_us / MIB / SECOND_US),
 		.egressBytes = m->egress_bytes,
-		.amount = price_due(price, &totals, elapsed),
+		.amount = dues_amount(price, &totals, spells, m->began,
+				      m->began + (wall_t)elapsed * SECOND_US, NULL),
 	};
 
 	if (previous != NULL) {

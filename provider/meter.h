@@ -12,7 +12,7 @@
 #ifndef GAVEL_METER_H
 #define GAVEL_METER_H
 
-#include "lease/price.h"
+#include "lease/dues.h"
 
 #define METER_UNITS 32
 
@@ -37,12 +37,17 @@ struct meter_state {
 };
 
 void meter_take(struct meter_state *m, const struct meter_reading *r);
+/* A reading of throttled time: it counts nothing, and the next one from here on. */
+void meter_skip(struct meter_state *m, const struct meter_reading *r);
+/* After a pause: all containers are new, and counted from now on. */
+void meter_resume(struct meter_state *m, wall_t now);
 /* The totals as the price function takes them. */
 struct meter meter_totals(const struct meter_state *m);
 /* The usage statement that follows `previous` (NULL for the first): cumulative,
- * chained, up to `now`, its amount never below the previous one's. */
-struct usage_terms
-meter_usage(const struct meter_state *m, const struct price_lease *price, const struct hash *lease,
-	    const struct usage_terms *previous, wall_t now);
+ * chained, up to `now`, its amount never below the previous one's. spells: times in
+ * which it did not simply run. */
+struct usage_terms meter_usage(const struct meter_state *m, const struct spells *spells,
+			       const struct price_lease *price, const struct hash *lease,
+			       const struct usage_terms *previous, wall_t now);
 
 #endif

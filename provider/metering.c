@@ -2,16 +2,19 @@
 /*
  * Readings into signed usage: every interval, for every running lease, one
  * reading of all its containers, stored before it is signed, signed before it
- * is shown.
+ * is shown. When by that reading the lease is to be throttled or paused, or to run
+ * again, the turn is stored with it, in one row: no second is lost or counted twice.
  */
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "provider/agent.h"
+#include "provider/deposit.h"
 #include "provider/live.h"
 
 struct metering {
 	struct work work;
+	bool paused; /* when it began: there is nothing to read */
 	struct jail_ref ref;
 	uint32_t unit;
 	struct meter_reading reading;
@@ -30,7 +33,7 @@ work_price(const struct work *w)
 		.reserved = group_total(&w->award.group),
 		.group = &w->award.group,
 		.models = w->models,
-		.deposit = w->terms.deposit,
+		.deposit = w->deposit.units != 0 ? w->deposit : w->terms.deposit,
 		.billing = group_billing(&w->award.group),
 	};
 }
@@ -45,6 +48,27 @@ meter_add(struct meter_reading *r, uint32_t unit, bool live, const struct jail_s
 	r->memory_bytes += stat->memory_bytes;
 	r->disk_bytes += stat->disk_bytes;
 	r->units[unit] = (struct meter_count){ stat->cpu_ns, stat->tx_bytes };
+}
+
+bool
+work_owes_usage(const struct work *w)
+{
+	wall_t since;
+
+	return spells_now(&w->spells, &since) == DUES_PAUSE &&
+	       (w->usage.seq == 0 || w->usage.upTo < since / SECOND_US);
+}
+
+void
+work_take(struct work *w, const struct meter_reading *r)
+{
+	wall_t since;
+
+	switch (spells_now(&w->spells, &since)) {
+	case DUES_RUN: meter_take(&w->meter, r); break;
+	case DUES_THROTTLE: meter_skip(&w->meter, r); break;
+	default: break; /* paused: the reading that paused it was the last */
+	}
 }
 
 static enum next usage_sign(struct task *t);
@@ -64,6 +88,8 @@ unit_ask(struct task *t)
 {
 	struct metering *m = t->state;
 
+	if (m->paused)
+		return task_jump(t, usage_sign);
 	if (m->unit == 0)
 		m->reading = (struct meter_reading){ .at = clock_wall(), .running = true };
 	while (m->unit < m->work.unit_count && !is_asked(t->owner, &m->work, m->unit)) {
@@ -95,6 +121,32 @@ unit_read(struct task *t)
 	return task_jump(t, unit_ask);
 }
 
+/* What dues_next() wants is done, but for the end, which is deposit.c's. */
+static void
+turn(struct agent *g, struct arena *a, struct work *w)
+{
+	struct work_dues d;
+	struct dues_next next;
+	wall_t since, now;
+	enum dues from = spells_now(&w->spells, &since);
+	char lease[ID_TEXT_SIZE];
+
+	work_dues(g, a, w, &d);
+	next = dues_next(&d.facts);
+	if (next.want == from || next.want == DUES_END)
+		return;
+	if (from == DUES_PAUSE)
+		w->gpus = d.devices;
+	/* Broken seconds are the tenant's, at both ends. */
+	now = d.facts.now + (next.want == DUES_RUN ? SECOND_US : 0);
+	spells_turn(&w->spells, next.want, now);
+	if (from == DUES_PAUSE)
+		meter_resume(&w->meter, clock_wall());
+	log_info("lease.dues", "lease=%s now=%s was=%s", id_text(ID_LEASE, &w->id, lease),
+		 dues_name(next.want), dues_name(from));
+	timer_poke(g->run_timer);
+}
+
 /* The work may have moved while the jail answered: read it again. */
 static enum next
 usage_sign(struct task *t)
@@ -103,18 +155,24 @@ usage_sign(struct task *t)
 	struct agent *g = t->owner;
 	struct work *w = &m->work;
 	struct price_lease price;
+	wall_t since;
 	int found = book_get(g->book, &t->arena, &w->hash, w, &t->err);
 
 	if (found < 0)
 		return TASK_FAIL;
 	if (found == 0 || w->state != WORK_RUNNING || w->released)
 		return TASK_DONE;
-	meter_take(&w->meter, &m->reading);
+	if (!meter_may(g))
+		return TASK_DONE;
+	if (!m->paused)
+		work_take(w, &m->reading);
+	turn(g, &t->arena, w);
 	if (book_put(g->book, w, &t->err) < 0)
 		return TASK_FAIL;
 	price = work_price(w);
-	m->usage = meter_usage(&w->meter, &price, &w->hash, w->usage.seq != 0 ? &w->usage : NULL,
-			       clock_wall());
+	m->usage = meter_usage(&w->meter, &w->spells, &price, &w->hash,
+			       w->usage.seq != 0 ? &w->usage : NULL,
+			       spells_now(&w->spells, &since) == DUES_PAUSE ? since : clock_wall());
 	if (w->usage.seq != 0 && m->usage.upTo <= w->usage.upTo)
 		return TASK_DONE; /* within one second: nothing new to say */
 	return signer_start(t, g->signer, &m->call, SIGN_USAGE, &m->usage, sizeof(m->usage));
@@ -155,6 +213,37 @@ done(struct task *t)
 	busy_end(t->owner, &m->work.hash);
 }
 
+bool
+meter_may(struct agent *g)
+{
+	bool before = g->clock.now;
+
+	doubt_look(&g->clock, clock_wall(), clock_mono());
+	if (g->clock.now && !before) {
+		log_warn("clock.jumped", "nothing is metered until the market or the chain agree");
+		timer_poke(g->register_timer);
+	}
+	return !g->clock.now;
+}
+
+void
+meter_read(struct agent *g, const struct work *w)
+{
+	struct metering *m;
+	wall_t since;
+
+	if (!meter_may(g) || w->state != WORK_RUNNING || w->released || w->unit_count == 0 ||
+	    !busy_begin(g, &w->hash))
+		return;
+	m = task_new(&g->loop, "meter", steps, sizeof(*m), 20 * SECOND_US, done, g)->state;
+	m->work.hash = w->hash;
+	m->work.id = w->id;
+	m->work.unit_count = w->unit_count;
+	m->work.meter.last = w->meter.last;
+	memcpy(m->work.units, w->units, sizeof(w->units));
+	m->paused = spells_now(&w->spells, &since) == DUES_PAUSE;
+}
+
 void
 meter_poll(void *arg)
 {
@@ -163,22 +252,15 @@ meter_poll(void *arg)
 	struct work *works;
 	struct arena a;
 	size_t count;
+	wall_t since;
 
 	arena_init(&a, 0);
 	if (book_live(g->book, &a, &works, &count, &e) < 0)
 		log_warn("meter.failed", "error=\"%s\"", e.text);
-	for (size_t i = 0; i < count; i++) {
-		struct metering *m;
-
-		if (works[i].state != WORK_RUNNING || works[i].released ||
-		    works[i].unit_count == 0 || !busy_begin(g, &works[i].hash))
-			continue;
-		m = task_new(&g->loop, "meter", steps, sizeof(*m), 20 * SECOND_US, done, g)->state;
-		m->work.hash = works[i].hash;
-		m->work.id = works[i].id;
-		m->work.unit_count = works[i].unit_count;
-		m->work.meter.last = works[i].meter.last;
-		memcpy(m->work.units, works[i].units, sizeof(works[i].units));
-	}
+	/* One that is paused has nothing to say but what its turn began with. */
+	for (size_t i = 0; i < count; i++)
+		if (spells_now(&works[i].spells, &since) != DUES_PAUSE ||
+		    work_owes_usage(&works[i]))
+			meter_read(g, &works[i]);
 	arena_release(&a);
 }

@@ -13,6 +13,7 @@
 #include <getopt.h>
 #include <pwd.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lease/bonding.h"
@@ -25,9 +26,11 @@
 #include "provider/haproxy.h"
 #include "provider/inventory.h"
 #include "provider/mounts.h"
+#include "provider/offers.h"
 #include "provider/runc.h"
 #include "provider/settle.h"
 #include "provider/simulate.h"
+#include "provider/tell.h"
 #include "provider/unpack.h"
 #include "provider/volumes.h"
 
@@ -37,12 +40,14 @@ static const char usage[] =
 	"  serve              offer this machine (default; needs root)\n"
 	"  check [FILE]       read the settings and test the machine, with cures\n"
 	"  settle [LEASE]     take what is due from the chain itself, without a market\n"
+	"  offers [FILE]      what this provider offers to ticks now, by the month\n"
+	"  why ORDER          what its offers and bids came to for an order\n"
 	"  price simulate [FILE]  past orders against the prices these settings make\n"
 	"  bond [AMOUNT | release [AMOUNT] | take]   what stands behind this provider's word\n"
 	"  clean              remove every container of this provider from the machine\n"
 	"\n"
 	"  -c, --config FILE  settings (default: /etc/gavel/provider.yaml)\n"
-	"      --json         check, settle, price: the result as one JSON document\n"
+	"      --json         check, settle, offers, why, price: the result as one JSON document\n"
 	"      --plan         settle: only say what would be done\n"
 	"      --since 7d     price: of the market's orders, as far back as this\n"
 	"      --orders FILE  price: orders of a file instead, one JSON object a line\n"
@@ -141,6 +146,30 @@ agent_dir_make(const struct provider_settings *s, const struct jail_config *c)
 		fatal("make %s: %s", path, strerror(errno));
 }
 
+/* A machine that is not fit must not go on winning orders by what it offered when it
+ * was. By a child, as the user whose book it is. */
+_Noreturn static void
+unfit(const struct provider_settings *s, const struct err *why)
+{
+	struct err e = ERR_NONE;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		char path[512];
+
+		snprintf(path, sizeof(path), "%s/agent/book.sqlite", s->state_dir);
+		if (access(path, F_OK) != 0)
+			_exit(0);
+		daemon_become(s->user);
+		if (offers_withdraw(s, &e) < 0)
+			log_warn("offer.not_withdrawn", "error=\"%s\"", e.text);
+		_exit(0);
+	}
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	fatal("%s", why->text);
+}
+
 static int
 serve(struct provider_settings *s)
 {
@@ -159,11 +188,11 @@ serve(struct provider_settings *s)
 		fatal("%s", e.text);
 	arena_init(&a, 0);
 	if (inventory_settle(&a, s, &inventory, &e) < 0)
-		fatal("%s", e.text);
+		unfit(s, &e);
 	arena_release(&a);
 	jail_config_make(s, &config);
 	if (jail_prepare(&config, &e) < 0)
-		fatal("%s", e.text);
+		unfit(s, &e);
 	agent_dir_make(s, &config);
 	daemon_pair(sign);
 	daemon_pair(jail);
@@ -245,6 +274,16 @@ clean(const struct provider_settings *s)
 	return failed;
 }
 
+/* The exit status of a command that only tells. */
+static int
+told(int result, const struct err *e)
+{
+	if (result == 0)
+		return 0;
+	fprintf(stderr, "error: %s\n", e->text);
+	return kind_exit_status(e->code->kind);
+}
+
 static int
 bond(struct provider_settings *s, bool json, int argc, char **argv)
 {
@@ -313,7 +352,8 @@ main(int argc, char **argv)
 		optind++;
 	}
 	/* check FILE is short for -c FILE check. */
-	if (optind + 1 < argc && strcmp(command, "settle") != 0 && strcmp(command, "bond") != 0)
+	if (optind + 1 < argc && strcmp(command, "settle") != 0 && strcmp(command, "why") != 0 &&
+	    strcmp(command, "bond") != 0)
 		config = argv[optind + 1];
 	log_init("provider", LOG_INFO);
 	chan_register_codes(jail_codes, NELEMS(jail_codes));
@@ -333,12 +373,17 @@ main(int argc, char **argv)
 		return bond(&settings, json, argc - optind - 1, argv + optind + 1);
 	if (strcmp(command, "clean") == 0)
 		return clean(&settings);
+	if (strcmp(command, "offers") == 0)
+		return told(tell_offers(&settings, json, &e), &e);
+	if (strcmp(command, "why") == 0 && optind + 1 < argc)
+		return told(tell_why(&settings, argv[optind + 1], json, &e), &e);
 	if (strcmp(command, "price") == 0) {
 		sim.json = json;
-		if (simulate_run(&sim, &e) == 0)
-			return 0;
-		fprintf(stderr, "error: %s\n", e.text);
-		return kind_exit_status(e.code->kind);
+		return told(simulate_run(&sim, &e), &e);
+	}
+	if (strcmp(command, "why") == 0) {
+		fprintf(stderr, "error: why ORDER\n\n%s", usage);
+		return 2;
 	}
 	fprintf(stderr, "error: no command \"%s\"\n\n%s", command, usage);
 	return 2;

@@ -14,10 +14,12 @@
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "provider/checks.h"
+#include "provider/deposit.h"
 #include "provider/exits.h"
 #include "provider/launch.h"
 #include "provider/proxy.h"
 #include "provider/shim.h"
+#include "provider/slow.h"
 #include "provider/sweep.h"
 #include "provider/unit.h"
 #include "provider/update.h"
@@ -58,6 +60,8 @@ runner_reserved(struct agent *g, struct arena *a, struct resources *sum, struct 
 	for (size_t i = 0; i < count; i++) {
 		struct resources need = group_total(&works[i].award.group);
 
+		if (!work_holds_all(g, &works[i]))
+			continue;
 		resources_add(sum, &need);
 	}
 	return 0;
@@ -66,8 +70,18 @@ runner_reserved(struct agent *g, struct arena *a, struct resources *sum, struct 
 /* ------------------------------------------------------------------ */
 /* Units.                                                               */
 
+/* The pause is over: whoever went down for it does not wait for its turn. */
 static void
-look_at_units(struct agent *g, const struct work *w, struct live *l)
+unpause(struct live *l)
+{
+	for (uint32_t i = 0; i < WORK_UNITS_MAX; i++)
+		if (l->units[i].life.state == UNIT_UNKNOWN)
+			l->units[i].life.in_row = 0;
+	l->paused = false;
+}
+
+static void
+look_at_units(struct agent *g, const struct work *w, struct live *l, bool paused)
 {
 	struct err e = ERR_NONE;
 	struct manifest m;
@@ -75,9 +89,12 @@ look_at_units(struct agent *g, const struct work *w, struct live *l)
 
 	arena_init(&a, 0);
 	for (uint32_t i = 0; i < w->unit_count; i++) {
+		const struct unit_life *life = &l->units[i].life;
 		const struct service *s = NULL;
+		mono_t now = clock_mono();
 
-		switch (unit_want(&l->units[i].life, w->units[i].role, clock_mono())) {
+		switch (paused ? unit_want_paused(life, w->units[i].role, now)
+			       : unit_want(life, w->units[i].role, now)) {
 		case UNIT_UP: unit_up(g, w, i); break;
 		case UNIT_DOWN:
 			if (unit_manifest(&a, w, i, &m, &e) == 0)
@@ -347,7 +364,7 @@ look_at_launch(struct agent *g, struct arena *a, struct work *w)
 		timer_poke(g->run_timer);
 		return;
 	}
-	look_at_units(g, w, l);
+	look_at_units(g, w, l, false);
 	if (!all_were_ready(w, l) || !l->opened)
 		return;
 	if (plan_open_ports(g, w, &e) < 0)
@@ -361,14 +378,25 @@ look_at_running(struct agent *g, struct arena *a, struct work *w)
 {
 	struct live *l = live_of(g, &w->hash);
 	struct err e = ERR_NONE;
+	wall_t since;
 
 	opening_begin(g, w, l);
 	if (l->halted)
 		return;
-	look_at_meter(g, w, l);
-	look_at_update(g, a, w, l);
-	look_at_units(g, w, l);
-	checks_look(g, a, w, l);
+	deposit_look(g, a, w, l);
+	if (spells_now(&w->spells, &since) == DUES_PAUSE) {
+		/* Slots, ports, names and volumes stay; CPU and memory go. */
+		l->paused = true;
+		look_at_units(g, w, l, true);
+	} else {
+		if (l->paused)
+			unpause(l);
+		look_at_meter(g, w, l);
+		look_at_update(g, a, w, l);
+		look_at_units(g, w, l, false);
+		checks_look(g, a, w, l);
+		slow_look(g, a, w, l);
+	}
 	if (!plan_ports_open(g, w) && plan_open_ports(g, w, &e) < 0)
 		log_warn("ports.closed", "error=\"%s\"", e.text);
 }

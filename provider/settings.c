@@ -56,6 +56,9 @@ static const struct json_field fields[] = {
 	JSON_OBJ(T, overcommit, overcommit_fields, OPT),
 	JSON_LIST(T, volumes, volume_class_fields, struct volume_class, CLASSES_MAX, OPT),
 	JSON_U32(T, volume_keep_s, 31536000, OPT),
+	JSON_U32(T, paused_keep_s, 31536000, OPT),
+	JSON_U32(T, paused_hold_s, 31536000, OPT),
+	JSON_U32(T, unpaid_max_s, 31536000, OPT),
 	JSON_LIST(T, gpus, gpu_fields, struct gpu, MACHINE_GPUS, OPT),
 	JSON_STR(T, cdi_dir, 120, OPT),
 	JSON_LIST(T, attributes, attribute_fields, struct attribute, 64, 0),
@@ -75,6 +78,9 @@ static const struct json_field fields[] = {
 	JSON_U32(T, price_timeout_ms, 60000, OPT),
 	JSON_U32(T, price_at_once, 256, OPT),
 	JSON_STR(T, price_fallback, 8, OPT),
+	JSON_BOOLEAN(T, standing, OPT),
+	JSON_U32(T, launch_s, 3600, OPT),
+	JSON_U32(T, min_term_s, 31536000, OPT),
 	JSON_U32(T, meter_every_ms, 3600000, OPT),
 	JSON_U32(T, reclaim_s, RECLAIM_S_MAX, OPT),
 	JSON_U32(T, lease_in_mbit, NET_MBIT_MAX, OPT),
@@ -182,6 +188,8 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 		.price_timeout_ms = 200,
 		.price_at_once = 4,
 		.price_fallback = "decline",
+		.standing = true,
+		.launch_s = 10,
 		.meter_every_ms = 10000,
 		.ingress_routes = 256,
 		.acme_port = 8402,
@@ -193,6 +201,8 @@ provider_settings_read(struct arena *a, const char *path, struct provider_settin
 			     .storage_bytes = UINT64_C(2) << 30 },
 		.overcommit = { 10000, 10000, 10000 },
 		.volume_keep_s = 72 * 3600,
+		.paused_keep_s = 72 * 3600,
+		.paused_hold_s = 3600,
 	};
 	if (conf_read(a, path, fields, s, e) < 0 || machine_check(&s->volumes, &s->gpus, e) < 0 ||
 	    price_check(s, e) < 0 || evm_urls(a, &s->evm, s->rpc_url, &s->rpc_urls, e) < 0)

@@ -37,6 +37,9 @@ struct provider_settings {
 	struct overcommit overcommit;
 	struct json_list volumes; /* of struct volume_class */
 	uint32_t volume_keep_s;	  /* how long volumes of a closed lease are kept */
+	uint32_t paused_keep_s;	  /* how long a lease is, whose deposit is used up */
+	uint32_t paused_hold_s;	  /* and how long of this also its CPUs, memory and GPUs */
+	uint32_t unpaid_max_s;	  /* what may be metered without a signature; 0: the window */
 	struct json_list gpus;	  /* of struct gpu; live leases know them by device */
 	const char *cdi_dir;	  /* besides /etc/cdi and /var/run/cdi */
 	struct json_list attributes;
@@ -44,6 +47,9 @@ struct provider_settings {
 	struct json_strs price_program; /* argv; none: the card decides */
 	uint32_t price_timeout_ms, price_at_once;
 	const char *price_fallback; /* when it fails: "decline" or "card" */
+	bool standing;		    /* also offers by the card, for ticks: offering.h */
+	uint32_t launch_s;	    /* from the award to a service that answers */
+	uint32_t min_term_s;	    /* of an order that a standing offer takes */
 	uint32_t meter_every_ms;
 	uint32_t reclaim_s;			/* the longest notice that we promise to give */
 	uint32_t lease_in_mbit, lease_out_mbit; /* bandwidth of a container; 0: net.h */

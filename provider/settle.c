@@ -53,8 +53,22 @@ best_voucher(const struct work *w, bool *final)
 	return w->paid.seq != 0 ? voucher_of(&w->paid) : (struct voucher_terms){ .lease = w->hash };
 }
 
+/* The contract's clock goes on in a pause and after our last word; the base of that
+ * time is not ours. */
+static struct amount
+claim_of(const struct work *w, const struct standing *s)
+{
+	struct price_lease price = { .base = w->terms.base, .deposit = s->lease.deposit };
+	struct amount claim =
+		dues_claim(&price, &w->spells, s->lease.paid, (wall_t)s->lease.up_to * SECOND_US,
+			   (wall_t)s->now * SECOND_US);
+
+	return w->released ? amount_min(claim, w->usage.amount) : claim;
+}
+
 static struct calldata
-call_of(struct settling *g, const struct work *w, enum way way, const struct voucher_terms *voucher)
+call_of(struct settling *g, const struct work *w, enum way way, const struct standing *s,
+	const struct voucher_terms *voucher)
 {
 	struct settlement settlement = { .lease = w->terms,
 					 .voucher = *voucher,
@@ -68,7 +82,7 @@ call_of(struct settling *g, const struct work *w, enum way way, const struct vou
 	switch (way) {
 	case WAY_SETTLE: return escrow_settle_many(&g->a, &settlement, 1);
 	case WAY_CLOSE: return escrow_close_many(&g->a, &closing, 1);
-	case WAY_CLAIM: return escrow_claim(&g->a, &w->terms, (struct amount){ AMOUNT_MAX });
+	case WAY_CLAIM: return escrow_claim(&g->a, &w->terms, claim_of(w, s));
 	case WAY_FINISH: return escrow_of_lease(&g->a, "finish", &w->terms);
 	default: return escrow_of_lease(&g->a, "expire", &w->terms);
 	}
@@ -129,6 +143,9 @@ one(struct settling *g, const struct work *w, struct err *e)
 		standing.now = MAX(standing.now, (uint32_t)(clock_wall() / SECOND_US));
 		voucher = best_voucher(w, &final);
 		step = standing_provider(&standing, &w->terms, &voucher, final);
+		if (step.way == WAY_CLAIM &&
+		    amount_cmp(claim_of(w, &standing), standing.lease.paid) <= 0)
+			step = (struct way_step){ WAY_NONE, 0 };
 		if (step.way == WAY_NONE || step.way == WAY_WAIT || g->plan) {
 			/* Old leases that were settled long ago would only be noise. */
 			if (w->state < WORK_ENDED || !standing.ended)
@@ -136,7 +153,7 @@ one(struct settling *g, const struct work *w, struct err *e)
 			return 0;
 		}
 		if (evm_send_now(&g->a, &g->evm, &g->key, &g->s->escrow,
-				 call_of(g, w, step.way, &voucher), &receipt, e) < 0 ||
+				 call_of(g, w, step.way, &standing, &voucher), &receipt, e) < 0 ||
 		    standing_now(&g->a, &g->evm, &g->s->escrow, &w->terms, &standing, e) < 0 ||
 		    standing_receipt(&g->a, &g->s->escrow, &w->hash, &receipt, &standing, e) < 0)
 			return err_wrap(e, "%s", way_name(step.way));

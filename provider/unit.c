@@ -605,6 +605,7 @@ unit_up(struct agent *g, const struct work *w, uint32_t number)
 	u->lease = w->hash;
 	u->unit = number;
 	unit->task = t;
+	unit->cpu_milli = 0;
 	unit->life.state = UNIT_WORKING;
 }
 

@@ -33,6 +33,19 @@ unit_want(const struct unit_life *u, enum unit_role role, mono_t now)
 	}
 }
 
+enum unit_want
+unit_want_paused(const struct unit_life *u, enum unit_role role, mono_t now)
+{
+	if (u->state == UNIT_WORKING || role == UNIT_NONE || u->state == UNIT_FINISHED)
+		return UNIT_NOTHING;
+	/* Not known, and it has ended: it is gone. After a restart of ours nobody knows. */
+	if (role != UNIT_GOING && u->state == UNIT_UNKNOWN && !unit_is_news(u))
+		return UNIT_NOTHING;
+	if (u->state == UNIT_FAILED && now < u->ended_at + unit_pause(u->in_row))
+		return UNIT_NOTHING;
+	return UNIT_DOWN;
+}
+
 void
 unit_began(struct unit_life *u, mono_t now)
 {

@@ -50,6 +50,9 @@ enum unit_want { UNIT_NOTHING, UNIT_UP, UNIT_DOWN };
 
 int64_t unit_pause(uint32_t in_row) mustcheck;
 enum unit_want unit_want(const struct unit_life *u, enum unit_role role, mono_t now) mustcheck;
+/* While its lease is paused: what is there is taken down, and nothing comes up. */
+enum unit_want
+unit_want_paused(const struct unit_life *u, enum unit_role role, mono_t now) mustcheck;
 
 /* What happened. */
 void unit_began(struct unit_life *u, mono_t now);

@@ -2,7 +2,8 @@
 # Named queries to C: each "-- name:" block of sql/query/*.sql becomes
 #	void q_NAME(struct batch *b, ...);
 # whose parameters are those of "-- args:", so that a wrong argument does not
-# compile. usage: awk -v header=1|0 -f generate.awk sql/query/*.sql
+# compile. With "-- plan: once" it is prepared once for each connection: for what is
+# asked often, and whose best plan does not depend on its parameters. usage: awk -v header=1|0 -f generate.awk sql/query/*.sql
 BEGIN {
 	ctype["id"] = "const struct id *";	call["id"] = "batch_arg_bytes(b, %s != NULL ? %s->b : NULL, 16)"
 	ctype["hash"] = "const struct hash *";	call["hash"] = "batch_arg_bytes(b, %s != NULL ? %s->b : NULL, 32)"
@@ -14,6 +15,7 @@ BEGIN {
 	ctype["amount"] = "struct amount ";	call["amount"] = "batch_arg_u128(b, %s.units)"
 	ctype["rate"] = "struct rate ";		call["rate"] = "batch_arg_u128(b, %s.nano)"
 	ctype["time"] = "wall_t ";		call["time"] = "batch_arg_time(b, %s)"
+	ctype["texts"] = "const struct json_strs *"; call["texts"] = "batch_arg_texts(b, %s->items, %s->count)"
 	ctype["bytes"] = "const struct json_bytes *"; call["bytes"] = "batch_arg_bytes(b, %s->b, %s->len)"
 	if (header) {
 		print "/* Generated from sql/query by sql/generate.awk. */"
@@ -49,11 +51,12 @@ function emit(	i, n, parts, proto, body, pair, line) {
 		gsub(/\\/, "\\\\", sql)
 		gsub(/"/, "\\\"", sql)
 		gsub(/\n/, "\\n\"\n\t\"", sql)
-		printf "static const struct query query_%s = { \"%s\",\n\t\"%s\", %d };\n\n%s)\n{\n\tbatch_add(b, &query_%s);\n%s}\n\n", \
-			name, name, sql, n, proto, name, body
+		printf "static const struct query query_%s = { \"%s\",\n\t\"%s\", %d, %s };\n\n%s)\n{\n\tbatch_add(b, &query_%s);\n%s}\n\n", \
+			name, name, sql, n, once ? "true" : "false", proto, name, body
 	}
 }
-/^-- name:/ { emit(); name = $3; args = ""; sql = ""; next }
+/^-- name:/ { emit(); name = $3; args = ""; sql = ""; once = 0; next }
+/^-- plan: once/ { once = 1; next }
 /^-- args:/ { sub(/^-- args:[ \t]*/, ""); args = args (args != "" ? ", " : "") $0; sub(/,[ \t]*$/, "", args); next }
 /^--/ { next }
 name != "" && NF { sql = sql (sql != "" ? "\n" : "") $0 }

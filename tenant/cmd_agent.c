@@ -1,61 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gavel agent: countersigns what was used, never more than could be due. */
+/*
+ * gavel agent: countersigns what was used, never more than could be due; and with a
+ * policy, for its own tenant or as the cosigner of others, never more than that.
+ */
 #include <getopt.h>
 #include <signal.h>
 #include <time.h>
 
+#include "lease/keystore.h"
 #include "lib/clock.h"
 #include "tenant/tenant.h"
 
-const struct code USAGE_WRONG = { "usage_wrong", CONFLICT,
-				  "the provider's reading is more than can be true" };
-
-#define CLOCK_GRACE_S 5
-
-/* A reading is believed when its provider signed it, when it does not ask more
- * than rate x time by our own clock and the chain's opening, and when it counts
- * no more CPU than the reservation could burn. */
-static int
-usage_check(struct context *c, const struct lease_ref *l, const struct usage_terms *u,
-	    const struct sig *sig, struct err *e)
-{
-	struct hash h = usage_hash(u), digest = terms_digest(&c->domain, &h);
-	uint32_t now = (uint32_t)(clock_wall() / SECOND_US);
-	wall_t opened = 0;
-
-	if (!hash_equal(&u->lease, &l->hash))
-		return err_set(e, &USAGE_WRONG, "the reading is of another lease");
-	if (sig_check(sig, &digest, &l->provider, e) < 0)
-		return err_wrap(e, "usage");
-	if (time_read(text_of(l->lease, "opened_at"), &opened, e) < 0)
-		return err_wrap(e, "lease");
-	if (u->upTo > now + CLOCK_GRACE_S || u->upTo < opened / SECOND_US)
-		return err_set(e, &USAGE_WRONG, "the reading is from another time (clock wrong?)");
-	if (amount_cmp(u->amount,
-		       rate_due(l->terms.rate, (uint32_t)(u->upTo - opened / SECOND_US))) > 0)
-		return err_set(e, &USAGE_WRONG, "it asks more than the price allows for its time");
-	return 0;
-}
-
-int
-countersign(struct context *c, const struct lease_ref *l, const struct json *reading,
-	    struct sig *payer_sig, struct usage_terms *usage, struct err *e)
-{
-	struct voucher_terms voucher;
-	struct hash h, digest;
-	struct sig sig;
-
-	if (json_get(reading, "usage") == NULL ||
-	    json_read(&c->arena, json_get(reading, "usage"), usage_terms_fields, usage, e) < 0 ||
-	    sig_read(text_of(reading, "usage_sig"), &sig, e) < 0 ||
-	    usage_check(c, l, usage, &sig, e) < 0)
-		return -1;
-	voucher = voucher_of(usage);
-	h = voucher_hash(&voucher);
-	digest = terms_digest(&c->domain, &h);
-	key_sign(&c->key, &digest, payer_sig);
-	return 0;
-}
+static const struct code KEY_SPENT = { "key_bound", DENIED,
+				       "the tenant does not let this key sign that" };
 
 struct voucher_out {
 	struct usage_terms usage;
@@ -101,9 +58,58 @@ warn_deposit(struct context *c, const struct lease_ref *l, const struct json *ro
 		text_of(row, "id"), warning);
 }
 
+/* What the contract says of our key, when it is not the tenant's. */
+static int
+key_ask(struct context *c, const struct lease_ref *l, struct escrow_key *key, struct err *e)
+{
+	const uint8_t *bytes;
+	size_t len;
+
+	*key = (struct escrow_key){ .said = false };
+	if (address_equal(&c->key.address, &l->terms.tenant))
+		return 0;
+	if (evm_call_now(&c->arena, &c->evm, &c->escrow,
+			 escrow_key_of(&c->arena, &l->hash, &c->key.address), &bytes, &len, e) < 0)
+		return -1;
+	return escrow_key_read(bytes, len, key) ? 0 : err_set(e, &EVM_BAD_REPLY, "key");
+}
+
+static bool
+is_ours(const struct context *c, const struct lease_terms *l, const struct escrow_key *key)
+{
+	return key->said || address_equal(&c->key.address, &l->tenant) ||
+	       address_equal(&c->key.address, &l->cosigner);
+}
+
+/* Once for each turn: paused, throttled, and running again. */
+static void
+tell_dues(struct context *c, const struct lease_ref *l, const struct json *row,
+	  const struct json *reading)
+{
+	static struct told {
+		struct hash lease;
+		char state[16];
+	} told[256];
+	const char *state = text_of(json_get(reading, "dues"), "state"), *id = text_of(row, "id");
+	struct told *t = told;
+
+	while (t < told + NELEMS(told) - 1 && t->state[0] != '\0' &&
+	       !hash_equal(&t->lease, &l->hash))
+		t++;
+	if (!hash_equal(&t->lease, &l->hash))
+		*t = (struct told){ l->hash, "running" };
+	if (state[0] == '\0' || strcmp(t->state, state) == 0)
+		return;
+	snprintf(t->state, sizeof(t->state), "%s", state);
+	fprintf(stderr, "%s: %s\n", id, state);
+	dues_print(c, stderr, id, reading);
+}
+
 static int
 sign_lease(struct context *c, const struct json *row, struct err *e)
 {
+	struct voucher_terms asked;
+	struct escrow_key key;
 	struct voucher_out out;
 	struct lease_ref l = { .lease = (struct json *)(uintptr_t)row };
 	struct json *reading, *doc;
@@ -113,7 +119,11 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 	if (hash_read(text_of(row, "hash"), &l.hash, e) < 0 ||
 	    address_read(text_of(row, "provider"), &l.provider, e) < 0 ||
 	    json_read(&c->arena, json_get(row, "terms"), lease_terms_fields, &l.terms, e) < 0 ||
-	    gateway_find(c, &l.provider, &l.gateway, e) < 0)
+	    key_ask(c, &l, &key, e) < 0)
+		return -1;
+	if (!is_ours(c, &l.terms, &key))
+		return 0;
+	if (gateway_find(c, &l.provider, &l.gateway, e) < 0)
 		return -1;
 	l.gateway.token = context_token(c, &l.provider, "all", &l.hash);
 	hash_text(&l.hash, text);
@@ -122,11 +132,18 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 			  e) < 0)
 		return -1;
 	usage = json_get(reading, "usage");
+	tell_dues(c, &l, row, reading);
 	warn_deposit(c, &l, row, amount_of(usage, "amount"));
 	if (usage == NULL || usage->type != JSON_OBJECT ||
 	    amount_cmp(amount_of(usage, "amount"), amount_of(json_get(row, "voucher"), "amount")) <=
 		    0)
 		return 0; /* nothing new */
+	asked = (struct voucher_terms){ l.hash, amount_of(usage, "amount"),
+					(uint32_t)number_of(usage, "upTo") };
+	if (!escrow_may_pay(&l.terms, &asked, &c->key.address, &key))
+		return err_set(e, &KEY_SPENT, "%s are due, this key may sign up to %s, until %s",
+			       money(c, asked.amount), money(c, key.limit),
+			       time_text((wall_t)key.until * SECOND_US, text));
 	if (countersign(c, &l, reading, &out.payer_sig, &out.usage, e) < 0)
 		return -1;
 	if (provider_call(&c->arena, &l.gateway, "POST",
@@ -139,7 +156,7 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 }
 
 static void
-look(struct context *c)
+look(struct context *c, const struct address *tenant)
 {
 	struct err e = ERR_NONE;
 	char text[ADDRESS_TEXT_SIZE];
@@ -148,7 +165,7 @@ look(struct context *c)
 
 	if (market_get(&c->arena, &c->market,
 		       arena_printf(&c->arena, "/v1/leases?tenant=%s&state=active&limit=100",
-				    address_text(&c->key.address, text)),
+				    address_text(tenant, text)),
 		       &doc, &e) < 0) {
 		say(c, "warning: %s", e.text);
 		return;
@@ -159,7 +176,7 @@ look(struct context *c)
 		e = (struct err)ERR_NONE;
 		/* One lease's trouble is not another's. */
 		if (sign_lease(c, row, &e) < 0)
-			say(c, "warning: %s: %s", text_of(row, "id"), e.text);
+			say(c, "warning: %s: %s [%s]", text_of(row, "id"), e.text, e.code->name);
 	}
 }
 
@@ -168,8 +185,14 @@ cmd_agent(struct context *c, int argc, char **argv, struct err *e)
 {
 	static const struct option options[] = { { "once", no_argument, NULL, 'o' },
 						 { "every", required_argument, NULL, 'e' },
+						 { "key", required_argument, NULL, 'k' },
+						 { "password-file", required_argument, NULL, 'w' },
+						 { "policy", required_argument, NULL, 'p' },
+						 { "for", required_argument, NULL, 'f' },
 						 { NULL, 0, NULL, 0 } };
 	struct timespec pause = { 5, 0 };
+	const char *lent = NULL, *password_file = NULL, *policy = NULL, *whose = NULL;
+	struct address tenant;
 	bool once = false;
 	int opt;
 
@@ -177,16 +200,27 @@ cmd_agent(struct context *c, int argc, char **argv, struct err *e)
 		switch (opt) {
 		case 'o': once = true; break;
 		case 'e': pause.tv_sec = MAX(strtol(optarg, NULL, 10), 1L); break;
+		case 'k': lent = optarg; break;
+		case 'w': password_file = optarg; break;
+		case 'p': policy = optarg; break;
+		case 'f': whose = optarg; break;
 		default: return option_fault(argv, "agent", e);
 		}
-	if (context_connect(c, e) < 0 || context_unlock(c, e) < 0)
+	if (context_connect(c, e) < 0 || keystore_address(c->key_file, &tenant, e) < 0)
+		return -1;
+	if (lent != NULL)
+		c->key_file = lent;
+	if (password_file != NULL)
+		c->password_file = password_file;
+	if (context_unlock(c, e) < 0 || (policy != NULL && policy_use(c, policy, e) < 0) ||
+	    (whose != NULL && address_read(whose, &tenant, e) < 0))
 		return -1;
 	for (;;) {
 		struct arena keep = c->arena;
 
 		/* What one look makes goes with it. */
 		arena_init(&c->arena, 0);
-		look(c);
+		look(c, &tenant);
 		arena_release(&c->arena);
 		c->arena = keep;
 		if (once)

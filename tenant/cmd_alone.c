@@ -22,7 +22,8 @@ look(struct alone *x, struct err *e)
 {
 	struct context *c = x->c;
 
-	if (standing_now(&c->arena, &c->evm, &c->escrow, &x->lease.terms, &x->s, e) < 0)
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &x->lease.terms, &x->s, e) < 0 ||
+	    standing_past(&c->arena, &c->evm, &c->escrow, &x->lease.hash, &x->s, e) < 0)
 		return -1;
 	/* The next block is what counts, and the last may be old. */
 	x->s.now = MAX(x->s.now, (uint32_t)(clock_wall() / SECOND_US));
@@ -150,9 +151,8 @@ print(struct alone *x)
 
 	if (!c->json) {
 		if (s->ended)
-			printf("closed%s%s; what is left of the deposit is in your balance\n",
-			       s->lease.paid.units != 0 ? ": paid " : "",
-			       s->lease.paid.units != 0 ? money(c, s->lease.paid) : "");
+			printf("closed: %s paid; what is left of the deposit is in your balance\n",
+			       money(c, s->lease.paid));
 		else if (standing_unknown(s))
 			printf("not open on chain: nothing is locked\n");
 		else

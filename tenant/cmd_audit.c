@@ -3,10 +3,9 @@
 #include "tenant/tenant.h"
 
 static const struct command kinds[] = {
-	{ "auction", "", "", "", cmd_audit_auction },
-	{ "ledger", "", "", "", cmd_audit_ledger },
-	{ "sign", "", "", "", cmd_audit_sign },
-	{ "revoke", "", "", "", cmd_audit_revoke },
+	{ "auction", "", "", "", cmd_audit_auction }, { "tick", "", "", "", cmd_audit_tick },
+	{ "ledger", "", "", "", cmd_audit_ledger },   { "sign", "", "", "", cmd_audit_sign },
+	{ "lease", "", "", "", cmd_audit_lease },     { "revoke", "", "", "", cmd_audit_revoke },
 	{ "list", "", "", "", cmd_audit_list },
 };
 
@@ -21,5 +20,7 @@ cmd_audit(struct context *c, int argc, char **argv, struct err *e)
 	near = argc > 1 ? command_nearest(kinds, NELEMS(kinds), argv[1]) : NULL;
 	if (near != NULL)
 		return err_set(e, &TENANT_USAGE, "audit %.40s: did you mean %s?", argv[1], near);
-	return err_set(e, &TENANT_USAGE, "audit auction NAME, audit ledger, or audit sign, revoke, list");
+	return err_set(e, &TENANT_USAGE,
+		       "audit auction NAME, audit tick N, audit lease NAME, audit ledger, or audit "
+		       "sign, revoke, list");
 }

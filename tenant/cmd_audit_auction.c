@@ -23,6 +23,7 @@ struct evidence {
 	struct hash order;
 	struct json_list rounds; /* of struct shown_round */
 	struct json *lease;
+	struct json *fast; /* the order, if ticks award it; all but the first two is empty then */
 	struct json_list receipts; /* of struct receipt */
 };
 
@@ -70,6 +71,10 @@ from_market(struct context *c, const char *name, struct evidence *v, struct err 
 	if (market_get(&c->arena, &c->market, path, &order, e) < 0 ||
 	    hash_read(text_of(order, "hash"), &v->order, e) < 0)
 		return -1;
+	if (strcmp(text_of(order, "auction"), "fast") == 0) {
+		v->fast = order;
+		return 0;
+	}
 	for (int64_t n = 1; n <= number_of(order, "round"); n++) {
 		if (market_get(&c->arena, &c->market,
 			       arena_printf(&c->arena, "%s/rounds/%lld", path, (long long)n),
@@ -300,6 +305,8 @@ cmd_audit_auction(struct context *c, int argc, char **argv, struct err *e)
 	} else if (from_market(c, name, &v, e) < 0) {
 		return -1;
 	}
+	if (v.fast != NULL)
+		return audit_fast_order(c, v.fast, path, e);
 	if (path != NULL && save(c, &v, path, e) < 0)
 		return -1;
 	return judge_all(c, &v, e);

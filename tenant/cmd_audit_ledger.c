@@ -9,11 +9,10 @@
 
 #include "tenant/tenant.h"
 
-#define STRETCH	     5000u /* blocks at once; halved when a node says too many */
 #define MARKET_TRIES 5u
 
-static const struct code AUDIT_DIFFERS = { "audit_differs", CONFLICT,
-					   "the ledger is not what the events say" };
+const struct code AUDIT_DIFFERS = { "audit_differs", CONFLICT,
+				    "the ledger is not what the events say" };
 
 struct account {
 	struct address who;
@@ -50,43 +49,6 @@ differs(struct audit *x, const char *what, const char *name, u128 by_events, u12
 		       u128_text(by_events, a), u128_text(theirs, b), whose);
 }
 
-static int
-call_words(struct audit *x, const struct address *to, struct calldata data, uint64_t block,
-	   const uint8_t **out, size_t *len, struct err *e)
-{
-	struct context *c = x->c;
-	struct json *result;
-
-	if (evm_now(&c->arena, &c->evm, rpc_call_at(&c->arena, to, data, block), &result, e) < 0)
-		return -1;
-	return rpc_bytes_read(&c->arena, result, out, len, e);
-}
-
-static int
-call_uint(struct audit *x, const struct address *to, struct calldata data, uint64_t block,
-	  u128 *out, struct err *e)
-{
-	const uint8_t *bytes;
-	size_t len;
-
-	if (call_words(x, to, data, block, &bytes, &len, e) < 0)
-		return -1;
-	return abi_word_uint(bytes, len, 0, out) ? 0 : err_set(e, &EVM_BAD_REPLY, "a number");
-}
-
-static int
-lease_at(struct audit *x, const struct hash *lease, uint64_t block, struct escrow_lease *out,
-	 struct err *e)
-{
-	const uint8_t *bytes;
-	size_t len;
-
-	if (call_words(x, &x->c->escrow, escrow_lease_state(&x->c->arena, lease), block, &bytes,
-		       &len, e) < 0)
-		return -1;
-	return escrow_lease_read(bytes, len, out) ? 0 : err_set(e, &EVM_BAD_REPLY, "a lease");
-}
-
 /* ------------------------------------------------------------------ */
 /* Who is known. Before `from` what the contract had is taken as it was. */
 
@@ -103,11 +65,11 @@ account_of(struct audit *x, const struct address *who, struct account **out, str
 	x->accounts = arena_grow(&x->c->arena, x->accounts, x->account_count, sizeof(*x->accounts));
 	p = &x->accounts[x->account_count++];
 	*p = (struct account){ .who = *who };
-	if (x->from > 0 && call_uint(x, &x->c->escrow, escrow_balance_of(&x->c->arena, who),
-				     x->from - 1, &p->balance, e) < 0)
+	if (x->from > 0 && chain_word(x->c, &x->c->escrow, escrow_balance_of(&x->c->arena, who),
+				      x->from - 1, &p->balance, e) < 0)
 		return err_wrap(e, "the state before --from");
-	if (x->from > 0 && call_uint(x, &x->c->escrow, escrow_bond_of(&x->c->arena, who),
-				     x->from - 1, &p->bond, e) < 0)
+	if (x->from > 0 && chain_word(x->c, &x->c->escrow, escrow_bond_of(&x->c->arena, who),
+				      x->from - 1, &p->bond, e) < 0)
 		return err_wrap(e, "the state before --from");
 	x->before += p->balance + p->bond;
 	*out = p;
@@ -131,7 +93,7 @@ lease_of(struct audit *x, const struct hash *lease, struct held **out, struct er
 	*out = p;
 	if (x->from == 0)
 		return 0;
-	if (lease_at(x, lease, x->from - 1, &old, e) < 0)
+	if (chain_lease(x->c, lease, x->from - 1, &old, e) < 0)
 		return err_wrap(e, "the state before --from");
 	p->deposit = old.deposit.units;
 	p->paid = old.paid.units;
@@ -273,8 +235,9 @@ apply_event(struct audit *x, const struct evm_log *log, const struct escrow_even
 }
 
 static int
-apply(struct audit *x, const struct evm_log *log, struct err *e)
+apply(void *ctx, const struct evm_log *log, struct err *e)
 {
+	struct audit *x = ctx;
 	struct escrow_event *events;
 	size_t count = escrow_events_read(&x->c->arena, log->topics, log->topic_count, log->data,
 					  log->len, &events);
@@ -287,38 +250,7 @@ apply(struct audit *x, const struct evm_log *log, struct err *e)
 	for (size_t i = 0; i < count && x->diff.code == NULL; i++)
 		if (apply_event(x, log, &events[i], e) < 0)
 			return -1;
-	return 0;
-}
-
-/* All logs, in stretches that the node is willing to give. */
-static int
-read_events(struct audit *x, struct err *e)
-{
-	uint64_t stretch = STRETCH;
-
-	for (uint64_t at = x->from; at <= x->to;) {
-		uint64_t end = MIN(x->to, at + stretch - 1);
-		struct evm_log *logs;
-		struct json *result;
-		size_t count = 0;
-
-		if (evm_now(&x->c->arena, &x->c->evm,
-			    rpc_logs(&x->c->arena, &x->c->escrow, at, end), &result, e) < 0) {
-			if (!evm_logs_too_many(e) || stretch == 1)
-				return -1;
-			*e = (struct err)ERR_NONE;
-			stretch = MAX(stretch / 2, 1u);
-			continue;
-		}
-		if (rpc_logs_read(&x->c->arena, result, &logs, &count, e) < 0)
-			return -1;
-		for (size_t i = 0; i < count; i++)
-			if (apply(x, &logs[i], e) < 0 || x->diff.code != NULL)
-				return -1;
-		at = end + 1;
-		stretch = MIN(stretch * 2, STRETCH);
-	}
-	return 0;
+	return x->diff.code != NULL;
 }
 
 /* ------------------------------------------------------------------ */
@@ -333,14 +265,14 @@ check_accounts(struct audit *x, struct err *e)
 		const struct account *p = &x->accounts[i];
 		u128 stored;
 
-		if (call_uint(x, &x->c->escrow, escrow_balance_of(&x->c->arena, &p->who), x->to,
-			      &stored, e) < 0)
+		if (chain_word(x->c, &x->c->escrow, escrow_balance_of(&x->c->arena, &p->who), x->to,
+			       &stored, e) < 0)
 			return -1;
 		if (stored != p->balance)
 			return differs(x, "the balance", address_text(&p->who, text), p->balance,
 				       stored, "the contract");
-		if (call_uint(x, &x->c->escrow, escrow_bond_of(&x->c->arena, &p->who), x->to,
-			      &stored, e) < 0)
+		if (chain_word(x->c, &x->c->escrow, escrow_bond_of(&x->c->arena, &p->who), x->to,
+			       &stored, e) < 0)
 			return -1;
 		if (stored != p->bond)
 			return differs(x, "the bond", address_text(&p->who, text), p->bond, stored,
@@ -359,7 +291,7 @@ check_leases(struct audit *x, struct err *e)
 		const char *name = hash_text(&h->lease, text);
 		struct escrow_lease stored;
 
-		if (lease_at(x, &h->lease, x->to, &stored, e) < 0)
+		if (chain_lease(x->c, &h->lease, x->to, &stored, e) < 0)
 			return -1;
 		if (stored.deposit.units != h->deposit)
 			return differs(x, "the deposit", name, h->deposit, stored.deposit.units,
@@ -392,8 +324,8 @@ check_tokens(struct audit *x, u128 *owed, u128 *held, struct err *e)
 	if (*owed != x->before + x->in - x->out)
 		return differs(x, "the sum", "all parties", *owed, x->before + x->in - x->out,
 			       "deposits less withdrawals");
-	if (call_uint(x, &x->c->token, token_balance_of(&x->c->arena, &x->c->escrow), x->to, held,
-		      e) < 0)
+	if (chain_word(x->c, &x->c->token, token_balance_of(&x->c->arena, &x->c->escrow), x->to,
+		       held, e) < 0)
 		return -1;
 	return *held < *owed ? differs(x, "the tokens", "all parties", *owed, *held, "the contract")
 			     : 0;
@@ -401,20 +333,6 @@ check_tokens(struct audit *x, u128 *owed, u128 *held, struct err *e)
 
 /* ------------------------------------------------------------------ */
 /* Against a market, at the block that it has read.                     */
-
-static int
-market_block(struct audit *x, const struct market_client *m, const struct address *who,
-	     struct json **doc, uint64_t *block, struct err *e)
-{
-	char text[ADDRESS_TEXT_SIZE];
-
-	if (market_get(&x->c->arena, m,
-		       arena_printf(&x->c->arena, "/v1/accounts/%s", address_text(who, text)), doc,
-		       e) < 0)
-		return -1;
-	*block = (uint64_t)number_of(*doc, "block");
-	return 0;
-}
 
 /* 1: the market has read on meanwhile. */
 static int
@@ -427,7 +345,7 @@ check_market(struct audit *x, const struct market_client *m, struct err *e)
 	for (size_t i = 0; i < x->account_count; i++) {
 		const struct account *p = &x->accounts[i];
 
-		if (market_block(x, m, &p->who, &doc, &block, e) < 0)
+		if (market_block(x->c, m, &p->who, &doc, &block, e) < 0)
 			return -1;
 		if (block != x->to)
 			return 1;
@@ -470,17 +388,19 @@ audit_once(struct audit *x, const struct audit_args *args, u128 *owed, u128 *hel
 	struct evm_block head;
 	struct json *result;
 
-	if (evm_now(&x->c->arena, &x->c->evm, rpc_block(&x->c->arena, args->tag, 0), &result, e) <
-		    0 ||
-	    rpc_block_read(result, &head, e) < 0)
+	if (chain_block(x->c, args->tag, 0, &head, e) < 0)
 		return -1;
 	x->to = head.number;
 	if (args->market.url != NULL &&
-	    market_block(x, &args->market, &nobody, &result, &x->to, e) < 0)
+	    market_block(x->c, &args->market, &nobody, &result, &x->to, e) < 0)
 		return -1;
 	if (x->to > head.number)
 		return err_set(e, &EVM_NODE, "the node is behind the market");
-	if (read_events(x, e) < 0 || check_accounts(x, e) < 0 || check_leases(x, e) < 0 ||
+	if (chain_logs(x->c, x->from, x->to, apply, x, e) < 0)
+		return -1;
+	if (x->diff.code != NULL)
+		return 0;
+	if (check_accounts(x, e) < 0 || check_leases(x, e) < 0 ||
 	    check_tokens(x, owed, held, e) < 0)
 		return -1;
 	return args->market.url != NULL ? check_market(x, &args->market, e) : 0;

@@ -27,6 +27,39 @@ deposit_warning(uint32_t lasts_s, unsigned *level)
 	return NULL;
 }
 
+bool
+dues_print(struct context *c, FILE *out, const char *name, const struct json *status)
+{
+	const struct json *dues = json_get(status, "dues");
+	const char *why = text_of(dues, "why"), *ends = text_of(dues, "ends_at");
+
+	if (strcmp(why, "deposit_used_up") == 0)
+		fprintf(out,
+			"paused      since %s: the deposit is used up; volumes and names are kept, "
+			"nothing is charged\n"
+			"            until %s, then the lease ends; to run again: gavel topup %s "
+			"AMOUNT\n",
+			text_of(dues, "since"), ends, name);
+	else if (strcmp(why, "no_room") == 0)
+		fprintf(out,
+			"paused      since %s: topped up, and waiting for room at the provider; "
+			"nothing is charged\n"
+			"            until %s, then the lease ends and the rest comes back\n",
+			text_of(dues, "since"), ends);
+	else if (strcmp(why, "stopped") == 0)
+		fprintf(out, "paused      since %s: stopped on chain, it ends\n",
+			text_of(dues, "since"));
+	else if (strcmp(why, "unsigned") == 0)
+		fprintf(out,
+			"throttled   since %s: %s of use is not countersigned; charged is the "
+			"base; "
+			"to run at full speed: gavel agent\n",
+			text_of(dues, "since"), money(c, amount_of(dues, "unsigned")));
+	else
+		return false;
+	return true;
+}
+
 /* ------------------------------------------------------------------ */
 
 struct cost {
@@ -57,7 +90,8 @@ cost_read(struct context *c, const char *name, struct cost *x, struct err *e)
 	    context_unlock(c, e) < 0 || deployment_find(c, name, &d, e) < 0)
 		return -1;
 	if ((c->alone ? lease_recall(c, &d, &x->lease, e) : lease_find(c, &d, &x->lease, e)) < 0 ||
-	    standing_now(&c->arena, &c->evm, &c->escrow, &x->lease.terms, &x->s, e) < 0)
+	    standing_now(&c->arena, &c->evm, &c->escrow, &x->lease.terms, &x->s, e) < 0 ||
+	    standing_past(&c->arena, &c->evm, &c->escrow, &x->lease.hash, &x->s, e) < 0)
 		return -1;
 	if (provider_call(&c->arena, &x->lease.gateway, "GET", lease_path(c, &x->lease, ""), NULL,
 			  &x->status, e) < 0) {
@@ -103,6 +137,8 @@ print_json_cost(const struct cost *x)
 	warning = x->ends_at != 0 ? deposit_warning(x->lasts_s, &level) : NULL;
 	jsonw_name(w, "warning");
 	jsonw_str(w, warning);
+	jsonw_name(w, "dues");
+	jsonw_node(w, json_get(x->status, "dues"));
 	jsonw_name(w, "parts");
 	jsonw_node(w, json_get(x->status, "parts"));
 	jsonw_name(w, "usage");
@@ -114,7 +150,7 @@ print_json_cost(const struct cost *x)
 }
 
 static void
-print_cost(struct context *c, const struct cost *x)
+print_cost(struct context *c, const char *name, const struct cost *x)
 {
 	const struct json *parts = json_get(x->status, "parts");
 	char text[TIME_TEXT_SIZE], end[TIME_TEXT_SIZE];
@@ -130,6 +166,9 @@ print_cost(struct context *c, const struct cost *x)
 	if (x->s.ended || standing_unknown(&x->s))
 		return;
 	printf("deposit    %s, %s left\n", money(c, x->s.lease.deposit), money(c, x->left));
+	if (dues_print(c, stdout, name, x->status) &&
+	    strcmp(text_of(x->status, "phase"), "paused") == 0)
+		return;
 	if (x->ends_at == 0)
 		return;
 	printf("lasts      %s, until %s at the full rate\n",
@@ -161,7 +200,7 @@ cost_one(struct context *c, const char *name, void *ctx, struct err *e)
 		if (result == 0 && c->json)
 			print_json_cost(&x);
 		else if (result == 0)
-			print_cost(c, &x);
+			print_cost(c, name != NULL ? name : "NAME", &x);
 		if (!args->watch)
 			return result; /* strings of the context stay */
 		if (result < 0 && !err_retryable(e))
@@ -199,8 +238,8 @@ cmd_cost(struct context *c, int argc, char **argv, struct err *e)
 
 /* Anyone may: of a lease of somebody else its id is enough, while a market that
  * knows it is there. */
-static int
-terms_find(struct context *c, const char *name, struct lease_terms *terms, struct err *e)
+int
+lease_terms_find(struct context *c, const char *name, struct lease_terms *terms, struct err *e)
 {
 	struct deployment d = { .name = NULL };
 	struct lease_ref l = { .order = NULL };
@@ -237,7 +276,7 @@ cmd_topup(struct context *c, int argc, char **argv, struct err *e)
 			       "topup takes a deployment or lease and an amount of tokens");
 	if (context_connect_alone(c, e) < 0 || context_unlock(c, e) < 0 ||
 	    amount_from_human(argv[2], c->decimals, &amount, e) < 0 ||
-	    terms_find(c, argv[1], &terms, e) < 0)
+	    lease_terms_find(c, argv[1], &terms, e) < 0)
 		return -1;
 	if (amount.units == 0)
 		return err_set(e, &TENANT_USAGE, "an amount above 0");

@@ -7,6 +7,7 @@
 #include "tenant/tenant.h"
 
 #define WAIT_MAX_US (300 * SECOND_US) /* beyond the order's own time */
+#define NONCE_TRIES 12
 
 /* After the launch: until one that died at once is known to have. */
 #define LAUNCH_PROOF_S 105
@@ -28,13 +29,16 @@ struct part {
 	struct json *running;	/* the order, once it runs */
 	struct lease_ref lease; /* whose provider has our manifest */
 	const char *pulled;	/* what was last said about a fetch */
+	const char *ticked;	/* and about what ticks made of it */
 	bool ranked;		/* the tenant is to pick */
 	struct err failed;	/* why it never will; no code: it may */
 };
 
 struct deploy {
 	const char *file, *name, *deposit, *volumes_from, *only; /* this placement */
+	const char *auction; /* "sealed" or "fast"; NULL: as the file says */
 	uint32_t window_ms, open_within_s;
+	struct address cosigner; /* zero: none */
 	bool no_wait, akash, manual;
 	int64_t failures; /* how many winners have failed by the time that a ranking counts */
 	struct sdl sdl;
@@ -69,11 +73,13 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 						 { "placement", required_argument, NULL, 'p' },
 						 { "akash", no_argument, NULL, 'a' },
 						 { "no-wait", no_argument, NULL, 'N' },
+						 { "auction", required_argument, NULL, 'x' },
 						 { "manual", no_argument, NULL, 'm' },
 						 { "ttl", required_argument, NULL, 'o' },
 						 { "wait-for-capacity", required_argument, NULL,
 						   'o' },
 						 { "volumes-from", required_argument, NULL, 'v' },
+						 { "cosigner", required_argument, NULL, 'c' },
 						 { NULL, 0, NULL, 0 } };
 	int c;
 
@@ -95,11 +101,20 @@ read_arguments(struct deploy *d, int argc, char **argv, struct err *e)
 		case 'p': d->only = optarg; break;
 		case 'a': d->akash = true; break;
 		case 'N': d->no_wait = true; break;
+		case 'x': d->auction = optarg; break;
 		case 'v': d->volumes_from = optarg; break;
+		case 'c':
+			if (address_read(optarg, &d->cosigner, e) < 0)
+				return err_wrap(e, "--cosigner");
+			break;
 		default: option_fault(argv, "deploy", e); return -1;
 		}
 	if (optind != argc - 1)
 		return err_set(e, &TENANT_USAGE, "deploy takes one file");
+	if (d->auction != NULL && strcmp(d->auction, "fast") != 0 &&
+	    strcmp(d->auction, "sealed") != 0)
+		return err_field(e, &TENANT_USAGE, "option",
+				 "--auction is sealed or fast, not %.20s", d->auction);
 	d->file = argv[optind];
 	return 0;
 }
@@ -180,6 +195,8 @@ read_file(struct context *c, struct deploy *d, struct err *e)
 	sdl_print_findings(c, d->file, text, &d->sdl); /* of a good file: warnings */
 	if (rc < 0)
 		return -1;
+	if (d->auction == NULL)
+		d->auction = d->sdl.auction != NULL ? d->sdl.auction : "sealed";
 	return choose_parts(c, d, e);
 }
 
@@ -246,16 +263,26 @@ choose_deposit(struct context *c, const struct deploy *d, const struct part *p, 
 	return 0;
 }
 
+/* Of its terms, which must not change any more. */
+static void
+sign_order(struct context *c, struct part *p)
+{
+	struct hash hash = order_hash(&p->order.terms), digest = terms_digest(&c->domain, &hash);
+
+	key_sign(&c->key, &digest, &p->order.sig);
+	p->deployment = (struct deployment){ p->deployment.name, p->order.id, hash, p->manifest };
+}
+
 static int
 make_order(struct context *c, const struct deploy *d, struct part *p, struct err *e)
 {
 	struct order_terms *o = &p->order.terms;
-	struct hash hash, digest;
 
 	p->order.id = id_new();
 	p->order.group = p->placement->group;
 	p->order.care_hours = 1;
 	p->order.window_ms = d->window_ms;
+	p->order.auction = d->auction;
 	*o = (struct order_terms){
 		.tenant = c->key.address,
 		.group = group_hash(&p->placement->group),
@@ -266,16 +293,14 @@ make_order(struct context *c, const struct deploy *d, struct part *p, struct err
 		.window = c->window_min_s,
 		.launch = MIN(c->launch_s * 4 / 3 + 1 + LAUNCH_PROOF_S, 3600u),
 		.auctioneer = c->auctioneer,
+		.cosigner = d->cosigner,
 		.feeBps = c->fee_bps,
 	};
-	random_bytes(&o->nonce, sizeof(o->nonce));
-	if (choose_deposit(c, d, p, &o->deposit, e) < 0)
+	if (choose_deposit(c, d, p, &o->deposit, e) < 0 ||
+	    nonce_take(c, o->openBy, 0, &o->nonce, e) < 0)
 		return -1;
-	hash = order_hash(o);
-	digest = terms_digest(&c->domain, &hash);
-	key_sign(&c->key, &digest, &p->order.sig);
 	p->manifest = json_encode(&c->arena, manifest_fields, &p->placement->manifest);
-	p->deployment = (struct deployment){ p->deployment.name, p->order.id, hash, p->manifest };
+	sign_order(c, p);
 	return 0;
 }
 
@@ -306,7 +331,7 @@ check_funds(struct context *c, const struct deploy *d, struct err *e)
 }
 
 static int
-post_order(struct context *c, const struct deploy *d, struct part *p, struct err *e)
+post_once(struct context *c, struct part *p, struct err *e)
 {
 	char id[ID_TEXT_SIZE];
 	struct json *doc;
@@ -315,9 +340,30 @@ post_order(struct context *c, const struct deploy *d, struct part *p, struct err
 	/* Saved first: whatever happens now, the name leads to the order. */
 	if (deployment_save(c, &p->deployment, e) < 0)
 		return -1;
-	if (market_post(&c->arena, &c->market, "/v1/orders",
-			json_encode(&c->arena, order_doc_fields, &p->order), id, &doc, e) == 0)
-		return 0;
+	return market_post(&c->arena, &c->market, "/v1/orders",
+			   json_encode(&c->arena, order_doc_fields, &p->order), id, &doc, e);
+}
+
+/* The same key may sign elsewhere too: then its nonce is taken, and one further on is
+ * tried. How many lie between is not known, so the steps grow. */
+static int
+post_order(struct context *c, const struct deploy *d, struct part *p, struct err *e)
+{
+	struct order_terms *o = &p->order.terms;
+	unsigned tries = 0;
+
+	while (post_once(c, p, e) < 0) {
+		if (strcmp(e->code->name, "nonce_used") != 0 || tries == NONCE_TRIES)
+			goto failed;
+		*e = (struct err)ERR_NONE;
+		if (nonce_take(c, o->openBy, o->nonce + (UINT64_C(1) << tries), &o->nonce, e) < 0)
+			goto failed;
+		tries++;
+		p->order.id = id_new();
+		sign_order(c, p);
+	}
+	return 0;
+failed:
 	if (e->code->kind == UNFUNDED)
 		fprintf(stderr, "help: gavel deposit %s\n",
 			d->deposit != NULL ? d->deposit : "AMOUNT");
@@ -438,6 +484,24 @@ show_pull(struct context *c, const struct deploy *d, struct part *p)
 		step(c, d, p, "fetching", p->pulled);
 }
 
+static bool
+is_fast(const struct deploy *d)
+{
+	return strcmp(d->auction, "fast") == 0;
+}
+
+/* In the book: nobody is asked, so what the last tick saw is all there is to say. */
+static void
+show_ticks(struct context *c, const struct deploy *d, struct part *p)
+{
+	char id[ID_TEXT_SIZE];
+	const char *said = p->ticked;
+
+	p->ticked = tick_summary(c, id_text(ID_ORDER, &p->order.id, id));
+	if (said == NULL || strcmp(said, p->ticked) != 0)
+		step(c, d, p, "waiting for a tick", p->ticked);
+}
+
 /* One look at the order: it runs, or has failed, or neither yet. */
 static int
 look(struct context *c, const struct deploy *d, struct part *p, const char *wait, struct err *e)
@@ -459,6 +523,8 @@ look(struct context *c, const struct deploy *d, struct part *p, const char *wait
 		step(c, d, p, state, text_of(order, "reason"));
 		snprintf(p->state, sizeof(p->state), "%s", state);
 	}
+	if (is_fast(d) && (strcmp(state, "open") == 0 || strcmp(state, "bidding") == 0))
+		show_ticks(c, d, p);
 	if (launched != NULL && launched->truth) {
 		p->running = order;
 		step(c, d, p, "running", "");
@@ -631,9 +697,10 @@ announce(struct context *c, const struct deploy *d)
 {
 	for (size_t i = 0; i < d->count; i++)
 		say(c,
-		    "Deploying %s on chain %llu: at most %s, %s locked and the rest returned at "
+		    "Deploying %s on chain %llu%s: at most %s, %s locked and the rest returned at "
 		    "the end",
 		    d->parts[i].deployment.name, (unsigned long long)c->evm.chain_id,
+		    is_fast(d) ? ", by standing offers" : "",
 		    price(c, d->parts[i].placement->max_rate),
 		    money(c, d->parts[i].order.terms.deposit));
 }

@@ -57,7 +57,9 @@ print_usage(struct context *c, const struct lease_ref *l, const struct json *sta
 	lasts_s = rate_lasts(l->terms.rate, left);
 	printf("%s left: enough for %s\n", money(c, left),
 	       duration_text((int64_t)lasts_s * SECOND_US, text));
-	warning = strcmp(l->state, "active") == 0 ? deposit_warning(lasts_s, &level) : NULL;
+	warning = strcmp(l->state, "active") == 0 && strcmp(text_of(status, "phase"), "paused") != 0
+			  ? deposit_warning(lasts_s, &level)
+			  : NULL;
 	if (warning != NULL)
 		say(c, "warning: the deposit ends in less than %s: gavel topup", warning);
 }
@@ -171,6 +173,7 @@ status_one(struct context *c, const char *name, void *ctx, struct err *e)
 		const struct json *endpoints = json_get(status, "endpoints");
 
 		printf("workload    %s %s\n", text_of(status, "phase"), text_of(status, "failure"));
+		dues_print(c, stdout, d.name != NULL ? d.name : "NAME", status);
 		print_units(c, status);
 		for (const struct json *p = endpoints->first; p != NULL; p = p->next)
 			printf("endpoint    %s port %s: %s\n", text_of(p, "service"),

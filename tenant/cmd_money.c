@@ -9,7 +9,10 @@
 #include "lib/clock.h"
 #include "tenant/tenant.h"
 
-#define SCRYPT_LOG2_N 14
+#define SCRYPT_LOG2_N  14
+#define PERMIT_LIVES_S 3600
+
+static const struct code NO_PERMIT = { "no_permit", INVALID, "the token takes no permits" };
 
 int
 cmd_wallet(struct context *c, int argc, char **argv, struct err *e)
@@ -95,17 +98,78 @@ wait_indexed(struct context *c, uint64_t block, struct err *e)
 		       (unsigned long long)block);
 }
 
+/* What the token says of the owner's permits, signed. */
+static int
+permit_sign(struct context *c, struct permit *p, struct sig *sig, struct err *e)
+{
+	struct hash separator, digest;
+	const uint8_t *bytes;
+	size_t len;
+
+	if (evm_call_now(&c->arena, &c->evm, &c->token, token_domain(&c->arena), &bytes, &len, e) <
+		    0 ||
+	    !abi_word(bytes, len, 0, &separator) ||
+	    evm_call_now(&c->arena, &c->evm, &c->token, token_nonces(&c->arena, &p->owner), &bytes,
+			 &len, e) < 0 ||
+	    !abi_word_uint(bytes, len, 0, &p->nonce)) {
+		/* A node that is away is not a token without permits. */
+		if (e->code != NULL && e->code != &EVM_REFUSED)
+			return -1;
+		*e = (struct err)ERR_NONE;
+		return err_set(e, &NO_PERMIT, "%s: gavel deposit without --permit", c->symbol);
+	}
+	digest = permit_digest(&separator, p);
+	key_sign(&c->key, &digest, sig);
+	return 0;
+}
+
+/* One transaction: the approval is a signature in it. */
+static int
+deposit_permit(struct context *c, struct amount amount, struct evm_receipt *receipt, struct err *e)
+{
+	struct permit p = { .owner = c->key.address,
+			    .spender = c->escrow,
+			    .value = amount,
+			    .deadline = (uint64_t)(clock_wall() / SECOND_US) + PERMIT_LIVES_S };
+	struct sig sig;
+
+	if (permit_sign(c, &p, &sig, e) < 0)
+		return -1;
+	return chain_send(c, &c->escrow,
+			  escrow_deposit_permit(&c->arena, &c->key.address, &p, &sig), "deposit",
+			  receipt, e);
+}
+
+static int
+deposit_approved(struct context *c, struct amount amount, struct evm_receipt *receipt,
+		 struct err *e)
+{
+	if (chain_send(c, &c->token, token_approve(&c->arena, &c->escrow, amount), "approve",
+		       receipt, e) < 0)
+		return -1;
+	return chain_send(c, &c->escrow, escrow_deposit(&c->arena, &c->key.address, amount),
+			  "deposit", receipt, e);
+}
+
 int
 cmd_deposit(struct context *c, int argc, char **argv, struct err *e)
 {
+	static const struct option options[] = { { "permit", no_argument, NULL, 'p' },
+						 { NULL, 0, NULL, 0 } };
 	struct evm_receipt receipt;
 	struct amount amount;
+	bool permit = false;
+	int opt;
 
-	if (amount_argument(c, argc, argv, &amount, e) < 0 ||
-	    chain_send(c, &c->token, token_approve(&c->arena, &c->escrow, amount), "approve",
-		       &receipt, e) < 0 ||
-	    chain_send(c, &c->escrow, escrow_deposit(&c->arena, &c->key.address, amount), "deposit",
-		       &receipt, e) < 0)
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (opt) {
+		case 'p': permit = true; break;
+		default: return option_fault(argv, "deposit", e);
+		}
+	argv[optind - 1] = argv[0]; /* amount_argument() names the command */
+	if (amount_argument(c, argc - optind + 1, argv + optind - 1, &amount, e) < 0 ||
+	    (permit ? deposit_permit(c, amount, &receipt, e)
+		    : deposit_approved(c, amount, &receipt, e)) < 0)
 		return -1;
 	return wait_indexed(c, receipt.block, e);
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The context of a command: settings, market, key, deployments by name. */
 #include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -99,8 +101,7 @@ market_keep(struct context *c, const struct json *doc)
 	jsonw_free(w);
 }
 
-/* A JSON file of the state directory; 0: it is not there. */
-static int
+int
 state_read(struct context *c, const char *name, struct json **doc, struct err *e)
 {
 	const char *path = state_path(c, name);
@@ -256,6 +257,25 @@ state_write(struct context *c, const char *name, const char *text, struct err *e
 }
 
 int
+state_lock(struct context *c, const char *name, struct err *e)
+{
+	/* A file of its own: the other one is replaced when it is written. */
+	char *path = arena_printf(&c->arena, "%s.lock", state_path(c, name));
+	int fd;
+
+	make_dirs(path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0)
+		return err_errno(e, "open %s", path);
+	if (flock(fd, LOCK_EX) < 0) {
+		err_errno(e, "lock %s", path);
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
 deployment_save(struct context *c, const struct deployment *d, struct err *e)
 {
 	struct deployment_doc doc = { d->name, d->order, d->order_hash, d->manifest };
@@ -386,7 +406,8 @@ lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l,
 	l->hash = lease_hash(&copy.terms);
 	l->provider = copy.terms.provider;
 	l->gateway = copy.gateway;
-	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, e) < 0)
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, e) < 0 ||
+	    standing_past(&c->arena, &c->evm, &c->escrow, &l->hash, &s, e) < 0)
 		return -1;
 	l->state = standing_unknown(&s) ? "opening" : s.ended ? "closed" : "active";
 	seen = arena_printf(&c->arena, "{\"opened_at\":\"%s\",\"state\":\"%s\"}",

@@ -11,6 +11,8 @@ static const struct command commands[] = {
 	  "  -n, --name NAME      name of the deployment (default: the file's)\n"
 	  "      --deposit AMOUNT tokens to lock (default: a day at the highest price)\n"
 	  "      --window MS      time for sealed bids, 50 to 600000 (default 400)\n"
+	  "      --auction KIND   sealed (default): every provider is asked for a bid; fast:\n"
+	  "                       standing offers only, awarded within a tick\n"
 	  "      --ttl TIME       how long the order is tried again until somebody takes it:\n"
 	  "                       90s, 30m, 2h, at most a day (default 5m; --manual 10m)\n"
 	  "      --wait-for-capacity TIME  the same\n"
@@ -20,9 +22,11 @@ static const struct command commands[] = {
 	  "      --akash          read the file as Akash does\n"
 	  "      --no-wait        return when the order is posted\n"
 	  "      --volumes-from NAME  take over the kept volumes of a closed one\n"
+	  "      --cosigner ADDRESS   may countersign usage too: its gavel agent --for you\n"
 	  "\nA file with several placements makes an order of each, NAME-PLACEMENT; NAME\n"
 	  "stands for all of them in status, logs, bids, receipt and close.\n"
-	  "\nexample: gavel deploy web.yaml --deposit 5\n",
+	  "\nexamples: gavel deploy web.yaml --deposit 5\n"
+	  "          gavel deploy web.yaml --auction fast\n",
 	  cmd_deploy },
 	{ "status", "[NAME]", "what a deployment does and costs", "", cmd_status },
 	{ "logs", "[-f] [--tail N] [NAME]", "what the workload printed",
@@ -98,10 +102,36 @@ static const struct command commands[] = {
 	  "awarded at the runner-up's price, and nobody is bound by a quote.\n"
 	  "\nexample: gavel quote web.yaml\n",
 	  cmd_quote },
+	{ "price", "index", "what leases cost here, as a month of a reference machine",
+	  "      --class C   cpu, a GPU model, or gpu for orders that take several\n"
+	  "      --region R  of this region only; else all, and each by itself\n"
+	  "      --window W  leases of the last 1h or 24h (default)\n"
+	  "      --verify    compute it again from the market's leases\n"
+	  "\nAdvice, and nothing else: no auction reads it. A price takes 10 leases of 5\n"
+	  "providers; with fewer the last one is shown, and that it is stale.\n"
+	  "\nexample: gavel price index --class cpu --verify\n",
+	  cmd_price },
 	{ "agent", "[--once]", "countersign usage while it runs",
-	  "      --once     look once at each lease and return\n"
-	  "      --every S  seconds between looks (default 5)\n",
+	  "      --once         look once at each lease and return\n"
+	  "      --every S      seconds between looks (default 5)\n"
+	  "      --key FILE     sign with this key store, which the tenant has lent (gavel key)\n"
+	  "      --password-file F  its password (default: password_file of the settings)\n"
+	  "      --policy FILE  sign no more than that: total, per_hour, per_day (tokens),\n"
+	  "                     rate_per_hour, cpu_milli, providers\n"
+	  "      --for ADDRESS  the leases of that tenant which name this key as cosigner\n"
+	  "\nWith --key nobody needs the tenant's own password; its address is read from\n"
+	  "key_file of the settings. Leases that did not lend the key are left alone.\n",
 	  cmd_agent },
+	{ "key", "COMMAND ...", "let another key sign a lease's vouchers, within limits",
+	  "lend NAME|LEASE ADDRESS --limit AMOUNT --until DATE\n"
+	  "           may sign up to AMOUNT of the lease in all, for times until DATE:\n"
+	  "           2026-12-31, 2026-12-31T18:00:00Z, 30d, 12h\n"
+	  "revoke NAME|LEASE ADDRESS   it signs nothing for the time from now on; the order's\n"
+	  "           cosigner too. What it signed before stays payable\n"
+	  "list NAME|LEASE             who may, up to what, until when, as the contract says\n"
+	  "\nexample: gavel key lend web 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 \\\n"
+	  "             --limit 5 --until 30d\n",
+	  cmd_key },
 	{ "wallet", "new|address", "make a key store, show its address", "", cmd_wallet },
 	{ "cost", "[NAME]", "what it has used, and until when its deposit lasts",
 	  "      --watch    again and again\n"
@@ -113,9 +143,20 @@ static const struct command commands[] = {
 	  "Anyone may, for anyone: NAME is a deployment, or the id of a lease.\n"
 	  "\nexample: gavel topup web 5\n",
 	  cmd_topup },
-	{ "deposit", "AMOUNT", "put tokens into escrow", "", cmd_deposit },
+	{ "deposit", "AMOUNT", "put tokens into escrow",
+	  "      --permit  one transaction instead of two: the approval is a signature in it,\n"
+	  "                for tokens with EIP-2612\n"
+	  "\nexample: gavel deposit 12.50 --permit\n",
+	  cmd_deposit },
 	{ "withdraw", "AMOUNT", "take free tokens out of escrow", "", cmd_withdraw },
 	{ "balance", "[ADDRESS]", "tokens in the wallet and in escrow", "", cmd_balance },
+	{ "statement", "[ADDRESS]", "what moved an escrow balance, from the chain's events",
+	  "      --from DATE    2026-11-01 or a time; what was before is one sum\n"
+	  "      --to DATE      before that day\n"
+	  "      --csv          one line per event, amounts in tokens\n"
+	  "      --market       from the market's ledger: faster, the end checked all the same\n"
+	  "\nexample: gavel statement --from 2026-11-01 --to 2026-12-01 --csv >november.csv\n",
+	  cmd_statement },
 	{ "faucet", "AMOUNT", "test tokens, on a devnet only", "", cmd_faucet },
 	{ "bond", "ADDRESS", "what stands behind somebody's word", "", cmd_bond },
 	{ "slash", "FILE [FILE]", "take the bond of one who signed two contradicting things",
@@ -129,6 +170,12 @@ static const struct command commands[] = {
 	{ "audit", "KIND ...", "compute again what others say; vouch for a provider",
 	  "auction [NAME|ORDER|FILE]   every round of an order, from what is public\n"
 	  "      --save FILE    keep the evidence: whoever has it needs no market\n"
+	  "tick N|N-M|FILE             ticks of the standing offers, cleared again\n"
+	  "      --save FILE    keep the evidence\n"
+	  "lease [NAME|LEASE|FILE]     one lease, from its order to the last token\n"
+	  "      --save FILE    keep the evidence, the contract's logs too\n"
+	  "      --from BLOCK   of the chain, no later than its opening (default: 0)\n"
+	  "      --offline      with a file: by its logs, without asking a node\n"
 	  "ledger                      every balance, from the chain's events alone\n"
 	  "      --from BLOCK   begin there, with what the contract had before (default: 0)\n"
 	  "      --at TAG       latest, safe or finalized (default: latest)\n"

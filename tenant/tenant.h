@@ -13,6 +13,7 @@
 #include "lease/documents.h"
 #include "lease/evm.h"
 #include "lease/key.h"
+#include "lease/reading.h"
 #include "lease/standing.h"
 #include "market/client.h"
 #include "provider/client.h"
@@ -34,6 +35,7 @@ struct context {
 	struct domain domain;
 	struct key key;
 	bool has_key;
+	const struct policy *policy; /* of what may be countersigned, or NULL */
 	struct arena arena;
 };
 
@@ -89,6 +91,15 @@ int parts_single(struct context *c, const char *name, struct err *e) mustcheck;
 /* A file below the state directory's "deployments", made or replaced. */
 int state_write(struct context *c, const char *name, const char *text, struct err *e) mustcheck;
 const char *state_path(struct context *c, const char *name) mustcheck;
+/* Such a file as JSON; 0: it is not there. */
+int state_read(struct context *c, const char *name, struct json **doc, struct err *e) mustcheck;
+/* Nobody else has it until the descriptor that is returned is closed. */
+int state_lock(struct context *c, const char *name, struct err *e) mustcheck;
+
+/* The nonce of an order that may open until open_by: the cheapest that is free, not
+ * below at_least, and nobody else's on this machine. */
+int nonce_take(struct context *c, uint32_t open_by, uint64_t at_least, uint64_t *nonce,
+	       struct err *e) mustcheck;
 
 /* Take an order back that nobody has leased. */
 int order_cancel(struct context *c, const struct deployment *d, struct err *e) mustcheck;
@@ -121,10 +132,18 @@ int lease_recall(struct context *c, const struct deployment *d, struct lease_ref
 /* Name, connection, key, lease: what commands about a deployment begin with. */
 int lease_begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l,
 		struct err *e) mustcheck;
+/* The terms of a deployment's lease, or of one named by its id or hash; without a
+ * market our own copy. */
+int lease_terms_find(struct context *c, const char *name, struct lease_terms *terms,
+		     struct err *e) mustcheck;
 /* A path of the gateway about this lease. */
 const char *lease_path(struct context *c, const struct lease_ref *l, const char *rest);
 int gateway_find(struct context *c, const struct address *provider, struct provider_client *p,
 		 struct err *e) mustcheck;
+
+/* In words, a line each, when the gateway's status says that the lease does not
+ * simply run: why, and what to do. false: nothing was said. */
+bool dues_print(struct context *c, FILE *out, const char *name, const struct json *status);
 
 /* Members of the market's JSON; "" and 0 when missing. */
 const char *text_of(const struct json *object, const char *name);
@@ -132,6 +151,8 @@ int64_t number_of(const struct json *object, const char *name);
 struct amount amount_of(const struct json *object, const char *name);
 /* "12.3 of 30.1 MB of nginx:1.27", from a pull of the gateway's status. */
 const char *pull_text(struct context *c, const struct json *pull);
+/* What the last tick made of a fast order: "3 offers: 2 region, 1 capacity". */
+const char *tick_summary(struct context *c, const char *order);
 const char *money(struct context *c, struct amount amount); /* "12.50 TUSD" */
 const char *price(struct context *c, struct rate rate);	    /* "0.05 TUSD/h, 36.50/month" */
 /* A line on stderr, unless quiet. */
@@ -158,10 +179,13 @@ int file_replace(struct context *c, const char *path, const char *text, struct e
 /* A unified diff of two texts on stdout. */
 void diff_print(struct context *c, const char *name, const char *before, const char *after);
 
-/* Check a reading against the lease, sign it and give it to the provider; the
- * reading is what GET .../usage answered. */
+/* signing.c: check a reading against the lease, and against the one signed before,
+ * which is kept, and sign it; the reading is what GET .../usage answered. Nothing
+ * is signed that the policy does not allow, if there is one. */
 int countersign(struct context *c, const struct lease_ref *l, const struct json *reading,
 		struct sig *payer_sig, struct usage_terms *usage, struct err *e) mustcheck;
+/* From now on this file says what may be signed. */
+int policy_use(struct context *c, const char *path, struct err *e) mustcheck;
 
 /* The nearest name of a command, for "did you mean", or NULL. */
 const char *
@@ -173,6 +197,21 @@ int option_fault(char **argv, const char *command, struct err *e);
 /* Send, and say what it took. */
 int chain_send(struct context *c, const struct address *to, struct calldata data, const char *what,
 	       struct evm_receipt *receipt, struct err *e) mustcheck;
+/* chain_log.c: every log of the escrow contract, in its order; it lives until fn
+ * returns: 0 to go on, 1 to stop, -1 for an error. */
+typedef int chain_log_fn(void *ctx, const struct evm_log *log, struct err *e);
+int chain_logs(struct context *c, uint64_t from, uint64_t to, chain_log_fn *fn, void *ctx,
+	       struct err *e) mustcheck;
+int chain_block(struct context *c, const char *tag_or_null, uint64_t number, struct evm_block *out,
+		struct err *e) mustcheck;
+/* The first word of a view's answer, and a lease, as they were at a block. */
+int chain_word(struct context *c, const struct address *to, struct calldata data, uint64_t block,
+	       u128 *out, struct err *e) mustcheck;
+int chain_lease(struct context *c, const struct hash *lease, uint64_t block,
+		struct escrow_lease *out, struct err *e) mustcheck;
+/* What a market says of an account, and how far it had read the chain. */
+int market_block(struct context *c, const struct market_client *m, const struct address *who,
+		 struct json **doc, uint64_t *block, struct err *e) mustcheck;
 /* close --on-chain: cmd_alone.c. */
 int close_on_chain(struct context *c, const char *name, bool ask_provider, bool wait,
 		   struct err *e) mustcheck;
@@ -180,11 +219,15 @@ int close_on_chain(struct context *c, const char *name, bool ask_provider, bool 
  * how near, from 1. */
 const char *deposit_warning(uint32_t lasts_s, unsigned *level);
 
+/* audit auction of an order that ticks have awarded, as the market shows it:
+ * cmd_audit_tick.c. save: a file for the evidence, or NULL. */
+int audit_fast_order(struct context *c, const struct json *order, const char *save,
+		     struct err *e) mustcheck;
 /* The value of --copy. */
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
 
 /* TENANT_SAID: the output tells all; only the exit status is left to give. */
-extern const struct code TENANT_USAGE, TENANT_SAID, DEPLOYMENT_UNKNOWN, NO_LEASE, USAGE_WRONG;
+extern const struct code TENANT_USAGE, TENANT_SAID, DEPLOYMENT_UNKNOWN, NO_LEASE, AUDIT_DIFFERS;
 
 /* The commands. */
 int cmd_deploy(struct context *c, int argc, char **argv, struct err *e);
@@ -200,6 +243,7 @@ int cmd_topup(struct context *c, int argc, char **argv, struct err *e);
 int cmd_close(struct context *c, int argc, char **argv, struct err *e);
 int cmd_receipt(struct context *c, int argc, char **argv, struct err *e);
 int cmd_agent(struct context *c, int argc, char **argv, struct err *e);
+int cmd_key(struct context *c, int argc, char **argv, struct err *e);
 int cmd_wallet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_deposit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_withdraw(struct context *c, int argc, char **argv, struct err *e);
@@ -207,14 +251,18 @@ int cmd_balance(struct context *c, int argc, char **argv, struct err *e);
 int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_auction(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_tick(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_ledger(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_lease(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_sign(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_revoke(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_list(struct context *c, int argc, char **argv, struct err *e);
+int cmd_statement(struct context *c, int argc, char **argv, struct err *e);
 int cmd_accept(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bond(struct context *c, int argc, char **argv, struct err *e);
 int cmd_slash(struct context *c, int argc, char **argv, struct err *e);
 int cmd_bids(struct context *c, int argc, char **argv, struct err *e);
+int cmd_price(struct context *c, int argc, char **argv, struct err *e);
 int cmd_quote(struct context *c, int argc, char **argv, struct err *e);
 int cmd_providers(struct context *c, int argc, char **argv, struct err *e);
 int cmd_api(struct context *c, int argc, char **argv, struct err *e);

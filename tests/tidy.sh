@@ -52,10 +52,14 @@ none 'of the market a provider sees only its client' \
 	"$(grep -rnE '#include "market/' provider tenant | grep -v 'market/client.h')"
 none 'of the provider a tenant sees only its client' \
 	"$(grep -rnE '#include "provider/' tenant | grep -v 'provider/client.h')"
-pure='lease/(auction|tick|entry|spread|offer|demand|record|transcript|audit|audit_tick|bond|spot|index|tagged|typed|life|price|terms|rlp|abi|tx|escrow|documents|attest)\.c|deploy/(compose.*|resource|group|manifest|sdl.*|akash.*|bundle|cdi|seccomp|apparmor|oci|rules)\.c|provider/(meter|capacity|pricing|unit_life|update)\.c'
+pure='lease/(auction|tick|entry|spread|offer|demand|record|transcript|tick_transcript|audit|audit_tick|bond|spot|index|tagged|typed|life|price|unit_price|terms|rlp|abi|tx|escrow|documents|attest)\.c|deploy/(compose.*|resource|group|manifest|sdl.*|akash.*|bundle|cdi|seccomp|apparmor|oci|rules)\.c|provider/(meter|capacity|offering|pricing|rival|unit_life|update)\.c'
 none 'the trade is pure: no loop, clock or system call' \
 	"$(grep -rnE '#include (<event2|<unistd|<sys/|"lib/(clock|task|db|http|fetch|proc|chan|log)\.h")' $code |
 		grep -E "^($pure):")"
+
+none 'the price index is advice: nothing that clears reads it' \
+	"$(grep -rnE 'lease/index\.h|price_index|index_trades|order_class' lease market sql/query --include=*.[ch] --include=*.sql |
+		grep -vE '^(lease/index|market/(price_index|index_api|settings|clerk|web))\.[ch]:|^sql/query/index\.sql:')"
 
 none 'no file named util, common, misc or helpers' \
 	"$(git ls-files | grep -E '(^|/)(utils?|common|misc|helpers?)\.[ch]$')"

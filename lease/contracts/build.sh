@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # build.sh [DIRECTORY]: compile the contracts and leave Escrow.bin, Escrow.json,
-# TestToken.bin and TestToken.json there: creation bytecode in hex, and the ABI.
+# Escrow.verify.json and the same of TestToken there: creation bytecode in hex, the
+# ABI, and what a block explorer needs to compile the same again.
 # Says nothing when there is nothing to do.
 set -eu
 
@@ -19,9 +20,9 @@ if [ "$(cat node_modules/.lock-hash 2>/dev/null)" != "$lock" ]; then
 fi
 
 # Everything that the bytecode follows from.
-made=$(cat src/*.sol foundry.toml tools/solc-js package-lock.json build.sh | sha256sum | cut -d' ' -f1)
+made=$(cat src/*.sol foundry.toml tools/* package-lock.json build.sh | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$into/.made-from" 2>/dev/null)" = "$made" ] &&
-	[ -s "$into/Escrow.bin" ] && [ -s "$into/TestToken.bin" ] &&
+	[ -s "$into/Escrow.bin" ] && [ -s "$into/Escrow.verify.json" ] && [ -s "$into/TestToken.bin" ] &&
 	[ -s out/release/Escrow.sol/Escrow.json ]; then
 	exit 0
 fi
@@ -31,10 +32,6 @@ forge=node_modules/@foundry-rs/forge-linux-$(uname -m | sed 's/x86_64/amd64/; s/
 FOUNDRY_PROFILE=release "$forge" build --quiet src/Escrow.sol src/TestToken.sol >&2
 
 for name in Escrow TestToken; do
-	node -e '
-		const made = JSON.parse(require("fs").readFileSync(process.argv[1], "utf8"));
-		require("fs").writeFileSync(process.argv[2] + ".bin", made.bytecode.object.slice(2) + "\n");
-		require("fs").writeFileSync(process.argv[2] + ".json", JSON.stringify(made.abi, null, 1) + "\n");
-	' "out/release/$name.sol/$name.json" "$into/$name"
+	node tools/release.js "out/release/$name.sol/$name.json" "$into/$name"
 done
 echo "$made" >"$into/.made-from"

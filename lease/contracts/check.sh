@@ -33,8 +33,9 @@ const fail = (what, why) => {
 	console.log(`FAIL ${what}: ${why}`);
 };
 
+let suites = {};
 try {
-	const suites = JSON.parse(fs.readFileSync(`${dir}/all.json`, "utf8"));
+	suites = JSON.parse(fs.readFileSync(`${dir}/all.json`, "utf8"));
 
 	for (const [suite, { test_results }] of Object.entries(suites))
 		for (const [name, r] of Object.entries(test_results))
@@ -47,6 +48,40 @@ try {
 }
 if (passed === 0)
 	fail("tests", "none passed");
+
+// Every attack of the table has its tests, and they have passed.
+const names = new Set();
+for (const line of Object.entries(suites).flatMap(([, s]) => Object.entries(s.test_results)))
+	if (line[1].status === "Success")
+		names.add(line[0].replace(/\(.*/, ""));
+const attacks = fs.readFileSync("test/attacks.txt", "utf8").split("\n")
+	.filter(l => l !== "" && !l.startsWith("#")).map(l => l.split("\t"));
+for (let i = 1; i <= 40; i++)
+	if (!attacks.some(([n]) => Number(n) === i))
+		fail("attacks", `number ${i} is missing`);
+for (const [n, what, tests] of attacks)
+	for (const test of (tests ?? "").split(" "))
+		if (!(test.includes("/") ? [test, `../../${test}`].some(f => fs.existsSync(f)) : names.has(test)))
+			fail("attacks", `${n}, ${what}: no such test passed: ${test || "none"}`);
+passed++;
+
+// The standard JSON input that verifies the contract makes the same bytecode.
+try {
+	const made = process.env.GAVEL_CONTRACTS ?? "../../build/contracts";
+	const verify = JSON.parse(fs.readFileSync(`${made}/Escrow.verify.json`, "utf8"));
+	const [file, name] = verify.contract.split(":");
+	const out = JSON.parse(require("solc").compile(JSON.stringify(verify.input)));
+	const code = out.contracts[file][name].evm.bytecode.object;
+
+	if (code !== fs.readFileSync(`${made}/Escrow.bin`, "utf8").trim())
+		fail("verify", "the standard JSON input makes another bytecode");
+	else
+		passed++;
+	if (verify.runtime.length / 2 - 1 > 24576)
+		fail("size", `${verify.runtime.length / 2 - 1} bytes`);
+} catch (e) {
+	fail("verify", e.message);
+}
 
 const gas = fs.readFileSync(`${dir}/gas.txt`, "utf8");
 const gasPassed = gas.match(/^\[PASS\]/gm)?.length ?? 0;

@@ -16,6 +16,7 @@ select doc from gavel.audit where provider = $1::bytea order by at desc limit 10
 
 -- name: audits_of_round
 -- args: hash order, int round
+-- plan: once
 -- rows: statements about the round's bidders by auditors that the order names
 select a.doc from gavel.orders o
 join gavel.bid b on b.order_hash = o.hash and b.round = $2::int and b.envelope is not null

@@ -24,21 +24,49 @@ select $1::bigint, $2::bytea where $1::bigint <= (select max(number) from gavel.
 on conflict (one) do update set number = excluded.number, hash = excluded.hash
 where gavel.chain_final.number < excluded.number;
 
--- name: chain_event_put
--- args: int block, hash block_hash, hash tx_hash, int log_index, int part, text kind, hash lease, address account, int at, amount paid, amount refund, text entries
--- rows: none; entries: [["account", "signed amount"], ...], which must sum to zero
-with put as (
-	insert into gavel.chain_event as chain_event (block, block_hash, tx_hash, log_index, part, kind, lease, account, at, paid, refund)
-	values ($1::bigint, $2::bytea, $3::bytea, $4::int, $5::int, $6::text, $7::bytea, $8::bytea, $9::bigint, $10::numeric, $11::numeric)
+-- name: chain_events_put
+-- args: text events
+-- rows: none; events: [[block, block hash, tx hash, log index, part, kind, lease, account,
+-- time, paid, refund, order or null, [["account", "signed amount"], ...]], ...]: hashes in
+-- hexadecimal, entries that sum to zero, the order of an opening. If it opened a lease
+-- that is not known here (the database was restored, or another holder of the
+-- signatures was faster), the order is done. One statement for all: planning is dearer
+-- than a row
+with given as (
+	select (e->>0)::bigint as block, decode(e->>1, 'hex') as block_hash, decode(e->>2, 'hex') as tx_hash, (e->>3)::int as log_index,
+	       (e->>4)::int as part, e->>5 as kind, decode(e->>6, 'hex') as lease, decode(e->>7, 'hex') as account, (e->>8)::bigint as at,
+	       (e->>9)::numeric as paid, (e->>10)::numeric as refund, decode(e->>11, 'hex') as order_hash, e->12 as entries
+	from jsonb_array_elements($1::jsonb) e
+), put as (
+	insert into gavel.chain_event as chain_event (block, block_hash, tx_hash, log_index, part, kind, lease, account, at, paid, refund, order_hash)
+	select block, block_hash, tx_hash, log_index, part, kind, lease, account, at, paid, refund, order_hash
+	from given order by block, log_index, part
 	on conflict (block_hash, log_index, part) do update set canonical = true -- the block has come back
-	where not chain_event.canonical returning seq
+	where not chain_event.canonical returning seq, block_hash, log_index, part, kind, lease, order_hash, at
 ), entered as (
 	insert into gavel.ledger_entry (event, account, amount)
-	select put.seq, e.value->>0, (e.value->>1)::numeric
-	from put, jsonb_array_elements($12::jsonb) e
+	select p.seq, e.value->>0, (e.value->>1)::numeric
+	from put p join given g on g.block_hash = p.block_hash and g.log_index = p.log_index and g.part = p.part,
+	     jsonb_array_elements(g.entries) e order by p.seq
+), strange as (
+	select put.* from put where put.kind = 'Opened' and not exists (select 1 from gavel.lease k where k.hash = put.lease)
+), beaten as (
+	update gavel.lease l set state = 'failed', ended_at = to_timestamp(s.at), reason = 'another lease of the order is open'
+	from strange s where l.order_hash = s.order_hash and l.state in ('awarded', 'opening')
+), done as (
+	update gavel.orders o set state = 'expired', next_at = null, reason = 'the chain has a lease of it that is not known here'
+	from strange s where o.hash = s.order_hash and o.state in ('open', 'bidding', 'awarded')
 )
 update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, put
-where l.hash = $7::bytea and o.hash = l.order_hash;
+where l.hash = put.lease and o.hash = l.order_hash;
+
+-- name: chain_key_put
+-- args: hash block_hash, int log_index, amount lim, int until
+-- rows: none; after chain_events_put of the same log
+insert into gavel.lent_key (event, lim, until)
+select seq, $3::numeric, $4::bigint from gavel.chain_event
+where block_hash = $1::bytea and log_index = $2::int and kind = 'Keyed'
+on conflict do nothing;
 
 -- name: chain_recount
 -- args: hash lease, int above
@@ -129,6 +157,12 @@ order by i.id limit $1::bigint;
 with put as (
 	insert into gavel.tx (nonce, hash, raw, kind, created_at)
 	values ($1::bigint, $2::bytea, $3::bytea, $4::text, $6::timestamptz) returning id
+), evidence as (
+	insert into gavel.settled (lease, amount, up_to, payer_sig, provider_sig, usage, usage_sig)
+	select v.lease, v.amount, v.up_to, v.payer_sig, v.provider_sig, v.usage, v.usage_sig
+	from gavel.intent i join gavel.voucher v on v.lease = i.lease
+	where $4::text in ('settle', 'close') and i.id in (select value::bigint from jsonb_array_elements_text($5::jsonb))
+	on conflict do nothing
 )
 update gavel.intent i set state = 'sent', tx = put.id from put
 where i.id in (select value::bigint from jsonb_array_elements_text($5::jsonb)) returning i.tx;

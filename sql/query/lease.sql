@@ -3,6 +3,7 @@
 -- name: lease_award
 -- args: hash order, hash lease, id id, int round, address tenant, address provider, text terms, rate rate, amount deposit
 -- args: hash record, sig award_sig, time accept_by, time now
+-- plan: once
 -- rows: 0..1
 with moved as (
 	update gavel.orders set state = 'awarded', next_at = $12::timestamptz
@@ -15,6 +16,7 @@ from moved returning 1 as awarded;
 
 -- name: lease_accept
 -- args: hash lease, address provider, sig sig, time now
+-- plan: once
 -- rows: 0..1
 with accepted as (
 	update gavel.lease set lease_sig = $3::bytea, state = 'opening'
@@ -34,6 +36,7 @@ update gavel.orders o set next_at = $4::timestamptz from refused where o.hash = 
 
 -- name: lease_launched
 -- args: hash lease, address provider, text endpoints, time now
+-- plan: once
 -- rows: 0..1
 with launched as (
 	update gavel.lease set launched_at = coalesce(launched_at, $4::timestamptz), endpoints = $3::jsonb,
@@ -47,6 +50,7 @@ update gavel.orders o set next_at = $4::timestamptz from launched where o.hash =
 
 -- name: lease_launch_told
 -- args: hash lease
+-- plan: once
 update gavel.lease set launch_told = true where hash = $1::bytea;
 
 -- name: lease_launch_failed
@@ -61,6 +65,7 @@ update gavel.orders o set next_at = $4::timestamptz from failed where o.hash = f
 
 -- name: lease_opened
 -- args: hash lease, hash order, time opened_at, time next_at
+-- plan: once
 -- rows: 0..1
 with opened as (
 	update gavel.lease set state = 'active', opened_at = $3::timestamptz
@@ -107,8 +112,16 @@ where ($1::bytea is null or l.tenant = $1::bytea) and ($2::bytea is null or l.pr
   and ($3::text is null or l.state = $3::text) and ($4::bytea is null or l.id < $4::bytea)
 order by l.id desc limit $5::bigint;
 
+-- name: lent_key
+-- args: hash lease, address key
+-- rows: 0..1  (no row: the tenant has said nothing about this key)
+select k.lim, k.until from gavel.chain_event c join gavel.lent_key k on k.event = c.seq
+where c.lease = $1::bytea and c.account = $2::bytea and c.kind = 'Keyed' and c.canonical
+order by c.block desc, c.log_index desc limit 1;
+
 -- name: voucher_put
 -- args: hash lease, amount amount, int up_to, sig payer_sig, sig provider_sig, text usage, sig usage_sig, time now
+-- plan: once
 -- rows: 0..1  (no row: an older or equal voucher, or a lease that is not live)
 insert into gavel.voucher as v (lease, amount, up_to, payer_sig, provider_sig, usage, usage_sig, updated_at)
 select hash, $2::numeric, $3::bigint, $4::bytea, $5::bytea, $6::jsonb, $7::bytea, $8::timestamptz
@@ -118,3 +131,12 @@ on conflict (lease) do update set amount = excluded.amount, up_to = excluded.up_
 	updated_at = excluded.updated_at
 where v.amount <= excluded.amount and v.up_to < excluded.up_to
 returning 1 as stored;
+
+-- name: lease_vouchers
+-- args: id id, hash hash
+-- rows: 0..; the lease's hash, and those of its vouchers that were sent to the chain,
+-- earliest first; no row: there is no such lease
+select l.hash, s.amount, s.up_to, s.payer_sig, s.provider_sig, s.usage, s.usage_sig
+from gavel.lease l left join gavel.settled s on s.lease = l.hash
+where ($1::bytea is not null and l.id = $1::bytea) or ($2::bytea is not null and l.hash = $2::bytea)
+order by s.up_to limit 1000;

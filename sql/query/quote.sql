@@ -15,6 +15,7 @@ on conflict do nothing returning 1 as placed;
 
 -- name: quotes_announce
 -- args: time now
+-- plan: once
 -- rows: one for each new question, told to all; events of old ones are swept
 with told as (
 	update gavel.quote set announced = true where not announced and ends_at > $1::timestamptz returning doc

@@ -152,5 +152,47 @@ is '--no-wait prints both ids' 0 '^ord_'
 is '  and the name stands for both again' $? '^ord_'
 run deploy pair.yaml --akash --deposit 5
 is '--akash refuses what Akash does not know' 2 'denom|amount|price'
+
+# Nonces: in their order, each once on this machine, past what is used up elsewhere.
+rm -rf "$tmp/state/gavel/nonces"
+start nonces 1000000000
+run deploy single.yaml --deposit 5 --name n --no-wait
+is 'a nonce that is used is not the end' 0 '^ord_'
+posts '  the next are tried, in growing steps' 'nonce 0,nonce 1,nonce 3'
+pids=
+for i in 1 2 3 4 5 6 7 8; do
+	"$build/gavel" -C context.yaml -q deploy single.yaml --deposit 5 --name "n$i" --no-wait >/dev/null 2>&1 &
+	pids="$pids $!"
+done
+# shellcheck disable=SC2086
+wait $pids
+n=$((n + 1))
+if [ "$(sed -n 's/^nonce //p' posts | tail -8 | sort -n | paste -sd,)" = 4,5,6,7,8,9,10,11 ]; then
+	echo "ok $n - eight at once have eight, with no gap"
+else
+	echo "not ok $n - eight at once have eight, with no gap"
+	sed 's/^/# /' posts
+	bad=1
+fi
+# One that may still open must stay within the contract's 128: with it far behind, any.
+state_file=$(echo "$tmp"/state/gavel/nonces/*.json)
+sed -i 's/"next": *[0-9]*/"next":150/' "$state_file"
+run deploy single.yaml --deposit 5 --name far --no-wait
+last() { sed -n 's/^nonce //p' posts | tail -1; }
+n=$((n + 1))
+# Too long for the shell's numbers, perhaps.
+if [ "$(last | wc -c)" -gt 10 ]; then echo "ok $n - too far ahead: a random one"; else
+	echo "not ok $n - too far ahead: a random one"
+	sed 's/^/# /' posts
+	bad=1
+fi
+sed -i 's/"open_by": *[0-9]*/"open_by":1/g' "$state_file"
+run deploy single.yaml --deposit 5 --name near --no-wait
+n=$((n + 1))
+if [ "$(last)" = 150 ]; then echo "ok $n - when those can open no more, the next again"; else
+	echo "not ok $n - when those can open no more, the next again"
+	sed 's/^/# /' posts
+	bad=1
+fi
 echo "1..$n"
 exit $bad

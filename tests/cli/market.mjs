@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // market.mjs PORT MODE FREE - as much of a market, and of a node of its chain, as
 // `gavel deploy` asks. MODE: ok, all run; refuse, the second order is refused; half,
-// the placement us finds no provider. FREE: the balance. Prints a line per write.
+// the placement us finds no provider; nonces, those below 3 are used up elsewhere.
+// FREE: the balance. Prints a line per write.
 import http from 'node:http'
 
 const [port, mode, free] = process.argv.slice(2)
 const orders = []
+const used = new Set()
 const places = {} // of an order: its placement
 const address = (byte) => '0x' + byte.repeat(20)
 
@@ -18,7 +20,10 @@ function order(id) {
 
 function answer(method, path, body) {
 	if (method === 'POST' && path === '/')
-		return [200, { jsonrpc: '2.0', id: body.id, result: '0x7a69' }]
+		return [200, {
+			jsonrpc: '2.0', id: body.id,
+			result: body.method === 'eth_call' ? '0x' + '0'.repeat(64) : '0x7a69', // nextNonce()
+		}]
 	if (path === '/.well-known/gavel')
 		return [200, {
 			market: address('11'), escrow: address('22'), chain_id: 31337,
@@ -28,6 +33,14 @@ function answer(method, path, body) {
 	if (path.startsWith('/v1/accounts/'))
 		return [200, { balance: free, free }]
 	if (method === 'POST' && path === '/v1/orders') {
+		if (mode === 'nonces') {
+			const nonce = Number(body.terms.nonce)
+			console.log('nonce', nonce)
+			if (nonce < 3 || used.has(nonce))
+				return [409, { code: 'nonce_used', detail: 'another order has it', status: 409 }]
+			used.add(nonce)
+			return [201, { id: body.id }]
+		}
 		console.log('posted', body.group.name)
 		if (mode === 'refuse' && orders.length === 1)
 			return [402, { code: 'funds_short', detail: 'too little', status: 402 }]

@@ -87,8 +87,8 @@ market() {
 	market_pid=$!
 }
 put() { # put NONCE MAXFEE: signed and stored, not sent
-	set -- "$1" $("${BUILD:-build}/tests/db/sign" "$work/key.json" "$work/password" "$token" "$1" "$2")
-	sql "insert into gavel.tx (nonce, hash, raw, kind, created_at) values ($1, '\\x$3', '\\x$2', 'settle', now())"
+	read -r raw hash <<<"$("${BUILD:-build}/tests/db/sign" "$work/key.json" "$work/password" "$token" "$1" "$2")"
+	sql "insert into gavel.tx (nonce, hash, raw, kind, created_at) values ($1, '\\x$hash', '\\x$raw', 'settle', now())"
 }
 of() { echo "select count(*) from gavel.tx where nonce = $1 and state = '$2'"; }
 mined() { sql_is "select count(*) from gavel.tx where nonce = $1 and state in ('mined', 'reverted')" 1; }

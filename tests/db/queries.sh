@@ -65,6 +65,37 @@ psql -c "insert into gavel.ledger_entry (event, account, amount) values (1, 'wor
 ok 'a running total follows the ledger' test "$(psql -c "select total from gavel.account where name = 'balance:0x01'")" = 5
 ok 'the ledger is never updated' refused "update gavel.ledger_entry set amount = 6"
 ok 'the ledger is never deleted from' refused "delete from gavel.ledger_entry"
+ok 'nor truncated' refused "truncate gavel.ledger_entry"
+ok 'an entry that leaves nowhere is refused' refused "insert into gavel.ledger_entry (event, account, amount) values (1, 'balance:0x01', 5)"
+ok 'so is a pair that does not sum to zero' refused "insert into gavel.ledger_entry (event, account, amount) values (1, 'world', -5), (1, 'balance:0x01', 6)"
+ok 'and two events that do only together' refused "with e as (insert into gavel.chain_event (block, block_hash, tx_hash, log_index, kind, at)
+	values (1, decode(repeat('aa', 32), 'hex'), decode(repeat('bb', 32), 'hex'), 9, 'Deposited', 1) returning seq)
+	insert into gavel.ledger_entry (event, account, amount) select 1, 'world', -5 union all select seq, 'balance:0x01', 5 from e"
+ok 'one account twice in an event is one sum' psql -c "insert into gavel.ledger_entry (event, account, amount) values (1, 'world', -5), (1, 'balance:0x01', 2), (1, 'balance:0x01', 3)"
+ok 'which its total has' test "$(psql -c "select total from gavel.account where name = 'balance:0x01'")" = 10
+ok 'and the sum of all totals is zero' test "$(psql -c "select sum(total) from gavel.account")" = 0
+ok 'a total is not written by hand' refused "update gavel.account set total = 7"
+ok 'nor made' refused "insert into gavel.account values ('balance:0x02', 7)"
+ok 'nor taken away' refused "delete from gavel.account"
+ok 'nor truncated' refused "truncate gavel.account"
+ok 'an event is never deleted' refused "delete from gavel.chain_event"
+ok 'nor told otherwise' refused "update gavel.chain_event set kind = 'Withdrawn'"
+ok 'but the chain may take it back' psql -c "update gavel.chain_event set canonical = not canonical"
+psql -c "update gavel.chain_event set canonical = not canonical" >/dev/null 2>&1
+
+# The role that serves, which does not own what it writes.
+psql -c "create role serving login; select gavel.serve_as('serving')" >/dev/null 2>&1
+as() { run "$pg_bin/psql" -h "$work/d" -U serving -d gavel -v ON_ERROR_STOP=1 -qAt -c "$1"; }
+denied() { ! as "$1" 2>"$work/denied" && grep -qE "$2" "$work/denied"; }
+ok 'the role that serves adds to the ledger' as "insert into gavel.ledger_entry (event, account, amount) values (1, 'world', -5), (1, 'balance:0x03', 5)"
+ok 'and its total follows' test "$(as "select total from gavel.account where name = 'balance:0x03'")" = 5
+ok 'it works on the rest' as "update gavel.orders set reason = 'x'"
+for sql in "update gavel.ledger_entry set amount = 6" "delete from gavel.ledger_entry" "truncate gavel.ledger_entry" \
+	"update gavel.account set total = 1" "delete from gavel.chain_event"; do
+	ok "it may not: $sql" denied "$sql" 'permission denied'
+done
+ok 'nor take the triggers away' denied "alter table gavel.ledger_entry disable trigger all" 'must be owner'
+ok 'nor put others in their place' denied "create or replace function gavel.ledger_is_append_only() returns trigger language plpgsql as 'begin return new; end'" 'permission denied|must be owner'
 ok 'a hash of 31 bytes is refused' refused "select decode(repeat('aa', 31), 'hex')::gavel.hash"
 ok 'a negative amount is refused' refused "select (-1)::gavel.amount"
 
@@ -116,5 +147,38 @@ ok 'none when it is over' says '' quote_answer "$(quo 1)" "$(addr 7)" "'1'" "''"
 ok 'old ones are swept with their answers' says 1 quote_place "$(quo 4)" "$(addr 2)" "'{\"id\":\"quo_4\"}'" "now() + interval '62 minutes'" "$soon" 2 9
 ok 'and nothing is left of them' test "$(psql -c "select count(*) from gavel.quote_answer")" = 0
 ok 'their events go too' eval "call quotes_announce \"now() + interval '59 minutes'\" >/dev/null && call quotes_announce \"now() + interval '2 hours'\" >/dev/null && test \"\$(psql -c \"select count(*) from gavel.event where type = 'quote.requested'\")\" = 0"
+
+# A statement of account, from entries of two events of which one comes and goes.
+ev() { # ev BLOCK LOG KIND ENTRIES: as the indexer stores it
+	call chain_events_put "'[[$1, \"$(printf 'cc%.0s' $(seq 32))\", \"$(printf 'bb%.0s' $(seq 32))\", $2, 0, \"$3\", \"$(printf 'dd%.0s' $(seq 32))\",
+		\"$(printf '%040d' 9)\", $1, \"0\", \"0\", null, $4]]'"
+}
+bal=balance:0x$(printf '%040d' 9)
+entries() { call account_entries "$(addr 9)" "$1" "$2" "$3" "$4" "to_timestamp(${5:-null})" "to_timestamp(${6:-null})" | cut -d'|' -f1,2,8,9; }
+entries_are() { want=$1; shift; have=$(entries "$@"); [ "$have" = "$want" ] || { echo "have: $have"; false; }; }
+ok 'an event' ev 10 1 Deposited "[[\"world\",\"-70\"],[\"$bal\",\"70\"]]"
+ok 'and another' ev 11 4 Withdrawn "[[\"$bal\",\"-20\"],[\"world\",\"20\"]]"
+ok 'the same again is once' ev 11 4 Withdrawn "[[\"$bal\",\"-20\"],[\"world\",\"20\"]]"
+ok 'a statement' entries_are "10|1|70|70
+11|4|-20|50" -1 0 0 10
+ok 'a page of it' entries_are "10|1|70|70" -1 0 0 1
+ok 'and the next' entries_are "11|4|-20|50" 10 1 0 1
+ok 'from a time on, with what was before' entries_are "11|4|-20|50" -1 0 0 10 11
+ok 'until a time' entries_are "10|1|70|70" -1 0 0 10 null 11
+ok 'undone' call chain_rewind 10
+ok 'it is not in the statement' entries_are "10|1|70|70" -1 0 0 10
+ok 'nor in the total' test "$(psql -c "select total from gavel.account where name = '$bal'")" = 70
+ok 'come back' ev 11 4 Withdrawn "[[\"$bal\",\"-20\"],[\"world\",\"20\"]]"
+ok 'it is there once' entries_are "10|1|70|70
+11|4|-20|50" -1 0 0 10
+ok 'nothing is lost or made' test "$(psql -c "select sum(total) from gavel.account")" = 0
+
+# A lease of the chain that this database does not know: its order is done.
+psql -c "insert into gavel.orders (hash, id, tenant, nonce, idem_key, terms, sig, grp, window_us, deposit, state, ends_at, next_at, created_at)
+	values (decode(repeat('ee', 32), 'hex'), decode(repeat('01', 16), 'hex'), $(addr 2), 1, 'a', '{}', decode(repeat('ab', 64), 'hex'), '{}', 1, 5, 'bidding', now(), now(), now())" >/dev/null 2>&1
+ok 'an opening of a lease that is not known' call chain_events_put "'[[12, \"$(printf 'cd%.0s' $(seq 32))\", \"$(printf 'bb%.0s' $(seq 32))\", 1, 0, \"Opened\",
+	\"$(printf 'd1%.0s' $(seq 32))\", \"$(printf '%040d' 2)\", 12, \"0\", \"0\", \"$(printf 'ee%.0s' $(seq 32))\", []]]'"
+ok 'ends its order' test "$(psql -c "select state, next_at is null from gavel.orders")" = 'expired|t'
+ok 'whose deposit is not held twice' test "$(psql -c "select gavel.free_balance($(addr 2))")" = 0
 echo "1..$n"
 exit $bad

@@ -5,7 +5,7 @@
  *
  * sign ESCROW KIND N [NAME=VALUE...]: a signed document as JSON, of the person whose
  * key is the number N, under the domain of ESCROW (chain 31337; or chain=..). signer=M
- * lets another key sign it. For choice.sh, bids.sh and slash.sh.
+ * lets another key sign it. For choice.sh, bad_bids.sh, failures.sh and slash.sh.
  *
  *	address
  *	keystore	file= password_file=
@@ -13,8 +13,8 @@
  *	order		market= nonce= max= until= deposit= manual=1 window= launch=
  *	hash_of_order, lease	the same, and for the lease provider= rate=
  *	bid		id= order_id= order= round= key= floor= list= salt= provider=
- *			in_round= raw=1 (a bit of the box flipped) text=1, inside=TEXT (something else
- *in it) bid_terms	the inside alone, with its signature choice		order= round=
+ *			in_round= raw=1 (a bit of the box flipped) text=1, inside=TEXT (something
+ *else in it) bid_terms	the inside alone, with its signature choice		order= round=
  *provider= accept		<AWARD_DOC token		audience= scope= until= usage
  *lease= seq= amount= up_to= round		order= round= root=
  */

@@ -418,6 +418,7 @@ static void
 test_pause(void)
 {
 	struct jail_ref ref = ref_of(0);
+	struct jail_limit ask = { .ref = ref, .cpu_milli = 50 };
 	struct err e;
 	uint64_t before;
 
@@ -430,6 +431,16 @@ test_pause(void)
 	fine(call_ref(JAIL_RESUME, &ref, &e), &e, "resume");
 	fine(call_ref(JAIL_RESUME, &ref, &e), &e, "resume again");
 	is_int(stat_of(0).state, JAIL_RUNNING, "it runs again");
+
+	fine(call(JAIL_LIMIT, &ask, sizeof(ask), NULL, 0, &e), &e, "less CPU");
+	ask.cpu_milli = 1000;
+	fine(call(JAIL_LIMIT, &ask, sizeof(ask), NULL, 0, &e), &e, "and more again");
+	ask.cpu_milli = 0;
+	refused(call(JAIL_LIMIT, &ask, sizeof(ask), NULL, 0, &e), &e, &JAIL_CONFLICT,
+		"none is no limit");
+	ask = (struct jail_limit){ .ref = ref_of(77), .cpu_milli = 50 };
+	refused(call(JAIL_LIMIT, &ask, sizeof(ask), NULL, 0, &e), &e, &JAIL_UNKNOWN,
+		"of no container");
 }
 
 static const char *

@@ -50,7 +50,7 @@ TABLE
 model_mutants="REFUND_OFF_BY_ONE PAY_CUMULATIVE_AGAIN REFUND_TWICE NO_SIGNATURES NO_CONFIRMATIONS
 	ACK_BEFORE_COMMIT LATE_BID FORGET_LEASES KEEP_CAPACITY VOUCHER_FALLS KEEP_CONTAINER"
 
-rules="life auction tick entry spread offer demand price terms tagged typed key"
+rules="life auction tick entry spread offer attest demand price terms documents tagged typed key"
 world="sim chain market parties check"
 
 compile() { # source object [flags]

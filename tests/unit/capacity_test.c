@@ -122,6 +122,13 @@ test_fit(void)
 	fits(&r, group_of(3, 0, NULL, NULL, 0), "capacity", "beside six, not three");
 
 	r = room_of(&capacity, &class_list, &gpu_list);
+	g = group_of(6, 0, NULL, "beta3", GIB);
+	room_take_paused(&r, &g);
+	fits(&r, group_of(8, 0, NULL, NULL, 0), NULL, "one long paused leaves its CPUs");
+	fits(&r, group_of(1, 0, NULL, "beta3", 44 * GIB), NULL, "and keeps its volumes");
+	fits(&r, group_of(1, 0, NULL, "beta3", 45 * GIB), "capacity", "all of them");
+
+	r = room_of(&capacity, &class_list, &gpu_list);
 	fits(&r, group_of(1, 0, NULL, "beta3", 50 * GIB), NULL, "a volume of all of its class");
 	fits(&r, group_of(1, 0, NULL, "beta3", 51 * GIB), "capacity",
 	     "not more, though another class has it");

@@ -24,6 +24,23 @@ put(const char *name, const char *text)
 	fclose(f);
 }
 
+static const char *
+get(const char *name)
+{
+	static char text[64];
+	char path[256];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	f = fopen(path, "r");
+	text[0] = '\0';
+	if (f != NULL && fgets(text, sizeof(text), f) == NULL)
+		text[0] = '\0';
+	if (f != NULL)
+		fclose(f);
+	return text;
+}
+
 static struct cgroup
 tree(const char *const *controllers)
 {
@@ -44,6 +61,7 @@ test_v1(void)
 	struct cgroup cg =
 		tree((const char *const[]){ "cpuacct", "memory", "pids", "freezer", "", NULL });
 	struct cgroup_usage u;
+	struct err e = ERR_NONE;
 
 	put("cpuacct.usage", "1234567890123\n");
 	put("memory.usage_in_bytes", "4096\n");
@@ -61,6 +79,11 @@ test_v1(void)
 	is_int((long long)u.oom_kills, 3, "v1: oom_kill, not oom_kill_disable");
 	is_int((long long)u.pids, 5, "v1: processes");
 	ok(cgroup_frozen(&cg), "v1: frozen");
+	put("cpu.cfs_quota_us", "");
+	cg.paths[4] = cg.paths[3];
+	snprintf(cg.paths[4].controller, sizeof(cg.paths[4].controller), "cpu");
+	ok(cgroup_limit_cpu(&cg, 250, &e) == 0, "v1: less CPU");
+	is_str(get("cpu.cfs_quota_us"), "25000", "v1: in its file");
 	put("freezer.state", "THAWED\n");
 	ok(!cgroup_frozen(&cg), "v1: not frozen");
 }
@@ -70,6 +93,7 @@ test_v2(void)
 {
 	struct cgroup cg = tree((const char *const[]){ "", NULL }), none = { .count = 0 };
 	struct cgroup_usage u;
+	struct err e = ERR_NONE;
 
 	put("cpu.stat", "usage_usec 2500\nuser_usec 2000\nsystem_usec 500\n");
 	put("memory.current", "111\n");
@@ -81,6 +105,13 @@ test_v2(void)
 	is_int((long long)u.memory_peak_bytes, 0, "v2: an older kernel has no peak");
 	is_int((long long)u.oom_kills, 1, "v2: oom_kill");
 	ok(cgroup_frozen(&cg), "v2: frozen");
+	put("cpu.max", "");
+	ok(cgroup_limit_cpu(&cg, 2000, &e) == 0, "v2: CPU");
+	is_str(get("cpu.max"), "200000 100000", "v2: in its file");
+	put("cpu.max", "");
+	ok(cgroup_limit_cpu(&cg, 1, &e) == 0, "very little");
+	is_str(get("cpu.max"), "1000 100000", "is what the kernel takes");
+	ok(cgroup_limit_cpu(&none, 1, &e) < 0, "no cgroup has no limit");
 	cgroup_read(&none, &u);
 	ok(u.cpu_ns == 0 && u.oom_kills == 0, "no cgroup reads as nothing");
 }

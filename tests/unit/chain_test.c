@@ -382,23 +382,32 @@ some(uint32_t below)
 	return (uint32_t)(state >> 33) % below;
 }
 
+/* Signed by the three, as its terms are now. */
+static void
+sign_opening(struct opening *o)
+{
+	struct award_terms award;
+
+	award = (struct award_terms){ o->lease.order, provider.address, o->lease.rate, o->record };
+	o->tenant_sig = sign(&tenant, order_hash(&o->order));
+	o->provider_sig = sign(&provider, lease_hash(&o->lease));
+	o->auctioneer_sig = sign(&market, award_hash(&award));
+}
+
 /* Sign, have it opened; the time it began. */
 static uint32_t
 life_begin(struct opening *o, uint64_t nonce)
 {
-	struct award_terms award;
 	struct hash id;
 
 	*o = opening_make(nonce);
 	o->order.baseBps = some(10001);
 	o->order.feeBps = some(2001);
 	o->order.deposit.units = 1 + some(300000);
+	o->order.launch = 5;
 	o->lease = lease_from(&o->order, &provider.address,
 			      (struct rate){ 1 + (u128)some(2000) * RATE_UNIT + some(RATE_UNIT) });
-	award = (struct award_terms){ o->lease.order, provider.address, o->lease.rate, o->record };
-	o->tenant_sig = sign(&tenant, order_hash(&o->order));
-	o->provider_sig = sign(&provider, lease_hash(&o->lease));
-	o->auctioneer_sig = sign(&market, award_hash(&award));
+	sign_opening(o);
 	transact("a life begins", &tenant, &escrow, escrow_open_many(&arena, o, 1), NULL);
 	id = lease_hash(&o->lease);
 	return lease_state(&id).up_to;
@@ -460,6 +469,177 @@ test_random_lives(void)
 				   before + paid - fee_of(&o, paid),
 		   "life %u: the rest comes back", life);
 	}
+}
+
+#include "tests/unit/chain_model.h"
+
+/* Many leases under one signature of each side; a void one among them is skipped and
+ * harms no other. */
+static void
+test_statement(void)
+{
+	enum { COUNT = 5, VOID = 2 };
+	struct model m[COUNT];
+	struct settlement s[COUNT];
+	struct voucher_terms vouchers[COUNT];
+	struct evm_receipt receipt;
+	struct sig payer_sig, provider_sig;
+	struct escrow_event *ev;
+	size_t seen = 0;
+	u128 had;
+
+	for (unsigned i = 0; i < COUNT; i++) {
+		m[i] = (struct model){ .o = opening_make(300 + i) };
+		m[i].o.order.deposit.units = 20000 + 3000 * i;
+		m[i].o.lease = lease_from(&m[i].o.order, &provider.address,
+					  (struct rate){ 1 + (u128)some(2000) * RATE_UNIT });
+		sign_opening(&m[i].o);
+		transact("one of many", &tenant, &escrow, escrow_open_many(&arena, &m[i].o, 1),
+			 NULL);
+		m[i].id = lease_hash(&m[i].o.lease);
+		m[i].start = lease_state(&m[i].id).up_to;
+		m[i].deposit = m[i].o.order.deposit.units;
+	}
+	transact("one is void", &market, &escrow,
+		 escrow_void(&arena, &m[VOID].o.order, &m[VOID].o.lease), NULL);
+	time_passes(30);
+	for (unsigned i = 0; i < COUNT; i++) {
+		m[i].up_to = chain_time();
+		vouchers[i] = (struct voucher_terms){
+			m[i].id, rate_due(m[i].o.lease.rate, m[i].up_to - m[i].start), m[i].up_to
+		};
+		s[i] = (struct settlement){ .lease = m[i].o.lease, .voucher = vouchers[i] };
+		m[i].paid = MIN(vouchers[i].amount.units, m[i].deposit);
+	}
+	payer_sig = sign(&tenant, statement_hash(&arena, vouchers, COUNT));
+	provider_sig = sign(&provider, statement_hash(&arena, vouchers, COUNT - 1));
+	transact("over one less", &market, &escrow,
+		 escrow_settle_statement(&arena, s, COUNT, &tenant.address, &payer_sig,
+					 &provider_sig),
+		 "BadProviderSig");
+	provider_sig = sign(&provider, statement_hash(&arena, vouchers, COUNT));
+	had = view_uint(&escrow, escrow_balance_of(&arena, &provider.address));
+	receipt = transact("a statement", &market, &escrow,
+			   escrow_settle_statement(&arena, s, COUNT, &tenant.address, &payer_sig,
+						   &provider_sig),
+			   NULL);
+	is_str(escrow_reason(event_in(&receipt, ESCROW_SKIPPED).reason), "LeaseEnded",
+	       "the void one is skipped");
+	for (size_t k = 0; k < receipt.log_count; k++) {
+		const struct evm_log *log = &receipt.logs[k];
+		size_t count = escrow_events_read(&arena, log->topics, log->topic_count, log->data,
+						  log->len, &ev);
+
+		for (size_t i = 0; i < count && ev->kind == ESCROW_SETTLED; i++) {
+			const struct model *of = &m[seen == VOID ? ++seen : seen];
+
+			ok(hash_equal(&ev[i].lease, &of->id), "in their order");
+			expect_paid(of, &ev[i], 0, "of many, one");
+			had += ev[i].credited.units;
+			seen++;
+		}
+	}
+	ok(seen == COUNT, "all others are paid");
+	ok(view_uint(&escrow, escrow_balance_of(&arena, &provider.address)) == had,
+	   "the tokens are the provider's");
+}
+
+/* A key that is lent: within its limit the contract takes its vouchers, above not, nor
+ * for time after it was taken back; and our rule says the same each time. */
+static void
+test_keys(void)
+{
+	struct opening o = opening_make(310);
+	struct settlement s = { .voucher = { .amount = { 0 } } };
+	struct hash id;
+	static const struct {
+		const char *what;
+		uint32_t amount;
+		bool revoke, good;
+	} tries[] = {
+		{ "above its limit", 1001, false, false },
+		{ "at its limit", 1000, false, true },
+		{ "taken back, for the time since", 1000, true, false },
+	};
+	struct escrow_key said;
+	struct err e = ERR_NONE;
+	struct key lent;
+	const uint8_t *out;
+	size_t len;
+
+	o.order.deposit.units = 50000;
+	o.lease = lease_from(&o.order, &provider.address, o.lease.rate);
+	sign_opening(&o);
+	s.lease = o.lease;
+	s.voucher.lease = id = lease_hash(&o.lease);
+	key_new(&lent);
+	transact("open", &market, &escrow, escrow_open(&arena, &o), NULL);
+	transact("by another", &provider, &escrow,
+		 escrow_set_key(&arena, &o.lease, &lent.address, (struct amount){ 1 }, UINT32_MAX),
+		 "NotTenant");
+	transact("lend", &tenant, &escrow,
+		 escrow_set_key(&arena, &o.lease, &lent.address, (struct amount){ 1000 },
+				chain_time() + 86400),
+		 NULL);
+	for (size_t i = 0; i < NELEMS(tries); i++) {
+		struct evm_receipt receipt;
+		struct escrow_event ev;
+
+		if (tries[i].revoke)
+			transact("revoke", &tenant, &escrow,
+				 escrow_set_key(&arena, &o.lease, &lent.address,
+						(struct amount){ 0 }, 0),
+				 NULL);
+		time_passes(10);
+		s.voucher.amount.units = tries[i].amount;
+		s.voucher.upTo = chain_time();
+		s.payer_sig = sign(&lent, voucher_hash(&s.voucher));
+		s.provider_sig = sign(&provider, voucher_hash(&s.voucher));
+		receipt = transact(tries[i].what, &market, &escrow,
+				   escrow_settle_many(&arena, &s, 1), NULL);
+		ev = event_in(&receipt, tries[i].good ? ESCROW_SETTLED : ESCROW_SKIPPED);
+		if (tries[i].good)
+			ok(ev.paid.units == tries[i].amount, "%s: paid", tries[i].what);
+		else
+			is_str(escrow_reason(ev.reason), "BadPayerSig", tries[i].what);
+		ok(evm_call_now(&arena, &evm, &escrow, escrow_key_of(&arena, &id, &lent.address),
+				&out, &len, &e) == 0 &&
+			   escrow_key_read(out, len, &said) && said.said &&
+			   said.limit.units == 1000 &&
+			   escrow_may_pay(&o.lease, &s.voucher, &lent.address, &said) ==
+				   tries[i].good,
+		   "%s: our rule says the same", tries[i].what);
+	}
+	key_release(&lent);
+}
+
+/* A deposit that carries its approval. */
+static void
+test_permit(void)
+{
+	struct permit p = { provider.address, escrow, { 777 }, 0, (uint64_t)chain_time() + 3600 };
+	struct err e = ERR_NONE;
+	struct hash separator, digest;
+	struct evm_receipt receipt;
+	const uint8_t *out;
+	struct sig sig;
+	size_t len;
+
+	transact("mint", &market, &token, token_mint(&arena, &provider.address, p.value), NULL);
+	ok(evm_call_now(&arena, &evm, &token, token_domain(&arena), &out, &len, &e) == 0 &&
+		   abi_word(out, len, 0, &separator),
+	   "the token's domain");
+	p.nonce = view_uint(&token, token_nonces(&arena, &provider.address));
+	digest = permit_digest(&separator, &p);
+	key_sign(&tenant, &digest, &sig);
+	transact("signed by another", &provider, &escrow,
+		 escrow_deposit_permit(&arena, &provider.address, &p, &sig), "BadToken");
+	key_sign(&provider, &digest, &sig);
+	receipt = transact("with a permit", &provider, &escrow,
+			   escrow_deposit_permit(&arena, &provider.address, &p, &sig), NULL);
+	ok(event_in(&receipt, ESCROW_DEPOSITED).amount.units == 777, "credited");
+	transact("the same again", &provider, &escrow,
+		 escrow_deposit_permit(&arena, &provider.address, &p, &sig), "BadToken");
 }
 
 static void
@@ -551,6 +731,10 @@ main(void)
 		test_void_and_cancel();
 		test_logs();
 		test_random_lives();
+		test_random_days();
+		test_statement();
+		test_keys();
+		test_permit();
 		test_no_gas();
 	}
 	kill(anvil, SIGKILL);

@@ -109,21 +109,22 @@ test_usage(void)
 	struct meter_reading r = reading(100 * S, true, 0, 0);
 	struct hash lease = { { 7 } }, chained;
 	struct usage_terms first, second;
+	static const struct spells none;
 
 	meter_take(&m, &r);
 	r = reading(110 * S + 900000, true, 0, 0);
 	meter_take(&m, &r);
-	first = meter_usage(&m, &price, &lease, NULL, 110 * S + 900000);
+	first = meter_usage(&m, &none, &price, &lease, NULL, 110 * S + 900000);
 	is_int((long long)first.seq, 1, "the first has number 1");
 	is_int(first.upTo, 110, "up to whole seconds from the opening");
 	is_int((long long)first.amount.units, 5000, "an idle workload costs the base share");
-	second = meter_usage(&m, &price, &lease, &first, 120 * S);
+	second = meter_usage(&m, &none, &price, &lease, &first, 120 * S);
 	chained = usage_hash(&first);
 	ok(second.seq == 2 && hash_equal(&second.previous, &chained), "each names the one before");
 	ok(amount_cmp(second.amount, first.amount) >= 0, "amounts never fall");
-	second = meter_usage(&m, &price, &lease, &first, 105 * S);
+	second = meter_usage(&m, &none, &price, &lease, &first, 105 * S);
 	ok(amount_cmp(second.amount, first.amount) >= 0, "not even when the clock steps back");
-	second = meter_usage(&m, &price, &lease, &first, 5000 * S);
+	second = meter_usage(&m, &none, &price, &lease, &first, 5000 * S);
 	is_int((long long)second.amount.units, 1000000, "never more than the deposit");
 }
 

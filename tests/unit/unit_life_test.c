@@ -158,9 +158,37 @@ test_for_good(void)
 	       "one that was well was taken down for another reason, and comes back");
 }
 
+/* The lease is paused: everything goes down, once, and nothing comes up. */
+static void
+test_paused(void)
+{
+	struct unit_life u = { .state = UNIT_UNKNOWN, .exit_code = -1 };
+
+	is_int(unit_want_paused(&u, UNIT_LIVE, S), UNIT_DOWN,
+	       "nobody knows whether it runs: it is taken down");
+	u.state = UNIT_WORKING;
+	is_int(unit_want_paused(&u, UNIT_LIVE, S), UNIT_NOTHING, "somebody is at it");
+	unit_began(&u, 10 * S);
+	is_int(unit_want_paused(&u, UNIT_LIVE, 11 * S), UNIT_DOWN, "it runs: down");
+	unit_removed(&u, false, 12 * S);
+	is_int(unit_want_paused(&u, UNIT_LIVE, 13 * S), UNIT_NOTHING, "it is gone");
+	is_int(unit_want_paused(&u, UNIT_LIVE, 9999 * S), UNIT_NOTHING, "and stays so");
+	is_int(unit_want(&u, UNIT_LIVE, 13 * S), UNIT_UP, "until the pause is over");
+	u.state = UNIT_EXITED;
+	is_int(unit_want_paused(&u, UNIT_LIVE, 14 * S), UNIT_DOWN, "what is left of it goes");
+	u.state = UNIT_FINISHED;
+	is_int(unit_want_paused(&u, UNIT_LIVE, 14 * S), UNIT_NOTHING,
+	       "what has finished is let be");
+	u = (struct unit_life){ .state = UNIT_FAILED, .in_row = 3, .ended_at = 20 * S };
+	is_int(unit_want_paused(&u, UNIT_LIVE, 21 * S), UNIT_NOTHING, "what failed waits its turn");
+	is_int(unit_want_paused(&u, UNIT_LIVE, 22 * S), UNIT_DOWN, "and is tried again");
+	is_int(unit_want_paused(&u, UNIT_NONE, 22 * S), UNIT_NOTHING, "a free entry is nothing");
+}
+
 int
 main(void)
 {
+	test_paused();
 	test_pauses();
 	test_row();
 	test_policy();

@@ -534,6 +534,69 @@ contract AttacksTest is Base {
         vm.stopPrank();
     }
 
+    /// A token that loses what it held, again and again: what it owes then can pass 96 bits, and is not taken.
+    function test_credit_beyond_its_bits() public {
+        SilentToken t = new SilentToken();
+        use(t);
+        t.mint(tenant, type(uint96).max);
+        vm.prank(tenant);
+        escrow.deposit(tenant, type(uint96).max - 1_000_000);
+        for (uint256 i = 0; i < 97; i++) t.halve(address(escrow));
+        t.mint(tenant, type(uint96).max);
+        vm.prank(tenant);
+        vm.expectRevert(Escrow.BadToken.selector);
+        escrow.deposit(tenant, type(uint96).max - 2_000_000);
+    }
+
+    /// Golem's: what the fee is taken from is paid once, on each way out.
+    function test_fee_is_paid_once() public {
+        open();
+        after_(100);
+        settles(settlement(lease, 100, T0 + 50, TENANT, PROVIDER));
+        taken(closes(closing(lease, 200, T0 + 90, TENANT, PROVIDER)), "close");
+        vm.assertEq(balance(auctioneer), 5, "2.5 % of 200");
+        vm.assertEq(balance(provider), 195, "the rest of it");
+        vm.assertEq(balance(tenant), 10 * DEPOSIT - 200, "and all that is left");
+        conserved();
+    }
+
+    /// What a top-up makes payable is the base of the time since the last voucher, never above rate x time.
+    function test_topUp_after_the_deposit_ran_out() public {
+        order.deposit = 50;
+        lease = leaseFrom(order, provider, RATE);
+        id = idOf(lease);
+        open();
+        after_(LAUNCH + 80);
+        settles(settlement(lease, DEPOSIT, time(), TENANT, PROVIDER)); // all that there is
+        vm.assertEq(state().paid, 50, "the deposit");
+        vm.prank(tenant);
+        escrow.topUp(lease, 1000);
+        vm.startPrank(provider);
+        vm.expectRevert(Escrow.NothingToClaim.selector);
+        escrow.claim(lease, 1000); // the time is settled: nothing comes back
+        vm.stopPrank();
+        after_(10);
+        vm.prank(provider);
+        escrow.claim(lease, 1000);
+        after_(WINDOW);
+        escrow.finish(lease);
+        vm.assertEq(state().paid, 50 + uint256(lease.base) * 10 / 1e9, "the base of the ten seconds since");
+    }
+
+    /// The cosigner and the provider together: rate x time, and the tenant ends it.
+    function test_cosigner_and_provider_together() public {
+        open();
+        after_(100);
+        settles(settlement(lease, DEPOSIT, time(), COSIGNER, PROVIDER));
+        vm.assertEq(state().paid, due(RATE, 100), "no more than the rate");
+        vm.prank(tenant);
+        escrow.setKey(lease, cosigner, 0, 0);
+        after_(100);
+        refused(
+            settles(settlement(lease, DEPOSIT, time(), COSIGNER, PROVIDER)), Escrow.BadPayerSig.selector, "taken back"
+        );
+    }
+
     function test_reentrancy() public {
         HookToken t = new HookToken();
         use(t);

@@ -362,6 +362,20 @@ contract EscrowTest is Base {
         conserved();
     }
 
+    /// The orders beside it stay what they were: leased, and not to be leased again.
+    function test_void_frees_one_nonce() public {
+        cancel(6);
+        cancel(8);
+        cancel(9);
+        open(); // under 7
+        vm.prank(auctioneer);
+        escrow.voidLease(order, provider, RATE);
+        vm.assertTrue(!escrow.nonceUsed(tenant, 7), "free");
+        vm.assertTrue(escrow.nonceUsed(tenant, 6) && escrow.nonceUsed(tenant, 8), "the neighbours are not");
+        vm.assertEq(escrow.nextNonce(tenant), 10, "nor is the highest another");
+        vm.assertEq(balance(tenant), 10 * DEPOSIT, "all of it is back");
+    }
+
     function test_void_of_a_nonce_left_behind() public {
         open();
         cancel(7 + 128);

@@ -18,7 +18,10 @@ contract FuzzTest is Base {
             after_(uint32(1) + steps[i]);
             amount = due(RATE, time() - T0);
             if (amount > DEPOSIT) amount = DEPOSIT;
-            settles(settlement(lease, amount, time(), TENANT, PROVIDER));
+            // Alone and in a batch, by turns.
+            Settlement memory s = settlement(lease, amount, time(), TENANT, PROVIDER);
+            if (i % 2 == 0) settleOne(s);
+            else settles(s);
             vm.assertEq(state().paid, amount, "paid to the unit");
         }
         vm.assertEq(balance(auctioneer), uint256(amount) * order.feeBps / 10000, "fee of the sum");
@@ -84,6 +87,30 @@ contract FuzzTest is Base {
         bool beside = a <= type(uint32).max && b <= type(uint32).max;
         vm.assertTrue(escrow.nonceUsed(tenant, b) == (beside && a > b && a - b > 127), "the other: if left behind");
         vm.assertTrue(!escrow.nonceUsed(provider, a), "nor anybody else's");
+    }
+
+    mapping(uint256 nonce => bool) private burnt;
+
+    /// A word beside the balance against a plain list: used is what was used, or lies more than 127 below the highest.
+    function testFuzz_nonces_are_a_list(uint8[10] memory steps) public {
+        uint256 top;
+        for (uint256 i = 0; i < steps.length; i++) {
+            uint256 n = steps[i] % 3 == 0 ? top + steps[i] : top > steps[i] ? top - steps[i] : steps[i];
+            bool used = burnt[n] || n + 127 < top;
+            vm.prank(tenant);
+            try escrow.cancel(uint64(n)) {
+                vm.assertTrue(!used, "was free");
+            } catch {
+                vm.assertTrue(used, "was used");
+            }
+            burnt[n] = true;
+            if (n > top) top = n;
+            for (uint256 k = top > 140 ? top - 140 : 0; k < top + 3; k++) {
+                vm.assertTrue(escrow.nonceUsed(tenant, uint64(k)) == (burnt[k] || k + 127 < top), "each of them");
+            }
+            vm.assertEq(escrow.nextNonce(tenant), top + 1, "the next");
+            vm.assertEq(balance(tenant), 10 * DEPOSIT, "beside the balance");
+        }
     }
 
     /// base is the share of the rate, rounded up, and nothing else is taken.

@@ -264,6 +264,19 @@ contract KeysTest is Base {
         }
     }
 
+    /// One that burns what it gets, gets so much: the sender pays for no more.
+    function test_wallet_cannot_burn_all_gas() public {
+        walletOrder(new Wallet(TENANT, 3));
+        Opening memory o = opening(order, lease);
+        uint256 before = gasleft();
+        try this.openedFor(o) {} catch {}
+        vm.assertLe(before - gasleft(), 400_000, "bounded");
+    }
+
+    function openedFor(Opening calldata o) external {
+        openOne(o);
+    }
+
     function test_wallet_of_another_owner() public {
         walletOrder(new Wallet(STRANGER, 0));
         Opening memory o = opening(order, lease);

@@ -1,0 +1,122 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# kills.sh - kill -9 at random moments, of the whole market or of one of its roles,
+# while leases are opened, settled and closed; then every sum is checked. How long the
+# killing goes on, in seconds: KILLS_SECONDS (40). TAP.
+cd "$(dirname "$0")/../.." || exit 1
+[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
+export GAVEL_DEMO_DIR=$PWD/build/e2e-kills GAVEL_DEMO_PORT=7980 GAVEL_DEMO_LAUNCH=60 GAVEL_DEMO_SETTLE=300
+export GAVEL_DEMO_MARKET="tx_bump_s: 2"
+export GAVEL_TOP=$PWD
+. demo/lib.sh
+set +e
+export XDG_STATE_HOME=$dir/tenant-state
+killer=
+trap '[ -z "$killer" ] || kill "$killer" 2>/dev/null; demo/stop.sh quiet' EXIT
+n=0 bad=0
+ok() { # ok WHAT CONDITION...
+	what=$1
+	shift
+	n=$((n + 1))
+	if "$@" >"$dir/ok.out" 2>&1; then echo "ok $n - $what"; else
+		echo "not ok $n - $what"
+		tail -5 "$dir/ok.out" | sed 's/^/# /'
+		bad=1
+	fi
+}
+demo/up.sh >/dev/null 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
+url=http://127.0.0.1:$market_port
+sql() { as_user "$pg_bin/psql" -h "$dir/pgsock" -U gavel -d gavel -qAtc "$1"; }
+sql_is() {
+	have=$(sql "$1")
+	[ "$have" = "$2" ] || { echo "have: $have"; false; }
+}
+soon() { # soon SECONDS CONDITION...
+	tries=$(($1 * 5))
+	shift
+	while [ $tries -gt 1 ]; do
+		"$@" >/dev/null 2>&1 && return 0
+		tries=$((tries - 1))
+		sleep 0.2
+	done
+	"$@"
+}
+rpc() {
+	curl -sf -H 'Content-Type: application/json' \
+		--data "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":[${2:-}]}" "http://127.0.0.1:$rpc_port"
+}
+market() {
+	setsid "$bin/gavel-market" -c "$dir/market.yaml" >>"$dir/log/market.log" 2>&1 </dev/null &
+	echo $! >"$dir/pid/market"
+}
+# All of it, or the web, the clerk or the signer alone: the parent ends the others.
+kill_market() {
+	pid=$(cat "$dir/pid/market")
+	roles=$(pgrep -P "$pid")
+	case $((RANDOM % 3)) in
+	0) kill -9 "$pid" $roles ;;
+	1) kill -9 $(echo $roles | tr ' ' '\n' | shuf -n 1) ;;
+	2) kill -9 "$pid" ; sleep 0.2; kill -9 $roles ;;
+	esac 2>/dev/null
+	tries=50
+	while kill -0 "$pid" 2>/dev/null && [ $tries -gt 0 ]; do
+		tries=$((tries - 1))
+		sleep 0.1
+	done
+	kill -9 "$pid" $roles 2>/dev/null
+}
+killing() {
+	while :; do
+		sleep "0.$((RANDOM % 9 + 1))"
+		[ $((RANDOM % 2)) = 0 ] || sleep $((RANDOM % 2 + 1))
+		kill_market
+		market
+		echo x >>"$dir/killed"
+	done
+}
+sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.yaml"
+killing 2>/dev/null &
+killer=$!
+until=$(($(date +%s) + ${KILLS_SECONDS:-40}))
+i=0
+while [ "$(date +%s)" -lt $until ]; do
+	i=$((i + 1))
+	timeout 20 "$bin/gavel" -C "$dir/tenant.yaml" -q deploy "$dir/web.yaml" --deposit 2 --name "k$i" --no-wait
+	timeout 5 "$bin/gavel" -C "$dir/tenant.yaml" -q agent --once
+	[ $i -lt 3 ] || timeout 5 "$bin/gavel" -C "$dir/tenant.yaml" -q close "k$((i - 2))"
+done >"$dir/work.out" 2>&1
+kill "$killer" && wait "$killer" 2>/dev/null
+killer=
+kill_market
+market
+ok "killed $(wc -l <"$dir/killed" 2>/dev/null) times, it comes up" soon 20 curl -sf "$url/readyz"
+ok 'something was opened meanwhile' sql_is "select count(*) > 0 from gavel.chain_event where kind = 'Opened'" t
+soon 60 sql_is "select count(*) from gavel.orders where state in ('open', 'bidding', 'awarded')" 0 >/dev/null
+ok 'no order is left in between' sql_is "select count(*) from gavel.orders where state in ('open', 'bidding', 'awarded')" 0
+for k in $(seq "$i"); do # whatever still runs is closed now
+	timeout 70 "$bin/gavel" -C "$dir/tenant.yaml" -q close "k$k" >/dev/null 2>&1
+done
+ok 'every lease has ended' soon 30 sql_is "select count(*) from gavel.lease where state not in ('closed', 'failed')" 0
+ok 'every transaction too' soon 30 sql_is "select count(*) from gavel.tx where state in ('signed', 'sent')" 0
+ok 'every wish too' soon 30 sql_is "select count(*) from gavel.intent where state in ('pending', 'sent')" 0
+ok 'the ledger is the chain' soon 20 tenant -q audit ledger --market "$url"
+ok 'every event sums to zero' sql_is "select count(*) from (select event from gavel.ledger_entry group by event having sum(amount) <> 0) x" 0
+ok 'every total is the sum of its entries' sql_is \
+	"select count(*) from gavel.account a where total <> (select sum(amount) from gavel.ledger_entry e where e.account = a.name)" 0
+ok 'no order was leased twice' sql_is "select count(*) from (select order_hash from gavel.chain_event where kind = 'Opened' and canonical group by order_hash having count(*) > 1) x" 0
+ok 'no lease was ended twice' sql_is "select count(*) from (select lease from gavel.chain_event where kind in ('Closed', 'Voided') and canonical group by lease having count(*) > 1) x" 0
+ok 'no nonce was mined twice' sql_is "select count(*) from (select nonce from gavel.tx where state in ('mined', 'reverted') group by nonce having count(*) > 1) x" 0
+ok 'no nonce is missing' sql_is \
+	"select count(distinct nonce) from gavel.tx where state in ('mined', 'reverted')" \
+	$(($(rpc eth_getTransactionCount "\"$(cat "$dir/keys/market.address")\",\"latest\"" | member result) - $(sql "select min(nonce) from gavel.tx")))
+ok 'nothing is left in escrow' sql_is "select coalesce(sum(total), 0) from gavel.account where name like 'escrow:%'" 0
+ok 'the tenant has what it did not pay' sql_is \
+	"select total + (select sum(paid) from gavel.lease) from gavel.account where name = lower('balance:$(cat "$dir/keys/tenant.address")')" 50000000
+true_leases() {
+	for hash in $(sql "select '0x' || encode(lease, 'hex') from gavel.chain_event where kind = 'Opened' and canonical"); do
+		tenant -q audit lease "$hash" || { echo "lease $hash"; return 1; }
+	done
+}
+ok 'every lease is true to its last token' true_leases
+echo "1..$n"
+exit $bad
