@@ -793,6 +793,7 @@ deploy_follow(struct context *c, const struct deployment *deployment, int64_t fa
 			     .order = { .id = deployment->order },
 			     .manifest = deployment->manifest };
 	struct deploy d = { .name = deployment->name,
+			    .auction = "sealed", /* or nobody would pick */
 			    .parts = &part,
 			    .count = 1,
 			    .failures = failures,

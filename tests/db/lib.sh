@@ -122,9 +122,11 @@ get_is() { # get_is PATH FILTER WANT
 now() { date +%s; }
 lower() { echo "$1" | tr A-F a-f; }
 fund() { # fund ADDRESS UNITS: as if the chain had said so
-	sql "set session_replication_role = replica; -- no chain to have it from
-		insert into gavel.account (name, total) values ('balance:$(lower "$1")', $2)
-		on conflict (name) do update set total = excluded.total" >/dev/null
+	sql "with said as (
+		insert into gavel.chain_event (block, block_hash, tx_hash, log_index, kind, account, at)
+		values (0, sha256('$1 $RANDOM'), sha256('$1 $RANDOM$RANDOM'), 0, 'Deposited', '\\x${1#0x}', 0) returning seq)
+		insert into gavel.ledger_entry (event, account, amount)
+		select seq, 'balance:$(lower "$1")', $2 from said union all select seq, 'world', -$2 from said" >/dev/null
 }
 register() { # register N...: and seen now, so that it is invited
 	for i in "$@"; do

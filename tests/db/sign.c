@@ -5,7 +5,7 @@
  *
  * sign ESCROW KIND N [NAME=VALUE...]: a signed document as JSON, of the person whose
  * key is the number N, under the domain of ESCROW (chain 31337; or chain=..). signer=M
- * lets another key sign it. For choice.sh, bids.sh and slash.sh.
+ * lets another key sign it. For choice.sh, bad_bids.sh, failures.sh and slash.sh.
  *
  *	address
  *	keystore	file= password_file=
