@@ -124,7 +124,7 @@ struct sdl_reader {
 	struct sdl_at billing_at, on_interrupt_at; /* node NULL: not there */
 	bool interruptible;
 	const char *on_interrupt; /* NULL: not said */
-	const char *denom; /* of the first price: all must agree */
+	const char *denom;	  /* of the first price: all must agree */
 };
 
 /* --- findings --- */

@@ -47,7 +47,7 @@ struct clerk {
 	bool price_index_busy;
 	wall_t classed_at; /* orders before this have a row in order_class */
 	bool deposits_busy;
-	unsigned pools_busy; /* auctions of pools under way */
+	unsigned pools_busy;	 /* auctions of pools under way */
 	struct at_work *at_work; /* orders that a task is busy with */
 };
 

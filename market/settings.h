@@ -31,8 +31,8 @@ struct market_settings {
 	uint32_t window_min_s, window_max_s;
 	uint32_t spot_period_s; /* from one auction of a pool to the next */
 	uint32_t spot_free_s;	/* a run interrupted within it is not paid */
-	uint32_t tick_ms;     /* a tick is closed no more often */
-	uint32_t heartbeat_s; /* a record at least this often */
+	uint32_t tick_ms;	/* a tick is closed no more often */
+	uint32_t heartbeat_s;	/* a record at least this often */
 	/* who may set prices: see standing_rules */
 	uint32_t in_book_s, failures_bp_max, class_launches;
 	struct amount bond_min;

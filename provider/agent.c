@@ -115,8 +115,7 @@ market_check(struct task *t, const struct json *doc)
 {
 	struct agent *g = t->owner;
 	const struct json *market = json_get(doc, "market"), *escrow = json_get(doc, "escrow"),
-			  *chain = json_get(doc, "chain_id"),
-			  *rules = json_get(doc, "rules"),
+			  *chain = json_get(doc, "chain_id"), *rules = json_get(doc, "rules"),
 			  *free_s = rules != NULL ? json_get(rules, "spot_free_s") : NULL;
 	struct address contract;
 

@@ -33,9 +33,10 @@ floor_of(const struct provider_settings *s, const char *class)
 	for (size_t i = 0; i < s->spot.floors.count; i++)
 		if (strcmp(own[i].class, class) == 0)
 			return own[i].floor;
-	whole = strcmp(class, "cpu") == 0 ? (struct rate){ card->cpu_milli.nano +
-							   card->memory_mib.nano * POOL_MIB_UNIT }
-					  : card_gpu(card, class);
+	if (strcmp(class, "cpu") == 0)
+		whole.nano = card->cpu_milli.nano + card->memory_mib.nano * POOL_MIB_UNIT;
+	else
+		whole = card_gpu(card, class);
 	return price_scale(whole, 10000 - MIN(s->spot.discount_bp, 9999u));
 }
 
