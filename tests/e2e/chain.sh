@@ -93,7 +93,8 @@ rpc evm_mine >/dev/null
 wait $closer
 ok 'one of them is mined, and the lease is closed' soon 10 state closed
 ok 'and every balance is right' settled
-ok 'the others are replaced' soon 10 sql_is "select count(*) from gavel.tx where kind = 'close' and state = 'mined'" 1
+# One that the contract skipped, its blocks' clock being behind, is made again.
+ok 'the others are replaced' soon 10 sql_is "select count(*) filter (where state in ('signed', 'sent')) || ' ' || (select count(*) from gavel.intent where kind = 'close' and state = 'done') from gavel.tx" '0 1'
 
 # --- the block that closed it -----------------------------------------------------
 rpc evm_setAutomine false >/dev/null
@@ -123,7 +124,8 @@ rpc evm_setAutomine true >/dev/null
 rpc evm_mine >/dev/null
 start market "$bin/gavel-market" -c "$dir/market.yaml"
 wait_for 20 "the market" curl -sf "$url/readyz"
-ok 'killed with it under way: the lease is open, once' soon 30 state active
+# Nobody sends a manifest, so it may be void by the time that we look.
+ok 'killed with it under way: the lease is open, once' soon 30 sql_is "select count(*) from gavel.chain_event where kind = 'Opened' and canonical and lease = (select hash from gavel.lease order by created_at desc limit 1)" 1
 ok 'and every balance is right' settled
 ok 'no event of the ledger is out of balance' sql_is \
 	"select count(*) from (select event from gavel.ledger_entry group by event having sum(amount) <> 0) x" 0
