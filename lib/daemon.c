@@ -86,9 +86,6 @@ role_start(const struct role *role, pid_t parent)
 		fatal("fork: %s", strerror(errno));
 	if (pid != 0)
 		return pid;
-	prctl(PR_SET_PDEATHSIG, SIGTERM);
-	if (getppid() != parent)
-		_exit(1);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	signal(SIGPIPE, SIG_IGN);
@@ -100,6 +97,10 @@ role_start(const struct role *role, pid_t parent)
 	if (!role->keep_root)
 		daemon_become(role->user);
 	daemon_harden(role->keep_root);
+	/* After the change of user, which clears it. Nobody serves without its parent. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	if (getppid() != parent)
+		_exit(1);
 	role->run(role->ctx, role->fds);
 	_exit(0);
 }
