@@ -67,8 +67,10 @@ b.execute("update note set value = ? where name = 'last_event'", (sys.argv[2],))
 b.commit()
 END
 start dc1 "$bin/gavel-provider" -c "$dir/dc1.yaml"
-wait_for 20 'the provider' grep -q 'bid.again\|bid.sent' "$dir/log/dc1.log"
-sleep 1
+for _ in $(seq 150); do # of the 30 s that the round has
+	grep -q 'bid.again' "$dir/log/dc1.log" && break
+	sleep 0.1
+done
 ok 'back with other prices, it sends what it had signed' grep -q 'bid.again' "$dir/log/dc1.log"
 ok 'and no second bid' eval '! grep -q "bid.sent.*round=1" "$dir/log/dc1.log"'
 ok 'while the round was going on' test "$(sql "select state from gavel.orders where hash = '\\x$hash'")" = bidding
