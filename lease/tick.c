@@ -46,13 +46,15 @@ struct tick {
 /* ------------------------------------------------------------------ */
 /* Capacity.                                                           */
 
-/* Capacity only falls within a tick: what does not fit never fits again. */
+/* Capacity only falls within a tick: one copy that does not fit never fits again.
+ * Several may: first fit goes by what is left, and with less it can go better. */
 static bool
 fits_now(const struct tick *t, const struct demand *d, struct entry *e)
 {
 	const struct tick_offer *f;
 
-	if (e->kind == TICK_BID || !e->fits || e->seen == t->version[e->index] + 1)
+	if (e->kind == TICK_BID || e->seen == t->version[e->index] + 1 ||
+	    (!e->fits && d->count == 1))
 		return e->fits;
 	f = &t->offers[e->index];
 	e->fits = demand_fits(d, f->nodes, f->offer->nodes.count, entry_model(t->offers, e));
@@ -286,7 +288,11 @@ next_fitting(const struct tick *t, struct auction *a, struct entry *from, bool s
 static bool
 look_together(struct tick *t, struct auction *a, u128 *regret)
 {
-	/* The places only move on: who does not fit now never will in this tick. */
+	/* The places only move on: one copy that does not fit now never will in this tick. */
+	if (a->demand.count != 1) {
+		a->w = a->q = a->entries;
+		a->x_of = NULL;
+	}
 	if (a->w != NULL)
 		a->w = next_fitting(t, a, a->w, true, NULL);
 	if (a->q != NULL)
