@@ -31,7 +31,7 @@ accept_for_ever|lease/life.c|s/if (now >= f->accept_by)/if (0)/
 open_failed_unheard|lease/life.c|s/f->refused || f->open_failed/f->refused/
 close_never|lease/life.c|/if (f->released)/,+1d
 close_unmarked|lease/life.c|s/if (f->closed)/if (0)/
-dearest_wins|lease/entry.c|s/return a->key < b->key ? -1 : a->key > b->key;/return a->key > b->key ? -1 : a->key < b->key;/
+dearest_wins|lease/entry.c|s/(struct place){ entries\[i\].key,/(struct place){ ~entries[i].key,/
 maximum_ignored|lease/tick.c|s/rate_cmp(out->price, a->o->max\[0\]) > 0/0/
 list_ignored|lease/tick.c|s/if (bound < p.nano)/if (1)/
 pay_as_bid|lease/tick.c|s/u128 bound = r->peff \* UNIT \/ a->w->weight;/u128 bound = a->w->floor.nano;/
