@@ -189,7 +189,7 @@ check-contracts:
 $(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers $(MARKET_BENCH) | contracts
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh tests/db/outbox.sh tests/db/ticks.sh \
-		tests/db/index.sh tests/db/bids.sh tests/db/nodes.sh tests/db/choice.sh tests/db/slash.sh \
+		tests/db/index.sh tests/db/answers.sh tests/db/nodes.sh tests/db/choice.sh tests/db/slash.sh \
 		tests/db/failures.sh tests/db/bad_bids.sh
 
 # Programs that the end-to-end tests need, and the tests, in their order.
