@@ -9,7 +9,7 @@
  * statement or guarded by it.
  *
  *	struct batch *b = batch_new(t);
- *	q_bid_place(b, &bid.id, ...);          generated from sql/query
+ *	q_bids_place(b, &bid.id, ...);          generated from sql/query
  *	return db_run(t, db, b);               TASK_WAIT
  *	... next step:
  *	if (batch_failed(b, &t->err)) return TASK_FAIL;

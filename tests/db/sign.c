@@ -8,15 +8,19 @@
  * lets another key sign it. For choice.sh, bad_bids.sh, failures.sh and slash.sh.
  *
  *	address
- *	keystore	file= password_file=
- *	provider	url=
- *	order		market= nonce= max= until= deposit= manual=1 window= launch=
- *	hash_of_order, lease	the same, and for the lease provider= rate=
- *	bid		id= order_id= order= round= key= floor= list= salt= provider=
- *			in_round= raw=1 (a bit of the box flipped) text=1, inside=TEXT (something
- *else in it) bid_terms	the inside alone, with its signature choice		order= round=
- *provider= accept		<AWARD_DOC token		audience= scope= until= usage
- *lease= seq= amount= up_to= round		order= round= root=
+ *	keystore       file= password_file=
+ *	provider       url=
+ *	order          market= nonce= max= until= deposit= manual=1 window= launch=
+ *	hash_of_order  the same
+ *	lease          the same, and provider= rate=
+ *	bid            id= order_id= order= round= key= floor= list= salt= provider=
+ *	               in_round= raw=1 (a bit of the box flipped) text=1 inside=TEXT
+ *	bid_terms      the inside alone, with its signature
+ *	choice         order= round= provider=
+ *	accept         with an award_doc on standard input
+ *	token          audience= scope= until=
+ *	usage          lease= seq= amount= up_to=
+ *	round          order= round= root=
  */
 #include <stdio.h>
 
