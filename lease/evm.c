@@ -631,27 +631,23 @@ tx_prepare(struct arena *a, struct evm *evm, const struct address *from, const s
 }
 
 static int
-send_now(struct arena *a, struct evm *evm, const struct key *key, const struct tx *tx,
+send_now(struct arena *a, struct evm *evm, const uint8_t *raw, size_t len, const struct hash *hash,
 	 struct evm_receipt *receipt, struct err *e)
 {
 	struct err refused = ERR_NONE;
 	struct json *result = NULL;
-	const uint8_t *raw;
-	struct hash hash;
-	size_t len;
 
-	raw = tx_sign(a, tx, key, &len, &hash);
 	/* Known: an endpoint had it already. Nonce low: it, or another, is mined. */
 	if (evm_now(a, evm, rpc_send(a, raw, len), &result, &refused) < 0 &&
 	    refused.code != &EVM_KNOWN) {
 		if (refused.code != &EVM_NONCE_LOW ||
-		    evm_now(a, evm, rpc_receipt(a, &hash), &result, e) < 0 ||
+		    evm_now(a, evm, rpc_receipt(a, hash), &result, e) < 0 ||
 		    rpc_receipt_read(a, result, receipt, e) < 0 || !receipt->found) {
 			*e = refused;
 			return err_wrap(e, "send");
 		}
 	}
-	if (wait_receipt(a, evm, &hash, receipt, e) < 0)
+	if (wait_receipt(a, evm, hash, receipt, e) < 0)
 		return -1;
 	return receipt->success ? 0 : err_set(e, &EVM_REFUSED, "the transaction was reverted");
 }
@@ -660,27 +656,50 @@ int
 evm_send_now(struct arena *a, struct evm *evm, const struct key *key, const struct address *to,
 	     struct calldata data, struct evm_receipt *receipt, struct err *e)
 {
+	const uint8_t *raw;
+	struct hash hash;
 	struct tx tx;
+	size_t len;
 
 	assert(evm->chain_id != 0);
 	if (tx_prepare(a, evm, &key->address, to, data, &tx, e) < 0)
 		return -1;
-	return send_now(a, evm, key, &tx, receipt, e);
+	raw = tx_sign(a, &tx, key, &len, &hash);
+	return send_now(a, evm, raw, len, &hash, receipt, e);
+}
+
+int
+evm_create_sign(struct arena *a, struct evm *evm, const struct key *key, struct calldata code,
+		struct evm_creation *c, struct err *e)
+{
+	struct tx tx;
+
+	assert(evm->chain_id != 0);
+	if (tx_prepare(a, evm, &key->address, NULL, code, &tx, e) < 0)
+		return err_wrap(e, "deploy");
+	c->raw = tx_sign(a, &tx, key, &c->len, &c->hash);
+	c->created = tx_created(&key->address, tx.nonce);
+	return 0;
+}
+
+int
+evm_create_now(struct arena *a, struct evm *evm, const struct evm_creation *c,
+	       struct evm_receipt *receipt, struct err *e)
+{
+	if (send_now(a, evm, c->raw, c->len, &c->hash, receipt, e) < 0)
+		return err_wrap(e, "deploy");
+	return address_equal(&c->created, &receipt->created)
+		       ? 0
+		       : bad(e, "the contract is not where it should be");
 }
 
 int
 evm_deploy_now(struct arena *a, struct evm *evm, const struct key *key, struct calldata code,
 	       struct evm_receipt *receipt, struct err *e)
 {
-	struct address created;
-	struct tx tx;
+	struct evm_creation c;
 
-	assert(evm->chain_id != 0);
-	if (tx_prepare(a, evm, &key->address, NULL, code, &tx, e) < 0 ||
-	    send_now(a, evm, key, &tx, receipt, e) < 0)
-		return err_wrap(e, "deploy");
-	created = tx_created(&key->address, tx.nonce);
-	return address_equal(&created, &receipt->created)
-		       ? 0
-		       : bad(e, "the contract is not where it should be");
+	if (evm_create_sign(a, evm, key, code, &c, e) < 0)
+		return -1;
+	return evm_create_now(a, evm, &c, receipt, e);
 }

@@ -124,7 +124,20 @@ int evm_check_chain(struct arena *a, struct evm *evm, struct err *e) mustcheck;
  * makes a contract. What the contract refuses is not sent: EVM_REFUSED. */
 int evm_send_now(struct arena *a, struct evm *evm, const struct key *key, const struct address *to,
 		 struct calldata data, struct evm_receipt *receipt, struct err *e) mustcheck;
-/* A contract, and its address checked against the sender's nonce. */
+/* A contract in two steps, for whoever keeps the signed bytes in between: they make
+ * it once, however often they are sent. */
+struct evm_creation {
+	const uint8_t *raw; /* in the arena */
+	size_t len;
+	struct hash hash;
+	struct address created; /* where it will be */
+};
+int evm_create_sign(struct arena *a, struct evm *evm, const struct key *key, struct calldata code,
+		    struct evm_creation *c, struct err *e) mustcheck;
+/* EVM_NONCE_LOW: another transaction has its nonce, it will never be mined. */
+int evm_create_now(struct arena *a, struct evm *evm, const struct evm_creation *c,
+		   struct evm_receipt *receipt, struct err *e) mustcheck;
+/* Both, and its address checked against the sender's nonce. */
 int evm_deploy_now(struct arena *a, struct evm *evm, const struct key *key, struct calldata code,
 		   struct evm_receipt *receipt, struct err *e) mustcheck;
 int evm_call_now(struct arena *a, struct evm *evm, const struct address *to, struct calldata data,
