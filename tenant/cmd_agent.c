@@ -14,6 +14,9 @@
 static const struct code KEY_SPENT = { "key_bound", DENIED,
 				       "the tenant does not let this key sign that" };
 
+/* Of leases, 50 each: a market that never ends its list ends ours. */
+#define PAGES_MAX 1000
+
 struct voucher_out {
 	struct usage_terms usage;
 	struct sig payer_sig;
@@ -23,17 +26,20 @@ static const struct json_field voucher_out_fields[] = {
 	JSON_SIG(struct voucher_out, payer_sig, 0), JSON_END
 };
 
-/* Once a level and lease: 7 days, 1 day, 1 hour. */
+/* Each level once a lease, and again after a top-up. */
 static void
 warn_deposit(struct context *c, const struct lease_ref *l, const struct json *row,
-	     struct amount due)
+	     struct amount due, const struct json *reading)
 {
 	static struct told {
 		struct hash lease;
+		bool used;
 		unsigned level;
 	} told[256];
+	uint32_t now = (uint32_t)(clock_wall() / SECOND_US);
 	struct err ignored = ERR_NONE;
 	const char *warning;
+	struct lasting lasting;
 	struct standing s;
 	struct told *t = told;
 	unsigned level;
@@ -41,21 +47,18 @@ warn_deposit(struct context *c, const struct lease_ref *l, const struct json *ro
 	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, &ignored) < 0 ||
 	    s.lease.deposit.units == 0)
 		return;
-	due.units = MIN(due.units, s.lease.deposit.units);
-	warning = deposit_warning(
-		rate_lasts(l->terms.rate, (struct amount){ s.lease.deposit.units - due.units }),
-		&level);
-	while (t < told + NELEMS(told) - 1 && t->level != 0 && !hash_equal(&t->lease, &l->hash))
+	lasting = lasting_for(&l->terms, s.lease.deposit, due, reading, now);
+	if (lasting.at == 0)
+		return; /* a pause is told of elsewhere */
+	warning = lasting_warning(lasting.at - (int64_t)now, &level);
+	while (t < told + NELEMS(told) - 1 && t->used && !hash_equal(&t->lease, &l->hash))
 		t++;
-	if (hash_equal(&t->lease, &l->hash) && t->level >= level) {
-		t->level = level != 0 ? level : 1; /* it was topped up */
-		return;
-	}
-	if (warning == NULL)
-		return;
-	*t = (struct told){ l->hash, level };
-	fprintf(stderr, "warning: %s: the deposit ends in less than %s: gavel topup\n",
-		text_of(row, "id"), warning);
+	if (!hash_equal(&t->lease, &l->hash))
+		*t = (struct told){ .lease = l->hash, .used = true };
+	if (lasting_tells(&t->level, level))
+		fprintf(stderr,
+			"warning: %s: the deposit ends in less than %s: gavel topup %s AMOUNT\n",
+			text_of(row, "id"), warning, text_of(row, "id"));
 }
 
 /* What the contract says of our key, when it is not the tenant's. */
@@ -140,7 +143,7 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 		return 0;
 	}
 	tell_dues(c, &l, row, reading);
-	warn_deposit(c, &l, row, amount_of(usage, "amount"));
+	warn_deposit(c, &l, row, amount_of(usage, "amount"), reading);
 	if (usage == NULL || usage->type != JSON_OBJECT ||
 	    amount_cmp(amount_of(usage, "amount"), amount_of(json_get(row, "voucher"), "amount")) <=
 		    0)
@@ -162,8 +165,8 @@ sign_lease(struct context *c, const struct json *row, struct err *e)
 	return 0;
 }
 
-static void
-look(struct context *c, const struct address *tenant)
+static const char *
+look_page(struct context *c, const struct address *tenant, const char *cursor)
 {
 	struct err e = ERR_NONE;
 	char text[ADDRESS_TEXT_SIZE];
@@ -171,11 +174,12 @@ look(struct context *c, const struct address *tenant)
 	const struct json *rows;
 
 	if (market_get(&c->arena, &c->market,
-		       arena_printf(&c->arena, "/v1/leases?tenant=%s&state=active&limit=100",
-				    address_text(tenant, text)),
+		       arena_printf(&c->arena, "/v1/leases?tenant=%s&state=active&limit=50%s%s",
+				    address_text(tenant, text), cursor[0] != '\0' ? "&cursor=" : "",
+				    cursor),
 		       &doc, &e) < 0) {
 		say(c, "warning: %s", e.text);
-		return;
+		return "";
 	}
 	rows = json_get(doc, "data");
 	for (const struct json *row = rows != NULL ? rows->first : NULL; row != NULL;
@@ -185,6 +189,18 @@ look(struct context *c, const struct address *tenant)
 		if (sign_lease(c, row, &e) < 0)
 			say(c, "warning: %s: %s [%s]", text_of(row, "id"), e.text, e.code->name);
 	}
+	return text_of(doc, "next_cursor");
+}
+
+static void
+look(struct context *c, const struct address *tenant)
+{
+	const char *cursor = "";
+	unsigned pages = 0;
+
+	do
+		cursor = look_page(c, tenant, cursor);
+	while (cursor[0] != '\0' && ++pages < PAGES_MAX);
 }
 
 int

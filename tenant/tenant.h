@@ -14,6 +14,7 @@
 #include "lease/evm.h"
 #include "lease/key.h"
 #include "lease/reading.h"
+#include "lease/lasting.h"
 #include "lease/standing.h"
 #include "market/client.h"
 #include "provider/client.h"
@@ -219,9 +220,12 @@ int market_block(struct context *c, const struct market_client *m, const struct 
 /* close --on-chain: cmd_alone.c. */
 int close_on_chain(struct context *c, const char *name, bool ask_provider, bool wait,
 		   struct err *e) mustcheck;
-/* "under 7 days", "1 day", "1 hour" for a deposit that ends so soon, or NULL; level:
- * how near, from 1. */
-const char *deposit_warning(uint32_t lasts_s, unsigned *level);
+/* What the gateway's status says that a lease does by what is paid: cmd_cost.c. */
+enum dues dues_of(const struct json *status);
+/* Until when this deposit lasts, by the status' last reading. */
+struct lasting
+lasting_for(const struct lease_terms *terms, struct amount deposit, struct amount due,
+	    const struct json *status, uint32_t now);
 
 /* audit auction of an order that ticks have awarded, as the market shows it:
  * cmd_audit_tick.c. save: a file for the evidence, or NULL. */

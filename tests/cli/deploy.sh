@@ -194,5 +194,9 @@ if [ "$(last)" = 150 ]; then echo "ok $n - when those can open no more, the next
 	sed 's/^/# /' posts
 	bad=1
 fi
+# More leases than one page of the market's: the agent looks at every one.
+run agent --once
+is 'the agent reads the first page of its leases' 0 'warning: lea_1: '
+is 'and the next' 0 'warning: lea_2: '
 echo "1..$n"
 exit $bad
