@@ -229,10 +229,12 @@ cmd_agent(struct context *c, int argc, char **argv, struct err *e)
 		case 'f': whose = optarg; break;
 		default: return option_fault(argv, "agent", e);
 		}
-	if (context_connect(c, e) < 0 || keystore_address(c->key_file, &tenant, e) < 0)
+	if (context_connect(c, e) < 0 || context_address(c, &tenant, e) < 0)
 		return -1;
-	if (lent != NULL)
+	if (lent != NULL) {
 		c->key_file = lent;
+		context_lock(c); /* the tenant's own is not needed */
+	}
 	if (password_file != NULL)
 		c->password_file = password_file;
 	if (context_unlock(c, e) < 0 || (policy != NULL && policy_use(c, policy, e) < 0) ||

@@ -175,6 +175,31 @@ context_unlock(struct context *c, struct err *e)
 	return 0;
 }
 
+void
+context_lock(struct context *c)
+{
+	key_release(&c->key);
+	c->has_key = false;
+}
+
+int
+context_address(struct context *c, struct address *out, struct err *e)
+{
+	if (c->has_key) {
+		*out = c->key.address;
+		return 0;
+	}
+	if (keystore_address(c->key_file, out, e) == 0)
+		return 0;
+	if (e->code != &KEYSTORE_NO_ADDRESS)
+		return -1;
+	*e = (struct err)ERR_NONE;
+	if (context_unlock(c, e) < 0)
+		return -1;
+	*out = c->key.address;
+	return 0;
+}
+
 const char *
 context_token(struct context *c, const struct address *audience, const char *scope,
 	      const struct hash *lease)

@@ -55,6 +55,10 @@ int context_connect(struct context *c, struct err *e) mustcheck;
 int context_connect_alone(struct context *c, struct err *e) mustcheck;
 /* Open the key store. */
 int context_unlock(struct context *c, struct err *e) mustcheck;
+/* Whose key store it is; the password is asked for only where the file does not say. */
+int context_address(struct context *c, struct address *out, struct err *e) mustcheck;
+/* Forgets the key: another file's may be read. */
+void context_lock(struct context *c);
 /* A short-lived token for `audience`. */
 const char *context_token(struct context *c, const struct address *audience, const char *scope,
 			  const struct hash *lease);
