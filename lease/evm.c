@@ -602,13 +602,15 @@ tx_prepare(struct arena *a, struct evm *evm, const struct address *from, const s
 	struct evm_fees fees;
 	struct err refused = ERR_NONE;
 	struct json *result;
+	const char *why;
 	u128 gas, nonce;
 
 	/* A node without a block to come says so; the estimate will do. */
 	if (evm_now(a, evm, rpc_try(a, from, to, data), &result, &refused) < 0 &&
 	    refused.code == &EVM_REFUSED) {
-		*e = refused;
-		return -1;
+		why = escrow_reason_why(refused.text);
+		return err_set(e, &EVM_REFUSED, "%s%s%s", refused.text, why != NULL ? ", " : "",
+			       why != NULL ? why : "");
 	}
 	if (uint_now(a, evm, rpc_gas(a, from, to, data), &gas, e) < 0 ||
 	    uint_now(a, evm, rpc_nonce(a, from), &nonce, e) < 0 || fees_now(a, evm, &fees, e) < 0)

@@ -253,8 +253,10 @@ cmd_cost(struct context *c, int argc, char **argv, struct err *e)
 		switch (opt) {
 		case 'w': args.watch = true; break;
 		case 'e': args.every.tv_sec = MAX(strtol(optarg, NULL, 10), 1L); break;
-		default: return err_set(e, &TENANT_USAGE, "cost");
+		default: return option_fault(argv, "cost", e);
 		}
+	if (argc - optind > 1)
+		return err_set(e, &TENANT_USAGE, "one deployment, or none for the last one");
 	return parts_each(c, optind < argc ? argv[optind] : NULL, cost_one, &args, e);
 }
 
