@@ -57,6 +57,9 @@ info_show(struct request *r)
 	jsonw_member(w, "bond_min", "%s", u128_text(s->bond_min.units, number));
 	jsonw_name(w, "settle_every_ms");
 	jsonw_int(w, s->settle_every_ms);
+	jsonw_name(w, "settle_within_s");
+	jsonw_int(w, s->settle_within_s);
+	jsonw_member(w, "settle_worth", "%s", u128_text(s->settle_worth.units, number));
 	jsonw_close(w, '}');
 	jsonw_close(w, '}');
 	request_answer_json(r, 200, w);

@@ -88,7 +88,8 @@ look(struct task *t)
 	s->due = batch_new(t);
 	if (now - c->settled_at >= (int64_t)c->settings->settle_every_ms * MILLI_US) {
 		c->settled_at = now;
-		q_settle_due(s->due, 500, clock_wall());
+		q_settle_due(s->due, 500, clock_wall(), c->settings->settle_within_s,
+			     c->settings->settle_worth);
 	} else {
 		q_void_strays(s->due, clock_wall());
 	}

@@ -243,13 +243,26 @@ update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, failed
 where l.hash = failed.lease and o.hash = l.order_hash;
 
 -- name: settle_due
--- args: int most, time now
--- rows: none; vouchers worth settling become intents
+-- args: int most, time now, int within_s, amount worth
+-- rows: none; vouchers worth settling become intents: what is unpaid is worth it, or has
+-- waited so long, or is the last there is, for its tenant has stopped the lease or its
+-- deposit is used up. With one go those that have waited half as long: a transaction of
+-- many costs each of them a quarter.
+with waiting as (
+	select v.lease, v.amount, v.updated_at,
+	       extract(epoch from $2::timestamptz - greatest(coalesce(l.opened_at, l.created_at),
+	               (select max(i.created_at) from gavel.intent i where i.lease = v.lease and i.kind = 'settle'))) as waited,
+	       v.amount >= l.deposit or ($4::numeric > 0 and v.amount - l.paid >= $4::numeric)
+	       or exists (select 1 from gavel.chain_event c where c.lease = v.lease and c.canonical and c.kind = 'Stopped') as at_once
+	from gavel.voucher v join gavel.lease l on l.hash = v.lease
+	where l.state = 'active' and v.amount > l.paid
+	  and not exists (select 1 from gavel.intent i where i.lease = v.lease and i.state in ('pending', 'sent'))
+)
 insert into gavel.intent (kind, lease, amount, created_at)
-select 'settle', v.lease, v.amount, $2::timestamptz from gavel.voucher v join gavel.lease l on l.hash = v.lease
-where l.state = 'active' and v.amount > l.paid
-  and not exists (select 1 from gavel.intent i where i.lease = v.lease and i.state in ('pending', 'sent'))
-order by v.updated_at limit $1::bigint
+select 'settle', lease, amount, $2::timestamptz from waiting
+where at_once or waited >= $3::bigint
+   or (2 * waited >= $3::bigint and exists (select 1 from waiting where at_once or waited >= $3::bigint))
+order by updated_at limit $1::bigint
 on conflict do nothing;
 
 -- name: void_strays
