@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The context of a command: settings, market, key, deployments by name. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -107,13 +108,15 @@ state_read(struct context *c, const char *name, struct json **doc, struct err *e
 {
 	const char *path = state_path(c, name);
 	FILE *f = fopen(path, "re");
+	struct stat st;
 	char *text;
 	size_t n;
 
 	if (f == NULL)
 		return 0;
-	text = arena_alloc(&c->arena, JSON_BYTES_MAX);
-	n = fread(text, 1, JSON_BYTES_MAX, f);
+	n = fstat(fileno(f), &st) == 0 ? MIN((size_t)st.st_size, (size_t)JSON_BYTES_MAX) : 0;
+	text = arena_alloc(&c->arena, n + 1);
+	n = fread(text, 1, n, f);
 	fclose(f);
 	return json_parse(&c->arena, text, n, doc, e) < 0 ? err_wrap(e, "%s", path) : 1;
 }
@@ -412,13 +415,30 @@ lease_keep(struct context *c, const struct deployment *d, const struct lease_ref
 }
 
 int
-lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l, struct err *e)
+lease_look(struct context *c, struct lease_ref *l, struct err *e)
 {
 	char text[TIME_TEXT_SIZE];
-	struct lease_copy copy;
 	struct standing s;
-	struct json *doc;
 	const char *seen;
+
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, e) < 0 ||
+	    standing_past(&c->arena, &c->evm, &c->escrow, &l->hash, &s, e) < 0)
+		return -1;
+	l->state = standing_unknown(&s) ? "opening" : s.ended ? "closed" : "active";
+	seen = arena_printf(&c->arena, "{\"opened_at\":\"%s\",\"state\":\"%s\"}",
+			    time_text((wall_t)s.start * SECOND_US, text), l->state);
+	if (json_parse(&c->arena, seen, strlen(seen), &l->lease, e) < 0)
+		return -1;
+	if (c->has_key)
+		l->gateway.token = context_token(c, &l->provider, "all", &l->hash);
+	return 0;
+}
+
+int
+lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l, struct err *e)
+{
+	struct lease_copy copy;
+	struct json *doc;
 	int found = state_read(c, copy_name(c, d), &doc, e);
 
 	*l = (struct lease_ref){ .order = NULL };
@@ -432,17 +452,40 @@ lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l,
 	l->hash = lease_hash(&copy.terms);
 	l->provider = copy.terms.provider;
 	l->gateway = copy.gateway;
-	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, e) < 0 ||
-	    standing_past(&c->arena, &c->evm, &c->escrow, &l->hash, &s, e) < 0)
-		return -1;
-	l->state = standing_unknown(&s) ? "opening" : s.ended ? "closed" : "active";
-	seen = arena_printf(&c->arena, "{\"opened_at\":\"%s\",\"state\":\"%s\"}",
-			    time_text((wall_t)s.start * SECOND_US, text), l->state);
-	if (json_parse(&c->arena, seen, strlen(seen), &l->lease, e) < 0)
-		return -1;
-	if (c->has_key)
-		l->gateway.token = context_token(c, &l->provider, "all", &l->hash);
-	return 0;
+	return lease_look(c, l, e);
+}
+
+size_t
+leases_recall(struct context *c, struct lease_ref **list)
+{
+	const char *path = home_path(c, "XDG_STATE_HOME", ".local/state", "/leases");
+	DIR *d = opendir(path);
+	struct dirent *entry;
+	size_t n = 0;
+
+	*list = NULL;
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		const char *dot = strrchr(entry->d_name, '.');
+		struct err ignored = ERR_NONE; /* half a file is another's business */
+		struct lease_copy copy;
+		struct json *doc;
+
+		if (entry->d_name[0] == '.' || dot == NULL || strcmp(dot, ".json") != 0 ||
+		    state_read(c,
+			       arena_printf(&c->arena, "../leases/%.*s", (int)(dot - entry->d_name),
+					    entry->d_name),
+			       &doc, &ignored) != 1 ||
+		    json_read(&c->arena, doc, lease_copy_fields, &copy, &ignored) < 0)
+			continue;
+		*list = arena_grow(&c->arena, *list, n, sizeof(**list));
+		(*list)[n++] = (struct lease_ref){ .terms = copy.terms,
+						   .hash = lease_hash(&copy.terms),
+						   .provider = copy.terms.provider,
+						   .gateway = copy.gateway };
+	}
+	if (d != NULL)
+		closedir(d);
+	return n;
 }
 
 int

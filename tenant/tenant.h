@@ -134,6 +134,10 @@ int lease_find(struct context *c, const struct deployment *d, struct lease_ref *
 /* The same from our own copy and the chain, without the market; l->order is NULL. */
 int lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l,
 		 struct err *e) mustcheck;
+/* All that were ever seen here, whether they still run or not; lease_look() asks the
+ * chain for the state of one. */
+size_t leases_recall(struct context *c, struct lease_ref **list);
+int lease_look(struct context *c, struct lease_ref *l, struct err *e) mustcheck;
 /* Name, connection, key, lease: what commands about a deployment begin with. */
 int lease_begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l,
 		struct err *e) mustcheck;
