@@ -121,17 +121,56 @@ contract InvariantsTest {
         vm.assertEq(handler.fees(), fees, "fees");
     }
 
-    /// A run in which some kind of call never had an effect proves nothing about it. (Short runs are those that forge
-    /// makes while it looks for the shortest sequence that breaks something.)
+    /// A run in which some kind of call never had an effect proves nothing about it: what chance left out is tried
+    /// here, each action in turn. (Short runs are those that forge makes while it looks for the shortest sequence that
+    /// breaks something.)
     function afterInvariant() external {
-        everybody_can_leave();
-        if (handler.actions() < 190) return;
+        if (handler.actions() >= 190) every_action();
+        everybody_can_leave(); // the last: the handler does not see it
+    }
+
+    function every_action() private {
+        bytes4[17] memory actions = [
+            Handler.deposit.selector,
+            Handler.withdraw.selector,
+            Handler.open.selector,
+            Handler.settle.selector,
+            Handler.settleForged.selector,
+            Handler.close.selector,
+            Handler.topUp.selector,
+            Handler.stop.selector,
+            Handler.claim.selector,
+            Handler.finish.selector,
+            Handler.expire.selector,
+            Handler.voidLease.selector,
+            Handler.cancel.selector,
+            Handler.key.selector,
+            Handler.stated.selector,
+            Handler.reclaim.selector,
+            Handler.slash.selector
+        ];
+        for (uint256 i = 0; i < 20 * actions.length && bytes(missing()).length != 0; i++) {
+            uint256 seed = uint256(keccak256(abi.encode(i)));
+            (bool done,) =
+                address(handler).call(abi.encodeWithSelector(actions[i % actions.length], seed, seed >> 128));
+            vm.assertTrue(done, "an action reverted");
+        }
+        vm.assertTrue(bytes(missing()).length == 0, string.concat("never happened: ", missing()));
+        nothing_broken();
+        conservation();
+        events_tell_everything();
+        fees_are_of_the_whole();
+    }
+
+    /// The first kind of call without an effect so far; empty: none.
+    function missing() private view returns (string memory) {
         string[18] memory kinds = [
             "deposit", "withdraw", "open", "settle", "close", "topUp", "stop", "claim", "finish", "expire", "void",
             "cancel", "skip", "key", "statement", "bond", "unbond", "slash"
         ];
         for (uint256 i = 0; i < kinds.length; i++) {
-            vm.assertTrue(handler.count(kinds[i]) != 0, string.concat("never happened: ", kinds[i]));
+            if (handler.count(kinds[i]) == 0) return kinds[i];
         }
+        return "";
     }
 }
