@@ -32,7 +32,7 @@ struct context {
 	struct evm evm;
 	struct address auctioneer, escrow, token;
 	const char *symbol;
-	uint32_t decimals, fee_bps, launch_s, window_min_s, spot_free_s;
+	uint32_t decimals, fee_bps, launch_s, window_min_s, spot_free_s, head_every_s;
 	struct domain domain;
 	struct key key;
 	bool has_key;
@@ -239,6 +239,8 @@ lasting_for(const struct lease_terms *terms, struct amount deposit, struct amoun
  * cmd_audit_tick.c. save: a file for the evidence, or NULL. */
 int audit_fast_order(struct context *c, const struct json *order, const char *save,
 		     struct err *e) mustcheck;
+/* A file of evidence, which may be larger than what the API takes. */
+int evidence_read(struct context *c, const char *path, struct json **doc, struct err *e) mustcheck;
 /* The value of --copy. */
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
 
@@ -267,6 +269,7 @@ int cmd_balance(struct context *c, int argc, char **argv, struct err *e);
 int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_auction(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_heads(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_tick(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_ledger(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_lease(struct context *c, int argc, char **argv, struct err *e);
