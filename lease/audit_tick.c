@@ -101,18 +101,27 @@ check_root(const struct audit_tick *t, const char *name, const struct hash *said
 
 /* The book that prices tick n was signed with record n - 1. */
 static int
-check_roots(struct arena *a, const struct audit_tick *t, struct err *e)
+check_book(struct arena *a, const struct audit_tick *t, struct err *e)
 {
-	const struct record_terms *n = &t->record.terms, *before = &t->before.terms;
+	const struct record_terms *before = &t->before.terms;
 	struct record_terms found = { 0 };
 
 	record_book(a, t->offers, t->offer_count, &found);
+	if (check_root(t, "book", &before->book, &found.book, e) < 0 ||
+	    check_root(t, "capacity", &before->capacity, &found.capacity, e) < 0)
+		return -1;
+	return check_root(t, "reputation", &before->reputation, &found.reputation, e);
+}
+
+static int
+check_roots(struct arena *a, const struct audit_tick *t, struct err *e)
+{
+	const struct record_terms *n = &t->record.terms;
+	struct record_terms found = { 0 };
+
 	record_tick(a, t->orders, t->order_count, t->offers, t->offer_count, t->key_leaves,
 		    t->key_count, &found);
-	if (check_root(t, "book", &before->book, &found.book, e) < 0 ||
-	    check_root(t, "capacity", &before->capacity, &found.capacity, e) < 0 ||
-	    check_root(t, "reputation", &before->reputation, &found.reputation, e) < 0 ||
-	    check_root(t, "orders", &n->orders, &found.orders, e) < 0 ||
+	if (check_book(a, t, e) < 0 || check_root(t, "orders", &n->orders, &found.orders, e) < 0 ||
 	    check_root(t, "keys", &n->keys, &found.keys, e) < 0)
 		return -1;
 	return check_root(t, "outcomes", &n->outcomes, &found.outcomes, e);
@@ -308,6 +317,14 @@ clear_again(struct arena *a, const struct audit_tick *t, struct err *e)
 		k++;
 	}
 	return 0;
+}
+
+int
+audit_book(struct arena *a, const struct audit_tick *t, struct err *e)
+{
+	if (check_record(t, &t->before, "/record", e) < 0 || check_book(a, t, e) < 0)
+		return -1;
+	return check_offers(t, e);
 }
 
 int

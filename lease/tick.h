@@ -22,7 +22,7 @@
 
 #include "lease/offer.h"
 
-#define RULES_VERSION "runner-up 2"
+#define RULES_VERSION "runner-up 3"
 
 /* ------------------------------------------------------------------ */
 /* What goes in.                                                       */

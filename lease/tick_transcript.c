@@ -39,6 +39,13 @@ const struct json_field tick_book_fields[] = {
 	JSON_LIST(T, rows, row_fields, struct tick_row, TICK_OFFERS_MAX, 0), JSON_END
 };
 #undef T
+#define T struct audit_book
+const struct json_field audit_book_fields[] = {
+	JSON_OBJ(T, record, record_fields, 0),
+	JSON_LIST(T, next, record_fields, struct record, 1, MAYBE),
+	JSON_LIST(T, rows, row_fields, struct tick_row, TICK_OFFERS_MAX, 0), JSON_END
+};
+#undef T
 #define T struct tick_line_node
 static const struct json_field line_node_fields[] = { JSON_U32(T, node, 0, 0), JSON_END };
 #undef T
@@ -329,11 +336,6 @@ tick_transcript_hide(struct arena *a, struct tick_transcript *t, const struct ha
 /* ------------------------------------------------------------------ */
 /* Judging.                                                            */
 
-struct book {
-	struct tick_offer *offers;
-	struct sig *sigs;
-};
-
 static int
 compare_docs(const void *left, const void *right)
 {
@@ -345,20 +347,20 @@ struct doc_by_id {
 	const struct offer_doc *doc;
 };
 
-static int
-read_book(struct arena *a, const struct tick_transcript *t, const struct offer_doc *docs,
-	  size_t doc_count, struct book *book, struct err *e)
+int
+tick_book_read(struct arena *a, const struct json_list *list, const struct offer_doc *docs,
+	       size_t doc_count, struct tick_book_read *book, struct err *e)
 {
 	struct doc_by_id *by_id = arena_alloc(a, (doc_count + 1) * sizeof(*by_id)), *found;
-	const struct tick_row *rows = t->offers.items;
+	const struct tick_row *rows = list->items;
 	char text[HASH_TEXT_SIZE], field[64];
 
 	for (size_t i = 0; i < doc_count; i++)
 		by_id[i] = (struct doc_by_id){ offer_hash(&docs[i].offer), &docs[i] };
 	qsort(by_id, doc_count, sizeof(*by_id), compare_docs);
-	book->offers = arena_alloc(a, (t->offers.count + 1) * sizeof(*book->offers));
-	book->sigs = arena_alloc(a, (t->offers.count + 1) * sizeof(*book->sigs));
-	for (size_t i = 0; i < t->offers.count; i++) {
+	book->offers = arena_alloc(a, (list->count + 1) * sizeof(*book->offers));
+	book->sigs = arena_alloc(a, (list->count + 1) * sizeof(*book->sigs));
+	for (size_t i = 0; i < list->count; i++) {
 		snprintf(field, sizeof(field), "/offers/%zu", i);
 		found = doc_count == 0 ? NULL
 				       : bsearch(&rows[i].id, by_id, doc_count, sizeof(*by_id),
@@ -372,13 +374,13 @@ read_book(struct arena *a, const struct tick_transcript *t, const struct offer_d
 	return 0;
 }
 
-static int
-check_standing(const struct tick_transcript *t, struct err *e)
+int
+tick_book_standing(const struct json_list *list, const struct standing_rules *rules, struct err *e)
 {
-	const struct tick_row *rows = t->offers.items;
+	const struct tick_row *rows = list->items;
 	char field[64];
 
-	for (size_t i = 0; i < t->offers.count; i++) {
+	for (size_t i = 0; i < list->count; i++) {
 		struct offer_standing s = { .bonded = rows[i].bonded,
 					    .in_book_s = rows[i].in_book_s,
 					    .launches = rows[i].launches,
@@ -386,7 +388,7 @@ check_standing(const struct tick_transcript *t, struct err *e)
 					    .class_launches = rows[i].class_launches };
 
 		snprintf(field, sizeof(field), "/offers/%zu/sets_prices", i);
-		if (offer_sets_prices(&s, &t->standing) != rows[i].sets_prices)
+		if (offer_sets_prices(&s, rules) != rows[i].sets_prices)
 			return err_field(e, &AUDIT_STANDING, field, "the rule says %s",
 					 rows[i].sets_prices ? "no" : "yes");
 	}
@@ -460,7 +462,7 @@ tick_transcript_audit(struct arena *a, const struct domain *d, const struct addr
 	struct audit_order *orders = arena_alloc(a, (order_count + 1) * sizeof(*orders));
 	struct receipt *all =
 		arena_alloc(a, (t->receipts.count + receipt_count + 1) * sizeof(*all));
-	struct book book;
+	struct tick_book_read book;
 	struct audit_tick tick = { .domain = d,
 				   .rules = t->rules,
 				   .market = *market,
@@ -476,13 +478,14 @@ tick_transcript_audit(struct arena *a, const struct domain *d, const struct addr
 		memcpy(all, t->receipts.items, t->receipts.count * sizeof(*all));
 	if (receipt_count > 0)
 		memcpy(all + t->receipts.count, receipts, receipt_count * sizeof(*all));
-	if (read_book(a, t, docs, doc_count, &book, e) < 0 || read_orders(a, t, orders, e) < 0)
+	if (tick_book_read(a, &t->offers, docs, doc_count, &book, e) < 0 ||
+	    read_orders(a, t, orders, e) < 0)
 		return err_wrap(e, "tick %llu", (unsigned long long)t->record.terms.number);
 	tick.offers = book.offers;
 	tick.offer_sigs = book.sigs;
 	if (audit_tick(a, &tick, e) < 0)
 		return -1;
-	if (check_audits(d, t, e) < 0 || check_standing(t, e) < 0)
+	if (check_audits(d, t, e) < 0 || tick_book_standing(&t->offers, &t->standing, e) < 0)
 		return err_wrap(e, "tick %llu", (unsigned long long)t->record.terms.number);
 	return 0;
 }

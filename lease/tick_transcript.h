@@ -117,6 +117,17 @@ void tick_entry_say(struct arena *a, const struct tick_outcome *said, size_t off
 int tick_transcript_hide(struct arena *a, struct tick_transcript *t, const struct hash *hidden,
 			 size_t count, struct err *e) mustcheck;
 
+/* Rows of a book with the offers that they name, of `docs` in any order. The arena's. */
+struct tick_book_read {
+	struct tick_offer *offers;
+	struct sig *sigs;
+};
+int tick_book_read(struct arena *a, const struct json_list *rows, const struct offer_doc *docs,
+		   size_t doc_count, struct tick_book_read *out, struct err *e) mustcheck;
+/* Whether those set prices that the rule says. */
+int tick_book_standing(const struct json_list *rows, const struct standing_rules *rules,
+		       struct err *e) mustcheck;
+
 /* docs: the offers that the rows name, in any order. receipts: of whoever audits, beside
  * those in the transcript. */
 int tick_transcript_audit(struct arena *a, const struct domain *d, const struct address *market,

@@ -578,7 +578,6 @@ bids_read(struct task *t)
 
 	p->b = batch_new(t);
 	q_bids_of_order(p->b, &p->id);
-	q_prices_of_order(p->b, &p->id);
 	return db_run(t, w->db, p->b);
 }
 
@@ -630,7 +629,8 @@ write_bid(struct jsonw *w, const struct batch *b, size_t row)
 	}
 	if (!row_null(b, 0, row, "reason"))
 		jsonw_member(w, "reason", "%s", row_text(b, 0, row, "reason"));
-	write_choice_price(w, b, 1, &id);
+	if (!row_null(b, 0, row, "price"))
+		jsonw_member(w, "price", "%s", u128_text(row_u128(b, 0, row, "price"), text));
 	jsonw_close(w, '}');
 }
 

@@ -223,6 +223,18 @@ int close_on_chain(struct context *c, const char *name, bool ask_provider, bool 
  * how near, from 1. */
 const char *deposit_warning(uint32_t lasts_s, unsigned *level);
 
+/* Evidence for audits: evidence.c. */
+struct gathered {
+	struct json_list offers; /* of struct offer_doc, each once */
+	struct hash *ids;	 /* theirs, of those that were asked for */
+	struct json_list books;	 /* of struct audit_book */
+};
+/* Offers that the rows (of struct tick_row) name; the book of a round, as the API shows it. */
+int gather_offers(struct context *c, struct gathered *g, const struct json_list *rows,
+		  struct err *e) mustcheck;
+int gather_book(struct context *c, struct gathered *g, const struct json *round,
+		struct err *e) mustcheck;
+
 /* audit auction of an order that ticks have awarded, as the market shows it:
  * cmd_audit_tick.c. save: a file for the evidence, or NULL. */
 int audit_fast_order(struct context *c, const struct json *order, const char *save,

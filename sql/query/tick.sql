@@ -128,11 +128,11 @@ delete from gavel.tick_bid where order_hash = $1::bytea and round = $2::int;
 
 -- name: tick_bids_put
 -- args: hash order, int round, int number, text rows, time now
-insert into gavel.tick_bid (order_hash, round, tick, offer, provider, model, floor, list, effective, rank, reason, at)
+insert into gavel.tick_bid (order_hash, round, tick, offer, provider, model, floor, list, effective, rank, reason, price, at)
 select $1::bytea, $2::int, $3::bigint, decode(substr(x.offer, 3), 'hex'), decode(substr(x.provider, 3), 'hex'), x.model,
-       x.floor, x.list, x.effective, x.rank, x.reason, $5::timestamptz
+       x.floor, x.list, x.effective, x.rank, x.reason, x.price, $5::timestamptz
 from jsonb_to_recordset($4::jsonb) as x(offer text, provider text, model text, floor numeric, list numeric,
-	effective numeric, rank int, reason text);
+	effective numeric, rank int, reason text, price numeric);
 
 -- name: lease_node_put
 -- args: hash lease, text node, text takes
@@ -149,6 +149,12 @@ select number, hash, record, sig from gavel.tick where number > $1::bigint order
 -- rows: 0..1
 select t.number, t.hash, t.record, t.sig, t.transcript, t.book
 from gavel.tick t where t.number = $1::bigint;
+
+-- name: tick_book
+-- args: int number
+-- rows: 0..1: the record, the book that it signed, and the next record
+select t.record, t.sig, t.book, n.record as next_record, n.sig as next_sig
+from gavel.tick t left join gavel.tick n on n.number = t.number + 1 where t.number = $1::bigint;
 
 -- name: tick_open_orders
 -- args: int number

@@ -7,13 +7,14 @@
 
 #include "lease/key.h"
 #include "lease/seal.h"
+#include "lease/tick_transcript.h"
 #include "tests/unit/tap.h"
 
-enum { BIDDERS = 5, ENTRIES = BIDDERS + 1 };
+enum { BIDDERS = 5, ENTRIES = BIDDERS + 1, OFFERS = 4 };
 
 static struct arena arena;
 static struct domain domain;
-static struct key market, tenant, bidders[BIDDERS], stranger;
+static struct key market, tenant, bidders[BIDDERS], stranger, seller;
 
 /* One round, as the market has it and as it says it. */
 struct stage {
@@ -25,6 +26,11 @@ struct stage {
 	size_t receipt_count;
 	struct choice_shown choices[2];
 	size_t choice_count;
+	struct audit_book books[1]; /* that the record names */
+	struct record next;
+	struct tick_row rows[OFFERS];
+	struct offer_doc docs[OFFERS];
+	size_t doc_count, book_count;
 };
 
 static struct key
@@ -151,6 +157,96 @@ choose(struct stage *s, size_t bidder)
 	s->award_sig = sign(&market, award_hash(&s->award));
 }
 
+/* ------------------------------------------------------------------ */
+/* The book.                                                           */
+
+static struct offer
+offer_by(const struct key *who, uint64_t floor)
+{
+	struct offer_node *node = ARENA_NEW(&arena, struct offer_node);
+
+	*node = (struct offer_node){
+		.name = "n0",
+		.model = "",
+		.has = { .cpu_milli = 4000, .memory_mib = 4096, .storage_mib = { 4096 } }
+	};
+	return (struct offer){ .provider = who->address,
+			       .owner = who->address,
+			       .seq = 1,
+			       .expires = 4000000000u,
+			       .floor = { .fixed = { floor } },
+			       .list = { .fixed = { floor + 30 } },
+			       .nodes = { node, 1 },
+			       .region = "eu" };
+}
+
+static int
+compare_rows(const void *left, const void *right)
+{
+	return memcmp(left, right, sizeof(struct hash));
+}
+
+static void
+add_offer(struct stage *s, const struct key *who, uint64_t floor)
+{
+	struct offer_doc *doc = &s->docs[s->doc_count];
+	struct tick_row *row = &s->rows[s->doc_count++];
+
+	doc->offer = offer_by(who, floor);
+	doc->sig = sign(who, offer_hash(&doc->offer));
+	*row = (struct tick_row){ .id = offer_hash(&doc->offer),
+				  .launches = 100,
+				  .bonded = true,
+				  .in_book_s = 700,
+				  .class_launches = 2,
+				  .sets_prices = true };
+	qsort(s->rows, s->doc_count, sizeof(*s->rows), compare_rows);
+}
+
+static struct record
+record_of(struct record_terms terms)
+{
+	return (struct record){ terms, sign(&market, record_hash(&terms)) };
+}
+
+/* The record that signs the rows, and the one after it. */
+static void
+sign_book(struct stage *s)
+{
+	struct audit_book *b = &s->books[0];
+	struct record_terms terms = { .number = 77, .time = 3500 }, next;
+	struct tick_book_read read;
+	struct err e = ERR_NONE;
+
+	b->rows = (struct json_list){ s->rows, s->doc_count };
+	if (tick_book_read(&arena, &b->rows, s->docs, s->doc_count, &read, &e) < 0)
+		fatal("%s", e.text);
+	record_book(&arena, read.offers, s->doc_count, &terms);
+	b->record = record_of(terms);
+	next = (struct record_terms){ .number = 78, .time = 60000 };
+	next.previous = record_hash(&terms);
+	s->next = record_of(next);
+	b->next = (struct json_list){ &s->next, 1 };
+	s->book_count = 1;
+	s->t.tick = terms.number;
+	s->t.record = record_hash(&terms);
+	s->t.standing = (struct standing_rules){ 600, 1000, 1 };
+}
+
+static void
+decide(struct stage *s)
+{
+	struct tick_book_read read;
+	struct transcript_book book = { .time_ms = s->books[0].record.terms.time };
+	struct err e = ERR_NONE;
+
+	if (tick_book_read(&arena, &s->books[0].rows, s->docs, s->doc_count, &read, &e) < 0)
+		fatal("%s", e.text);
+	book.offers = read.offers;
+	book.count = s->books[0].rows.count;
+	transcript_decide(&arena, &s->t, &book);
+}
+
 /* Everything the market concludes, honestly, from what it has taken. */
 static void
 conclude(struct stage *s)
@@ -160,8 +256,10 @@ conclude(struct stage *s)
 	s->t.price.nano = 0;
 	memset(&s->t.winner, 0, sizeof(s->t.winner));
 	memset(&s->t.runner_up, 0, sizeof(s->t.runner_up));
+	memset(&s->t.winner_offer, 0, sizeof(s->t.winner_offer));
+	memset(&s->t.runner_up_offer, 0, sizeof(s->t.runner_up_offer));
 	transcript_open(&arena, &domain, &s->t);
-	transcript_decide(&arena, &s->t);
+	decide(s);
 	sign_award(s);
 }
 
@@ -211,6 +309,22 @@ set_stage_of(struct stage *s, const char *accept, uint64_t max)
 							 .received_at = 4500 * MILLI_US,
 							 .declined = "capacity" };
 	give_receipts(s);
+	if (!interruptible)
+		sign_book(s);
+	conclude(s);
+}
+
+/* The same beside a book: the lowest bidder offers for 40, the dearest for 90, who has
+ * declined for 10, and somebody who does not bid at all for 55. */
+static void
+set_mixed(struct stage *s, const char *accept)
+{
+	set_stage_of(s, accept, 1000);
+	add_offer(s, &bidders[2], 40);
+	add_offer(s, &bidders[3], 90);
+	add_offer(s, &stranger, 10);
+	add_offer(s, &seller, 55);
+	sign_book(s);
 	conclude(s);
 }
 
@@ -231,7 +345,11 @@ audit(const struct stage *s, struct err *e)
 				 .receipts = s->receipts,
 				 .receipt_count = s->receipt_count,
 				 .choices = s->choices,
-				 .choice_count = s->choice_count };
+				 .choice_count = s->choice_count,
+				 .books = s->books,
+				 .book_count = s->book_count,
+				 .docs = s->docs,
+				 .doc_count = s->doc_count };
 
 	return audit_round(&arena, &r, e) < 0 ? e->code->name : "true";
 }
@@ -346,7 +464,7 @@ lie_void(struct stage *s)
 {
 	s->entries[2].void_why = "does not open";
 	s->entries[2].shown = NULL;
-	transcript_decide(&arena, &s->t);
+	decide(s);
 }
 static void
 lie_newcomer_prices(struct stage *s)
@@ -638,7 +756,11 @@ test_text(void)
 		.domain = &domain, .t = &read, .award = &s.award, .award_sig = &s.award_sig
 	};
 
-	set_stage(&s);
+	set_mixed(&s, NULL);
+	r.books = s.books;
+	r.book_count = 1;
+	r.docs = s.docs;
+	r.doc_count = s.doc_count;
 	text = arena_strdup(&arena, json_encode(&arena, transcript_fields, &s.t));
 	len = strlen(text);
 	memset(&read, 0, sizeof(read));
@@ -695,6 +817,263 @@ test_envelopes(void)
 	}
 }
 
+/* ------------------------------------------------------------------ */
+/* Standing offers beside sealed bids.                                  */
+
+static const struct transcript_offer *
+offer_of(const struct stage *s, const struct key *who)
+{
+	const struct transcript_offer *all = s->t.offers.items;
+
+	for (size_t i = 0; i < s->t.offers.count; i++)
+		if (address_equal(&all[i].provider, &who->address))
+			return &all[i];
+	return NULL;
+}
+
+static size_t
+row_of(const struct stage *s, const struct key *who)
+{
+	for (size_t i = 0; i < s->doc_count; i++)
+		for (size_t k = 0; k < s->doc_count; k++) {
+			struct hash h = offer_hash(&s->docs[k].offer);
+
+			if (hash_equal(&h, &s->rows[i].id) &&
+			    address_equal(&s->docs[k].offer.provider, &who->address))
+				return i;
+		}
+	return 0;
+}
+
+static void
+lie_no_book(struct stage *s)
+{
+	memset(&s->t.record, 0, sizeof(s->t.record));
+	conclude(s);
+}
+static void
+lie_book_kept(struct stage *s)
+{
+	s->book_count = 0;
+}
+static void
+lie_other_book(struct stage *s)
+{
+	s->t.record.b[3] ^= 1;
+	sign_root(s);
+	sign_award(s);
+}
+static void
+lie_record_after_root(struct stage *s)
+{
+	s->t.record.b[3] ^= 1;
+}
+static void
+lie_record_forged(struct stage *s)
+{
+	s->books[0].record.sig = sign(&stranger, s->t.record);
+}
+static void
+lie_tick(struct stage *s)
+{
+	s->t.tick++;
+}
+static void
+lie_offer_dropped(struct stage *s)
+{
+	size_t at = row_of(s, &seller);
+
+	memmove(&s->rows[at], &s->rows[at + 1], (OFFERS - at - 1) * sizeof(s->rows[0]));
+	s->books[0].rows.count--;
+	conclude(s);
+}
+static void
+lie_offer_unsigned(struct stage *s)
+{
+	for (size_t i = 0; i < s->doc_count; i++)
+		if (address_equal(&s->docs[i].offer.provider, &seller.address))
+			s->docs[i].sig = sign(&market, offer_hash(&s->docs[i].offer));
+}
+static void
+lie_offer_unknown(struct stage *s)
+{
+	s->doc_count--;
+}
+static void
+lie_old_book(struct stage *s)
+{
+	struct record_terms next = s->next.terms;
+
+	/* Another book was signed half a minute and more before the last answer. */
+	s->entries[BIDDERS].received_at = 40000 * MILLI_US;
+	s->t.ends_at = 50000 * MILLI_US;
+	next.time = 5000;
+	s->next = record_of(next);
+	conclude(s);
+}
+static void
+lie_next_record(struct stage *s)
+{
+	struct record_terms next = s->next.terms;
+
+	next.previous.b[0] ^= 1;
+	s->next = record_of(next);
+}
+static void
+lie_newcomer_in_book(struct stage *s)
+{
+	size_t at = row_of(s, &seller);
+
+	s->rows[at].in_book_s = 10; /* and is said to set prices */
+	sign_book(s);
+	conclude(s);
+}
+static void
+lie_winner_offer(struct stage *s)
+{
+	memset(&s->t.winner_offer, 0, sizeof(s->t.winner_offer));
+	sign_award(s);
+}
+static void
+lie_runner_up_offer(struct stage *s)
+{
+	s->t.runner_up_offer.b[0] ^= 1;
+	sign_award(s);
+}
+static void
+lie_offer_rank(struct stage *s)
+{
+	((struct transcript_offer *)s->t.offers.items)->rank++;
+}
+static void
+lie_offer_reason(struct stage *s)
+{
+	s->t.reasons.b[row_of(s, &stranger)] = OFFER_REGION;
+}
+static void
+lie_offer_left_out(struct stage *s)
+{
+	s->t.offers.count--;
+}
+static void
+lie_sealed_only(struct stage *s)
+{
+	/* As if nobody had offered: the winner's own bid of 50, and 60 to be paid. */
+	transcript_decide(&arena, &s->t, NULL);
+	sign_award(s);
+}
+static void
+lie_failed_forgotten(struct stage *s)
+{
+	/* Its failure was known when the round was decided, and is not shown. */
+	static const char *who[1];
+	char text[ADDRESS_TEXT_SIZE];
+
+	who[0] = arena_strdup(&arena, address_text(&bidders[2].address, text));
+	s->t.failed = (struct json_strs){ who, 1 };
+	conclude(s);
+	s->t.failed.count = 0;
+}
+
+static void
+test_mixed(void)
+{
+	static const struct {
+		const char *what, *code;
+		void (*tell)(struct stage *s);
+	} lies[] = {
+		{ "no book", "audit_chain", lie_no_book },
+		{ "a book that nobody shows", "audit_chain", lie_book_kept },
+		{ "a record that is none", "audit_chain", lie_other_book },
+		{ "a record chosen after the root", "audit_root", lie_record_after_root },
+		{ "a record somebody else signed", "audit_signature", lie_record_forged },
+		{ "another tick's number", "audit_chain", lie_tick },
+		{ "an offer left out of the book", "audit_root", lie_offer_dropped },
+		{ "an offer its provider did not sign", "audit_signature", lie_offer_unsigned },
+		{ "an offer nobody has shown", "audit_offer", lie_offer_unknown },
+		{ "a book of long ago", "audit_chain", lie_old_book },
+		{ "a next record of another chain", "audit_chain", lie_next_record },
+		{ "a newcomer's offer that sets prices", "audit_standing", lie_newcomer_in_book },
+		{ "won by a bid, not the offer", "audit_winner", lie_winner_offer },
+		{ "a price of another offer", "audit_setter", lie_runner_up_offer },
+		{ "another rank of an offer", "audit_reason", lie_offer_rank },
+		{ "another reason of an offer", "audit_reason", lie_offer_reason },
+		{ "an offer that matches, not shown", "audit_reason", lie_offer_left_out },
+		{ "sealed bids alone", "audit_price", lie_sealed_only },
+		{ "a winner that has failed before", "audit_winner", lie_failed_forgotten },
+	};
+	static struct stage s;
+	struct err e = ERR_NONE;
+
+	set_mixed(&s, NULL);
+	is_str(audit(&s, &e), "true", "bids beside offers: an honest round");
+	if (e.code != NULL)
+		printf("# %s\n", e.text);
+	ok(address_equal(&s.t.winner, &bidders[2].address) && s.t.price.nano == 55,
+	   "the lowest wins by its offer, and is paid the next one's");
+	ok(hash_equal(&s.t.winner_offer, &offer_of(&s, &bidders[2])->offer), "which is named");
+	is_str(s.entries[2].reason, "outranked", "its own dearer bid takes no part");
+	is_int(s.entries[2].rank, 0, "and has no rank");
+	is_str(offer_of(&s, &bidders[3])->reason, "outranked", "of another the bid is lower");
+	is_str(s.entries[3].reason, "dearer", "so the bid takes part");
+	is_str(offer_of(&s, &seller)->reason, "dearer", "who did not bid took part");
+	ok(hash_equal(&s.t.runner_up_offer, &offer_of(&s, &seller)->offer), "and made the price");
+	ok(offer_of(&s, &stranger) == NULL, "who has declined does not serve it by an offer");
+	is_int(s.t.reasons.b[row_of(&s, &stranger)], OFFER_DENIED, "and that is the reason");
+	for (size_t i = 0; i < NELEMS(lies); i++) {
+		e = (struct err)ERR_NONE;
+		set_mixed(&s, NULL);
+		lies[i].tell(&s);
+		is_str(audit(&s, &e), lies[i].code, lies[i].what);
+		if (e.code == NULL || strcmp(e.code->name, lies[i].code) != 0)
+			printf("# %s\n", e.text);
+	}
+}
+
+/* Nobody bids: offers alone. */
+static void
+test_offers_alone(void)
+{
+	static struct stage s;
+	struct err e = ERR_NONE;
+
+	set_mixed(&s, NULL);
+	s.t.entries.count = 0;
+	s.receipt_count = 0;
+	conclude(&s);
+	is_str(audit(&s, &e), "true", "a round that nobody answered");
+	ok(address_equal(&s.t.winner, &stranger.address) && s.t.price.nano == 40,
+	   "goes to the lowest offer, at the next one's");
+}
+
+/* The tenant may pick an offer too: of a provider the better of bid and offer. */
+static void
+test_mixed_choice(void)
+{
+	static struct stage s;
+	struct err e = ERR_NONE;
+
+	set_mixed(&s, "manual");
+	is_str(s.t.outcome, "ranked", "bids and offers in one ranking");
+	is_int((long long)transcript_price(&s.t, &bidders[2].address).nano, 55, "the first");
+	is_int((long long)transcript_price(&s.t, &seller.address).nano, 85, "an offer at its list");
+	is_int((long long)transcript_price(&s.t, &bidders[3].address).nano, 110,
+	       "a bid at its own");
+	is_int((long long)transcript_price(&s.t, &stranger.address).nano, 0, "who declined: not");
+	s.choice_count = 0;
+	s.choices[s.choice_count++] =
+		(struct choice_shown){ { s.t.order, s.t.round, seller.address }, { { 0 } }, 1 };
+	s.choices[0].sig = sign(&tenant, choice_hash(&s.choices[0].terms));
+	sign_award(&s);
+	s.award.provider = seller.address;
+	s.award.rate.nano = 85;
+	s.award_sig = sign(&market, award_hash(&s.award));
+	is_str(audit(&s, &e), "true", "an offer was chosen");
+	s.award.rate.nano = 84;
+	s.award_sig = sign(&market, award_hash(&s.award));
+	is_str(audit(&s, &e), "audit_award", "for less than its list price: a lie");
+}
+
 /* The lowest price of a pool wins, and the lease says how high it may go. */
 static void
 test_interruptible(void)
@@ -724,10 +1103,14 @@ main(void)
 	market = key_number(1);
 	tenant = key_number(2);
 	stranger = key_number(3);
+	seller = key_number(4);
 	for (uint8_t i = 0; i < BIDDERS; i++)
 		bidders[i] = key_number((uint8_t)(10 + i));
 	test_truth();
 	test_interruptible();
+	test_mixed();
+	test_offers_alone();
+	test_mixed_choice();
 	test_lies();
 	test_choices();
 	test_text();
