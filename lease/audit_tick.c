@@ -2,6 +2,7 @@
 /* A tick: chain, roots, receipts, then everything cleared again. */
 #include "lease/audit.h"
 #include "lease/key.h"
+#include "lease/spread_rows.h"
 
 /* ------------------------------------------------------------------ */
 /* Roots: market and auditor make them alike.                           */
@@ -155,7 +156,7 @@ check_orders(const struct audit_tick *t, struct err *e)
 				return err_field(e, &AUDIT_ORDER, field,
 						 "the terms name another group");
 		}
-		if (o->order.spread == SPREAD_NONE &&
+		if ((o->order.spread == SPREAD_NONE || o->order.rows > 0) &&
 		    rate_cmp(o->order.max[0], o->terms.maxRate) != 0)
 			return err_field(e, &AUDIT_ORDER, field, "the terms name another maximum");
 	}
@@ -308,7 +309,7 @@ clear_again(struct arena *a, const struct audit_tick *t, struct err *e)
 	for (size_t i = 0; i < t->order_count; i++)
 		if (!t->orders[i].hidden)
 			orders[shown++] = t->orders[i].order;
-	tick_clear(a, orders, shown, offers, t->offer_count, found);
+	tick_clear_rows(a, orders, shown, offers, t->offer_count, found);
 	for (size_t i = 0, k = 0; i < t->order_count; i++) {
 		if (t->orders[i].hidden)
 			continue;

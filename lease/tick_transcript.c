@@ -2,6 +2,7 @@
 #include "lease/tick_transcript.h"
 
 #include "lease/attest.h"
+#include "lease/spread_rows.h"
 
 #define MAYBE	   (JSON_OPTIONAL | JSON_OMIT_EMPTY)
 #define COPIES_MAX 4096u
@@ -59,6 +60,11 @@ static const struct json_field line_fields[] = {
 static const struct json_field place_fields[] = { JSON_U32(T, offer, 0, 0), JSON_I64(T, model, 0),
 						  JSON_AMOUNT(T, effective, 0), JSON_END };
 #undef T
+#define T struct tick_taken
+const struct json_field tick_taken_fields[] = { JSON_ADDRESS(T, provider, 0),
+						JSON_ADDRESS(T, owner, 0),
+						JSON_STR(T, region, 128, 0), JSON_END };
+#undef T
 #define T struct tick_entry
 static const struct json_field entry_fields[] = {
 	JSON_HASH(T, id, 0),
@@ -70,6 +76,7 @@ static const struct json_field entry_fields[] = {
 	JSON_U32(T, care_hours, 4, 0),
 	JSON_BOOLEAN(T, retry, 0),
 	JSON_STRS(T, denied, 64, MAYBE),
+	JSON_LIST(T, taken, tick_taken_fields, struct tick_taken, TICK_ROWS_MAX, MAYBE),
 	JSON_STR(T, end, 32, 0),
 	JSON_RATE(T, price, MAYBE),
 	JSON_LIST(T, picks, line_fields, struct tick_line, TICK_ROWS_MAX, MAYBE),
@@ -155,7 +162,13 @@ tick_entry_order(struct arena *a, const struct tick_entry *en, const struct json
 					  .group = &en->group,
 					  .audits = audits,
 					  .denied = denied,
-					  .denied_count = en->denied.count };
+					  .denied_count = en->denied.count,
+					  .spread = spread_of(&en->group),
+					  .set = en->group.spread_set,
+					  .row = en->group.spread_row,
+					  .rows = en->group.spread_rows,
+					  .taken = en->taken.items,
+					  .taken_count = en->taken.count };
 	return 0;
 }
 
@@ -185,7 +198,7 @@ line_known(uint32_t offer, int64_t model, size_t offer_count)
 static int
 end_read(const char *name, enum tick_end *out)
 {
-	for (unsigned i = TICK_AWARDED; i <= TICK_NO_CAPACITY; i++)
+	for (unsigned i = TICK_AWARDED; i <= TICK_INCOMPLETE; i++)
 		if (strcmp(tick_end_name((enum tick_end)i), name) == 0) {
 			*out = (enum tick_end)i;
 			return 0;
@@ -196,7 +209,7 @@ end_read(const char *name, enum tick_end *out)
 static bool
 reason_known(uint8_t r)
 {
-	return r <= OFFER_SPOT || (r >= REASON_CAPACITY && r <= REASON_WON);
+	return r <= OFFER_TAKEN || (r >= REASON_CAPACITY && r <= REASON_WON);
 }
 
 /* What the entry says of the outcome; indices that lead nowhere are refused. */

@@ -78,6 +78,7 @@ struct tick_entry {
 	uint32_t care_hours;
 	bool retry;
 	struct json_strs denied; /* addresses, sorted */
+	struct json_list taken;	 /* of struct tick_taken: where others of its set run */
 	const char *end;	 /* tick_end_name() */
 	struct rate price;
 	struct json_list picks;	   /* of struct tick_line: who won, or would at `price` */
@@ -100,7 +101,8 @@ struct tick_transcript {
 	struct json_list audits;   /* of struct audit_doc, in force */
 	struct json_list receipts; /* of struct receipt */
 };
-extern const struct json_field tick_transcript_fields[], standing_rules_fields[];
+extern const struct json_field tick_transcript_fields[], standing_rules_fields[],
+	tick_taken_fields[];
 
 /* Fills all but `offer`'s own: nodes, use, floors seen. The arena's. */
 void tick_row_offer(struct arena *a, const struct tick_row *row, const struct offer *offer,

@@ -319,6 +319,7 @@ judge_order(const struct tick_evidence *v, const struct domain *d, struct err *e
 {
 	const struct tick_transcript *all = v->transcripts.items;
 	const struct tick_entry *first = NULL;
+	bool awarded = false;
 
 	for (size_t i = 0; i < v->transcripts.count; i++) {
 		const struct tick_entry *en = entry_in(&all[i], &v->order);
@@ -329,6 +330,12 @@ judge_order(const struct tick_evidence *v, const struct domain *d, struct err *e
 					 "tick %llu has not the order", number);
 		if (en == NULL)
 			continue;
+		if (en->retry && (first == NULL || !awarded))
+			return err_field(
+				e, &AUDIT_ORDER, "/orders/retry",
+				"tick %llu says that it has failed, and it was not awarded",
+				number);
+		awarded = awarded || strcmp(en->end, tick_end_name(TICK_AWARDED)) == 0;
 		if (first != NULL &&
 		    (first->first != en->first || !hash_equal(&first->record, &en->record)))
 			return err_field(e, &AUDIT_ORDER, "/orders/record",
