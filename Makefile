@@ -198,6 +198,7 @@ DB_TESTS += tests/db/failures.sh
 DB_TESTS += tests/db/bad_bids.sh
 DB_TESTS += tests/db/contract.sh
 DB_TESTS += tests/db/heads.sh
+DB_TESTS += tests/db/mixed.sh
 
 $(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers $(MARKET_BENCH) | contracts

@@ -185,6 +185,12 @@ record_order_leaf(const struct tick_order *o, const struct hash *terms, const st
 	tagged_u64(&t, o->retry);
 	tagged_u64(&t, o->manual);
 	tagged_u64(&t, o->spread);
+	tagged_u64(&t, o->taken_count);
+	for (size_t i = 0; i < o->taken_count; i++) {
+		add_address(&t, &o->taken[i].provider);
+		add_address(&t, &o->taken[i].owner);
+		tagged_text(&t, o->taken[i].region);
+	}
 	tagged_u64(&t, o->denied_count);
 	for (size_t i = 0; i < o->denied_count; i++)
 		add_address(&t, &o->denied[i]);

@@ -325,3 +325,84 @@ tick_transcript(struct request *r)
 		*(struct tick_get *)request_task(r, "transcript", transcript_steps, sizeof(g))
 			 ->state = g;
 }
+
+/* ------------------------------------------------------------------ */
+/* GET /v1/ticks/{tick}/book: what the record signed, for the tick after it and for the
+ * sealed rounds that were closed meanwhile.                             */
+
+static enum next
+book_read_tick(struct task *t)
+{
+	struct tick_get *g = t->state;
+	struct web *w = task_request(t)->ctx;
+
+	g->b = batch_new(t);
+	q_tick_book(g->b, g->number);
+	return db_run(t, w->db, g->b);
+}
+
+static void
+read_record(struct arena *a, const struct batch *b, const char *record, const char *sig,
+	    struct record *out)
+{
+	const char *text = row_text(b, 0, 0, record);
+	struct err e = ERR_NONE;
+
+	row_bytes(b, 0, 0, sig, out->sig.b, sizeof(out->sig.b));
+	if (json_decode(a, text, strlen(text), record_terms_fields, &out->terms, &e) < 0)
+		fatal("stored record: %s", e.text);
+}
+
+static int
+read_book(struct arena *a, const struct batch *b, struct audit_book *out, struct err *e)
+{
+	const char *text = row_text(b, 0, 0, "book");
+	struct tick_book book = { .rows = { NULL, 0 } };
+	struct json *node;
+
+	if (json_parse_large(a, text, strlen(text), &node, e) < 0 ||
+	    json_read(a, node, tick_book_fields, &book, e) < 0)
+		return err_wrap(e, "stored book");
+	out->rows = book.rows;
+	read_record(a, b, "record", "sig", &out->record);
+	if (row_null(b, 0, 0, "next_record"))
+		return 0;
+	out->next = (struct json_list){ ARENA_NEW(a, struct record), 1 };
+	read_record(a, b, "next_record", "next_sig", out->next.items);
+	return 0;
+}
+
+static enum next
+book_answer(struct task *t)
+{
+	struct tick_get *g = t->state;
+	struct audit_book book = { .rows = { NULL, 0 } };
+	struct arena a;
+	struct jsonw *w;
+	int read;
+
+	if (tick_found(t) < 0)
+		return TASK_FAIL;
+	arena_init(&a, 0);
+	read = read_book(&a, g->b, &book, &t->err);
+	if (read == 0) {
+		w = jsonw_new(false);
+		json_write(w, audit_book_fields, &book);
+		request_answer_json(task_request(t), 200, w);
+	}
+	arena_release(&a);
+	return read < 0 ? TASK_FAIL : TASK_DONE;
+}
+
+static const struct step book_steps[] = { { "read", book_read_tick },
+					  { "answer", book_answer },
+					  STEP_END };
+
+void
+tick_book(struct request *r)
+{
+	struct tick_get g = { .limit = 0 };
+
+	if (number_of_path(r, &g.number))
+		*(struct tick_get *)request_task(r, "book", book_steps, sizeof(g))->state = g;
+}

@@ -45,54 +45,11 @@ static const struct json_field evidence_fields[] = {
 /* ------------------------------------------------------------------ */
 /* Gathering.                                                          */
 
-/* Offers that are here already, so that each is asked for once. */
-struct gathered {
-	struct tick_evidence *v;
-	struct hash *ids;
-	size_t count;
-};
-
-static bool
-is_here(const struct gathered *g, const struct hash *id)
-{
-	for (size_t i = 0; i < g->count; i++)
-		if (hash_equal(&g->ids[i], id))
-			return true;
-	return false;
-}
-
 static int
-get_offer(struct context *c, struct gathered *g, const struct hash *id, struct err *e)
+get_tick(struct context *c, struct tick_evidence *v, struct gathered *g, int64_t number,
+	 struct err *e)
 {
-	struct offer_doc *all, *doc;
-	struct json *shown;
-	char text[HASH_TEXT_SIZE];
-
-	if (is_here(g, id))
-		return 0;
-	if (market_get(&c->arena, &c->market,
-		       arena_printf(&c->arena, "/v1/offers/%s", hash_text(id, text)), &shown,
-		       e) < 0)
-		return -1;
-	all = g->v->offers.items =
-		arena_grow(&c->arena, g->v->offers.items, g->v->offers.count, sizeof(*all));
-	doc = &all[g->v->offers.count++];
-	*doc = (struct offer_doc){ .offer = { .seq = 0 } };
-	if (json_get(shown, "offer") == NULL ||
-	    json_read(&c->arena, json_get(shown, "offer"), offer_fields, &doc->offer, e) < 0 ||
-	    sig_read(text_of(shown, "sig"), &doc->sig, e) < 0)
-		return err_wrap(e, "offer %s", text);
-	g->ids = arena_grow(&c->arena, g->ids, g->count, sizeof(*g->ids));
-	g->ids[g->count++] = *id;
-	return 0;
-}
-
-static int
-get_tick(struct context *c, struct gathered *g, int64_t number, struct err *e)
-{
-	struct tick_evidence *v = g->v;
 	struct tick_transcript *all, *t;
-	const struct tick_row *rows;
 	struct json *shown;
 
 	if (market_get_large(
@@ -110,10 +67,9 @@ get_tick(struct context *c, struct gathered *g, int64_t number, struct err *e)
 		return err_field(e, &AUDIT_CHAIN, "/record/number",
 				 "asked for tick %lld, the market shows another",
 				 (long long)number);
-	rows = t->offers.items;
-	for (size_t i = 0; i < t->offers.count; i++)
-		if (get_offer(c, g, &rows[i].id, e) < 0)
-			return -1;
+	if (gather_offers(c, g, &t->offers, e) < 0)
+		return -1;
+	v->offers = g->offers;
 	return 0;
 }
 
@@ -141,13 +97,13 @@ whose(const struct context *c, struct tick_evidence *v)
 static int
 from_market(struct context *c, int64_t from, int64_t to, struct tick_evidence *v, struct err *e)
 {
-	struct gathered g = { .v = v };
+	struct gathered g = { .ids = NULL };
 
 	if (context_connect(c, e) < 0)
 		return -1;
 	whose(c, v);
 	for (int64_t n = from; n <= to; n++)
-		if (get_tick(c, &g, n, e) < 0)
+		if (get_tick(c, v, &g, n, e) < 0)
 			return -1;
 	return get_heads(c, v, e);
 }
@@ -156,13 +112,13 @@ static int
 from_order(struct context *c, const struct json *order, struct tick_evidence *v, struct err *e)
 {
 	const struct json *ticks = json_get(order, "ticks"), *lease = json_get(order, "lease");
-	struct gathered g = { .v = v };
+	struct gathered g = { .ids = NULL };
 
 	whose(c, v);
 	if (hash_read(text_of(order, "hash"), &v->order, e) < 0)
 		return -1;
 	for (const struct json *n = ticks != NULL ? ticks->first : NULL; n != NULL; n = n->next)
-		if (n->text == NULL || get_tick(c, &g, strtoll(n->text, NULL, 10), e) < 0)
+		if (n->text == NULL || get_tick(c, v, &g, strtoll(n->text, NULL, 10), e) < 0)
 			return -1;
 	if (get_heads(c, v, e) < 0)
 		return -1;
@@ -402,6 +358,7 @@ judge_order(const struct tick_evidence *v, const struct domain *d, struct err *e
 {
 	const struct tick_transcript *all = v->transcripts.items;
 	const struct tick_entry *first = NULL;
+	bool awarded = false;
 
 	for (size_t i = 0; i < v->transcripts.count; i++) {
 		const struct tick_entry *en = entry_in(&all[i], &v->order);
@@ -412,6 +369,12 @@ judge_order(const struct tick_evidence *v, const struct domain *d, struct err *e
 					 "tick %llu has not the order", number);
 		if (en == NULL)
 			continue;
+		if (en->retry && (first == NULL || !awarded))
+			return err_field(
+				e, &AUDIT_ORDER, "/orders/retry",
+				"tick %llu says that it has failed, and it was not awarded",
+				number);
+		awarded = awarded || strcmp(en->end, tick_end_name(TICK_AWARDED)) == 0;
 		if (first != NULL &&
 		    (first->first != en->first || !hash_equal(&first->record, &en->record)))
 			return err_field(e, &AUDIT_ORDER, "/orders/record",

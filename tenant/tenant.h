@@ -235,6 +235,18 @@ struct lasting
 lasting_for(const struct lease_terms *terms, struct amount deposit, struct amount due,
 	    const struct json *status, uint32_t now);
 
+/* Evidence for audits: evidence.c. */
+struct gathered {
+	struct json_list offers; /* of struct offer_doc, each once */
+	struct hash *ids;	 /* theirs, of those that were asked for */
+	struct json_list books;	 /* of struct audit_book */
+};
+/* Offers that the rows (of struct tick_row) name; the book of a round, as the API shows it. */
+int gather_offers(struct context *c, struct gathered *g, const struct json_list *rows,
+		  struct err *e) mustcheck;
+int gather_book(struct context *c, struct gathered *g, const struct json *round,
+		struct err *e) mustcheck;
+
 /* audit auction of an order that ticks have awarded, as the market shows it:
  * cmd_audit_tick.c. save: a file for the evidence, or NULL. */
 int audit_fast_order(struct context *c, const struct json *order, const char *save,
