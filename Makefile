@@ -204,34 +204,32 @@ $(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(lin
 check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers $(MARKET_BENCH) | contracts
 	$(Q)BUILD=$(B) tests/run.sh $(DB_TESTS)
 
-# Programs that the end-to-end tests need, and the tests, in their order.
+# Programs that the end-to-end tests need, and the tests: programs one after another,
+# then scripts beside each other, the longest first.
 E2E_BINS  := $(B)/tests/db/sign $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
-E2E_TESTS := $(B)/tests/e2e/jail_test
-E2E_TESTS += $(B)/tests/e2e/volumes_test
-E2E_TESTS += $(ISOLATION)
-E2E_TESTS += $(IMAGES)
-E2E_TESTS += tests/e2e/ingress.sh
-E2E_TESTS += tests/e2e/names.sh
-E2E_TESTS += tests/e2e/demo.sh
+E2E_TESTS := tests/e2e/dry.sh
+E2E_TESTS += tests/e2e/alone.sh
+E2E_TESTS += tests/e2e/kills.sh
+E2E_TESTS += tests/e2e/money.sh
+E2E_TESTS += tests/e2e/spot.sh
+E2E_TESTS += tests/e2e/fast.sh
+E2E_TESTS += tests/e2e/life.sh
 E2E_TESTS += tests/e2e/exec.sh
+E2E_TESTS += tests/e2e/faults.sh
+E2E_TESTS += tests/e2e/shop.sh
 E2E_TESTS += tests/e2e/placements.sh
 E2E_TESTS += tests/e2e/pricing.sh
-E2E_TESTS += tests/e2e/fast.sh
-E2E_TESTS += tests/e2e/faults.sh
-E2E_TESTS += tests/e2e/storage.sh
-E2E_TESTS += tests/e2e/shop.sh
-E2E_TESTS += tests/e2e/life.sh
+E2E_TESTS += tests/e2e/ingress.sh
 E2E_TESTS += tests/e2e/chain.sh
-E2E_TESTS += tests/e2e/alone.sh
-E2E_TESTS += tests/e2e/money.sh
-E2E_TESTS += tests/e2e/kills.sh
-E2E_TESTS += tests/e2e/spot.sh
-E2E_TESTS += tests/e2e/dry.sh
 E2E_TESTS += tests/e2e/escrow.sh
+E2E_TESTS += tests/e2e/storage.sh
 E2E_TESTS += tests/e2e/choice.sh
+E2E_TESTS += tests/e2e/names.sh
+E2E_TESTS += tests/e2e/demo.sh
 
 check-e2e: $(PROGRAMS) $(E2E_BINS)
-	$(Q)BUILD=$(B) tests/run.sh $(E2E_TESTS)
+	$(Q)BUILD=$(B) tests/run.sh $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(ISOLATION) $(IMAGES); \
+		first=$$?; BUILD=$(B) tests/e2e/lanes.sh $(E2E_TESTS) && exit $$first
 
 FUZZERS := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 $(B)/fuzz/%: tests/fuzz/%.c $(wildcard lib/*.c) $(wildcard deploy/*.c)

@@ -107,7 +107,7 @@ key_file: $dir/keys/$1.json
 password_file: $dir/keys/password
 state_dir: $dir/$1
 run_dir: $dir/$1/run
-tag: $1
+tag: ${GAVEL_DEMO_TAG:-}$1
 network: $4
 uid_base: $5
 image_uid_base: $6

@@ -3,26 +3,9 @@
 # alone.sh - the market is killed for good: the provider takes what was signed, the
 # tenant ends its leases and gets the exact rest, and the tokens add up. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-alone GAVEL_DEMO_PORT=7780 GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=3600000
-export GAVEL_TOP=$PWD
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
-trap 'demo/stop.sh quiet' EXIT
-n=0 bad=0
-ok() { # ok WHAT CONDITION...
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then echo "ok $n - $what"; else
-		echo "not ok $n - $what"
-		bad=1
-	fi
-}
-has() { grep -qE "$1" "$2"; }
-demo/up.sh >/dev/null 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
-sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.yaml"
+export GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=3600000
+. tests/e2e/lib.sh alone
+up
 tenant -q deploy "$dir/web.yaml" --deposit 5 --name web >/dev/null 2>&1
 ok 'a lease runs' test $? = 0
 tenant -q deploy "$dir/web.yaml" --deposit 5 --name two >/dev/null 2>&1
@@ -45,8 +28,7 @@ ok 'and by the agent' has 'ends in less than 1 hour' "$dir/short.out"
 tenant -q close short >/dev/null 2>&1
 
 # --- for good -------------------------------------------------------------------
-ppid=$(cat "$dir/pid/market")
-kill -9 "$ppid" $(pgrep -P "$ppid")
+kill_daemon market
 provider=
 for name in dc1 dc2 dc3; do
 	grep -q lease.running "$dir/log/$name.log" && provider="$provider $name"
@@ -63,7 +45,7 @@ sleep 3 # the provider reads on: what it signs now is no word on what was signed
 settle --plan >"$dir/plan.out" 2>&1
 ok 'a plan moves nothing' has '  settle: 0.00 of [56]\.[05]0 TUSD paid' "$dir/plan.out"
 sent() { # transactions of the provider
-	curl -sf -H 'Content-Type: application/json' "http://127.0.0.1:$rpc_port" --data \
+	curl -sf -H 'Content-Type: application/json' "$rpc_url" --data \
 		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"eth_getTransactionCount\",\"params\":[\"$(cat "$dir/keys/${provider##* }.address")\",\"latest\"]}" |
 		member result
 }
@@ -107,5 +89,4 @@ done
 ok 'what all parties own is what the contract holds' test "$sum" = "$held"
 tenant -q audit ledger >"$dir/audit.out" 2>&1
 ok 'every balance is right, by the chain alone' test $? = 0
-echo "1..$n"
-exit $bad
+finish

@@ -4,52 +4,21 @@
 # or closed a lease is reorganised away; transactions are stuck, dropped, and sent
 # by a market that is killed in between. At the end every balance is right. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-chain GAVEL_DEMO_PORT=7680 GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=1000
+export GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=1000
 export GAVEL_DEMO_MARKET="tx_bump_s: 2"
-export GAVEL_TOP=$PWD
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
-trap 'demo/stop.sh quiet' EXIT
-n=0 bad=0
-ok() { # ok WHAT CONDITION...
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then echo "ok $n - $what"; else
-		echo "not ok $n - $what"
-		sql "select id, nonce, kind, state, block from gavel.tx order by id" | sed 's/^/# tx /'
-		sql "select id, kind, state, tx, error from gavel.intent order by id" | sed 's/^/# intent /'
-		bad=1
-	fi
+. tests/e2e/lib.sh chain
+why() {
+	sql "select id, nonce, kind, state, block from gavel.tx order by id" | sed 's/^/# tx /'
+	sql "select id, kind, state, tx, error from gavel.intent order by id" | sed 's/^/# intent /'
 }
-demo/up.sh >/dev/null 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
-url=http://127.0.0.1:$market_port
-rpc() { # rpc METHOD PARAMS
-	curl -sf -H 'Content-Type: application/json' \
-		--data "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":[${2:-}]}" "http://127.0.0.1:$rpc_port"
-}
-sql() { as_user "$pg_bin/psql" -h "$dir/pgsock" -U gavel -d gavel -Atc "$1"; }
-soon() { # soon SECONDS CONDITION...
-	tries=$(($1 * 5))
-	shift
-	while [ $tries -gt 0 ]; do
-		"$@" >/dev/null 2>&1 && return 0
-		tries=$((tries - 1))
-		sleep 0.2
-	done
-	return 1
-}
+up
 state() { [ "$(sql "select l.state from gavel.lease l order by created_at desc limit 1")" = "$1" ]; }
-sql_is() { [ "$(sql "$1")" = "$2" ]; }
 # The market's ledger, the contract's storage and its events say the same.
 audit() { tenant -q audit ledger --market "$url" >"$dir/audit.out" 2>&1; }
 settled() { soon 20 sql_is "select count(*) from gavel.tx where state in ('signed', 'sent')" 0 && soon 20 audit; }
 reorganise() { # reorganise DEPTH: empty blocks in place of the last ones
 	rpc anvil_reorg "$1,[]" >/dev/null
 }
-sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.yaml"
 
 tenant -q deploy "$dir/web.yaml" --deposit 5 --name web >/dev/null 2>&1
 ok 'a lease is open' state active
@@ -118,8 +87,7 @@ pending() { rpc txpool_status | grep -qE '"pending":"0x[1-9a-f]'; }
 ok 'the node has dropped it: it is sent again' soon 20 pending
 
 # --- kill -9 with a transaction under way -----------------------------------------
-ppid=$(cat "$dir/pid/market")
-kill -9 "$ppid" $(pgrep -P "$ppid")
+kill_daemon market
 rpc evm_setAutomine true >/dev/null
 rpc evm_mine >/dev/null
 start market "$bin/gavel-market" -c "$dir/market.yaml"
@@ -138,5 +106,4 @@ ok 'one unit too many in the market: status 11' test $? = 11
 ok 'and it is named' grep -q "the balance of $(cat "$dir/keys/tenant.address"): .* the market" "$dir/audit.out"
 ok 'the chain alone is right' tenant -q audit ledger
 ok 'from the middle too' tenant -q audit ledger --from 8
-echo "1..$n"
-exit $bad
+finish

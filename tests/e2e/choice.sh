@@ -5,27 +5,9 @@
 # middle of a round, comes back with other prices and hears of the round again sends the
 # bid that it had signed. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] && [ -x "${BUILD:-build}/tests/db/sign" ] || { echo "1..0 # SKIP needs root and the signer"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-choice GAVEL_DEMO_PORT=7980 GAVEL_DEMO_LAUNCH=15
-export GAVEL_TOP=$PWD
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
-trap 'demo/stop.sh quiet' EXIT
-n=0 bad=0
-ok() { # ok WHAT CONDITION...
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then echo "ok $n - $what"; else
-		echo "not ok $n - $what"
-		bad=1
-	fi
-}
-has() { grep -qE "$1" "$2"; }
-demo/up.sh >/dev/null 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
-sql() { as_user "$pg_bin/psql" -h "$dir/pgsock" -U gavel -d gavel -qAtc "$1"; }
-sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.yaml"
+export GAVEL_DEMO_LAUNCH=15
+. tests/e2e/lib.sh choice
+up
 
 tenant deploy "$dir/web.yaml" --deposit 5 --name web --manual >"$dir/deploy.out" 2>&1
 ok 'deploy --manual ends with a ranking' test $? = 0
@@ -49,7 +31,7 @@ ok 'it is closed' test $? = 0
 # --- killed in the middle of a round ---------------------------------------------------
 # One more is invited and never answers, so that the round is not over before its end.
 "${BUILD:-build}/tests/db/sign" "$(member escrow <"$dir/contract.json")" provider 77 |
-	curl -sf -o /dev/null --data-binary @- "http://127.0.0.1:$market_port/v1/providers"
+	curl -sf -o /dev/null --data-binary @- "$url/v1/providers"
 tenant -q deploy "$dir/web.yaml" --deposit 5 --name slow --manual --window 30000 --no-wait >"$dir/slow.out" 2>&1
 sleep 2
 hash=$(sql "select encode(hash, 'hex') from gavel.orders order by created_at desc limit 1")
@@ -57,8 +39,7 @@ first=$(sql "select seq from gavel.event where type = 'order.bidding' order by s
 bids() { sql "select provider, md5(envelope) from gavel.bid where order_hash = '\\x$hash' order by provider"; }
 before=$(bids)
 ok 'every provider has bid' test "$(echo "$before" | grep -c .)" = 3
-ppid=$(cat "$dir/pid/dc1")
-kill -9 "$ppid" $(pgrep -P "$ppid")
+kill_daemon dc1
 sed -i 's/^list_bp: .*/list_bp: 20000/; s/cpu_milli: "\([0-9]*\)"/cpu_milli: "1\1"/' "$dir/dc1.yaml"
 python3 - "$dir/dc1/agent/book.sqlite" $((first - 1)) <<'END'
 import sqlite3, sys
@@ -76,5 +57,4 @@ ok 'and no second bid' eval '! grep -q "bid.sent.*round=1" "$dir/log/dc1.log"'
 ok 'while the round was going on' test "$(sql "select state from gavel.orders where hash = '\\x$hash'")" = bidding
 ok 'the market has the same three' test "$(bids)" = "$before"
 tenant -q close slow >/dev/null 2>&1
-echo "1..$n"
-exit $bad
+finish

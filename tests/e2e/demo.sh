@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # demo.sh - the demo itself as a test: every step real, and the tokens add up.
-# Needs root (or sudo). TAP.
+# TAP.
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || { echo "1..0 # SKIP needs root"; exit 77; }
 export GAVEL_DEMO_DIR=$PWD/build/e2e-demo GAVEL_DEMO_PORT=9480

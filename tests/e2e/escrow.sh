@@ -4,41 +4,9 @@
 # compared with ours; a deposit in one transaction; nonces of orders posted at once;
 # a key that is lent, that signs until its limit, and that is taken back. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-escrow GAVEL_DEMO_PORT=7740 GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=500
-export GAVEL_TOP=$PWD
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
-trap 'demo/stop.sh quiet' EXIT
-n=0 bad=0
-ok() { # ok WHAT CONDITION...
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then echo "ok $n - $what"; else
-		echo "not ok $n - $what"
-		bad=1
-	fi
-}
-demo/up.sh >/dev/null 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
-rpc_url=http://127.0.0.1:$rpc_port
-rpc() { # rpc METHOD PARAMS
-	curl -sf -H 'Content-Type: application/json' \
-		--data "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":[${2:-}]}" "$rpc_url"
-}
-sql() { as_user "$pg_bin/psql" -h "$dir/pgsock" -U gavel -d gavel -Atc "$1"; }
-soon() { # soon SECONDS CONDITION...
-	tries=$(($1 * 5))
-	shift
-	while [ $tries -gt 0 ]; do
-		"$@" >/dev/null 2>&1 && return 0
-		tries=$((tries - 1))
-		sleep 0.2
-	done
-	return 1
-}
-sql_is() { [ "$(sql "$1")" = "$2" ]; }
+export GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=500
+. tests/e2e/lib.sh escrow
+up
 status() { # status NUMBER COMMAND...: it ends with that status
 	want=$1
 	shift
@@ -97,7 +65,6 @@ ok 'the approved way takes two' status 0 tenant deposit 1
 ok 'transactions' test $(($(sent tenant) - before)) = 3
 
 # --- nonces ------------------------------------------------------------------------
-sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.yaml"
 pids=
 for name in a b c d; do
 	tenant -q deploy "$dir/web.yaml" --deposit 0.5 --name $name --no-wait >/dev/null 2>&1 &
@@ -158,5 +125,4 @@ more() { [ "$(voucher)" -gt "$had" ]; }
 ok 'the tenant itself does' soon 10 more
 ok 'it is closed' status 0 tenant close k
 ok 'every balance is right' soon 30 tenant -q audit ledger --market "http://127.0.0.1:$market_port"
-echo "1..$n"
-exit $bad
+finish

@@ -3,24 +3,9 @@
 # exec.sh - inside a running workload: terminals, files both ways, ports that are
 # not open to the world, logs of several services, and nothing left behind. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-exec GAVEL_DEMO_PORT=6480 GAVEL_DEMO_LOG_KEEP=12 GAVEL_DEMO_SETTLE=500
-export GAVEL_TOP=$PWD
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
-trap 'demo/stop.sh quiet' EXIT
-n=0 bad=0
-ok() { # ok WHAT CONDITION...
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then echo "ok $n - $what"; else
-		echo "not ok $n - $what"
-		bad=1
-	fi
-}
-demo/up.sh >/dev/null 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
+export GAVEL_DEMO_LOG_KEEP=12 GAVEL_DEMO_SETTLE=500
+. tests/e2e/lib.sh exec
+up
 t() { timeout 20 "$bin/gavel" -C "$dir/tenant.yaml" -q "$@"; }
 on_tty() { tests/e2e/pty.py "$1" "$2" -- "$bin/gavel" -C "$dir/tenant.yaml" "${@:3}"; }
 w=$dir/work
@@ -219,5 +204,4 @@ left=$(find "$dir"/dc?/logs -name 'gv-*' 2>/dev/null)
 ok 'nothing of them is left' test -z "$left"
 left=$(pgrep -f "gavel-(exec|files)" || true)
 ok 'no minder is left' test -z "$left"
-echo "1..$n"
-exit $bad
+finish

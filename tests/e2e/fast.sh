@@ -2,31 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # fast.sh - standing offers and fast orders on real parts: three providers that offer
 # by their cards, orders awarded in ticks at the runner-up's price, a provider that
-# has withdrawn, one that cannot launch, one that is not fit to start. Needs root. TAP.
+# has withdrawn, one that cannot launch, one that is not fit to start. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
-export GAVEL_TOP=$PWD GAVEL_DEMO_DIR=$PWD/build/e2e-fast GAVEL_DEMO_PORT=${GAVEL_FAST_PORT:-10480}
-# shellcheck source=demo/lib.sh
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
-trap 'demo/stop.sh quiet >/dev/null 2>&1' EXIT
-if ! demo/up.sh >"$PWD/build/fast.log" 2>&1; then
-	echo "not ok 1 - the market comes up"
-	tail -n 5 "$PWD/build/fast.log" "$dir"/log/*.log | sed 's/^/# /'
-	exit 1
-fi
-n=0 bad=0
-# is WHAT TEXT PATTERN
-is() {
-	n=$((n + 1))
-	if printf '%s\n' "$2" | grep -qE -- "$3"; then echo "ok $n - $1"; else
-		echo "not ok $n - $1"
-		printf '%s\n' "$2" | sed 's/^/# /'
-		bad=1
-	fi
-}
-url=http://127.0.0.1:$market_port
+. tests/e2e/lib.sh fast
+up
 offers() { curl -sf "$url/v1/offers?limit=100"; }
 # until_offers COUNT: that many stand.
 until_offers() {
@@ -45,28 +24,27 @@ since() { # since ORDER_TIME LATER: ms
 	echo $((($(date -d "$2" +%s%N) - $(date -d "$1" +%s%N)) / 1000000))
 }
 fast() { tenant deploy "$dir/web.yaml" --auction fast --deposit 2 --name "$@" 2>&1; }
-sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.yaml"
 dc1=$(cat "$dir/keys/dc1.address") dc2=$(cat "$dir/keys/dc2.address")
 #$(cat "$dir/keys/dc3.address")
 
 
 # ---- offers ----
-is 'three offers stand' "$(until_offers 3)" '^3$'
+like 'three offers stand' "$(until_offers 3)" '^3$'
 established
-is 'by the month, for people' "$(tenant providers)" '^    floor +vCPU [0-9.]+, GiB memory [0-9.]+, .* TUSD a month$'
-is 'as the card says: 12000000 a milli and second are 31.536 a month' "$(tenant providers)" '^    floor +vCPU 31.536, .*GiB disk 2.691072'
-is 'and the list price 30 % above' "$(tenant providers)" '^    at most +vCPU 40.9968, '
+like 'by the month, for people' "$(tenant providers)" '^    floor +vCPU [0-9.]+, GiB memory [0-9.]+, .* TUSD a month$'
+like 'as the card says: 12000000 a milli and second are 31.536 a month' "$(tenant providers)" '^    floor +vCPU 31.536, .*GiB disk 2.691072'
+like 'and the list price 30 % above' "$(tenant providers)" '^    at most +vCPU 40.9968, '
 provider_() { "$bin/gavel-provider" -c "$dir/$1.yaml" "${@:2}" 2>&1; }
-is 'the provider sees its own' "$(provider_ dc1 offers)" '^  vCPU +31.536 +40.9968$'
-is '  as JSON too' "$(provider_ dc1 offers --json | jq -r '.data[0].offer.nodes[0].name')" '^node-dc1$'
+like 'the provider sees its own' "$(provider_ dc1 offers)" '^  vCPU +31.536 +40.9968$'
+like '  as JSON too' "$(provider_ dc1 offers --json | jq -r '.data[0].offer.nodes[0].name')" "^node-${tag}dc1\$"
 
 # ---- a fast order ----
 out=$(fast one)
-is 'a fast order runs' "$out" '^one is running$'
-is '  and says how it is awarded' "$out" ', by standing offers: at most'
+like 'a fast order runs' "$out" '^one is running$'
+like '  and says how it is awarded' "$out" ', by standing offers: at most'
 page=$(echo "$out" | grep -oE 'http://[^ ]+' | tail -1)
-is '  a real container' "$(curl -sf -m 5 --resolve "*:$(echo "$page" | grep -oE '[0-9]+$'):127.0.0.1" "$page")" '.'
-is '  at the cheapest in its region' "$(lease one .provider)" "^$dc1\$"
+like '  a real container' "$(curl -sf -m 5 --resolve "*:$(echo "$page" | grep -oE '[0-9]+$'):127.0.0.1" "$page")" '.'
+like '  at the cheapest in its region' "$(lease one .provider)" "^$dc1\$"
 bids=$(tenant --json bids one)
 # Equal weights cancel out: what is paid is the floor of the second, or our list price.
 runner_up() {
@@ -75,28 +53,28 @@ runner_up() {
 		| (.[1].floor | tonumber) as $second | [$list, $second] | min | . - ($rate | tonumber)
 		| if . >= 0 and . <= 1 then "right" else "off by \(.)" end'
 }
-is '  at the runner-up price' "$(runner_up "$bids" "$(lease one .terms.rate)")" '^right$'
-is '  every offer has its reason' "$(echo "$bids" | jq -r '[.data[].reason] | sort | join(" ")')" '^dearer region won$'
-is '  as people read it' "$(tenant bids one)" ' 2 +0x.* offer, tick [0-9]+: floor .*, effective .*, dearer$'
-is '  and it was all true' "$(tenant audit auction one 2>&1)" 'true|holds'
+like '  at the runner-up price' "$(runner_up "$bids" "$(lease one .terms.rate)")" '^right$'
+like '  every offer has its reason' "$(echo "$bids" | jq -r '[.data[].reason] | sort | join(" ")')" '^dearer region won$'
+like '  as people read it' "$(tenant bids one)" ' 2 +0x.* offer, tick [0-9]+: floor .*, effective .*, dearer$'
+like '  and it was all true' "$(tenant audit auction one 2>&1)" 'true|holds'
 ms=$(since "$(order one .created_at)" "$(lease one .created_at)")
 echo "# from order to award: $ms ms"
-is '  by the first tick that looked at it' "$(echo "$bids" | jq -r '[.data[].tick] | unique | length')" '^1$'
+like '  by the first tick that looked at it' "$(echo "$bids" | jq -r '[.data[].tick] | unique | length')" '^1$'
 id=$(order one .id)
-is 'the winner knows why' "$(provider_ dc1 why "$id")" 'won, rank 1'
-is 'the second knows what would have won' "$(provider_ dc2 why "$id")" 'would win  with a floor of at most 0.01[0-9]+ TUSD/h'
-is '  and what the load curve made' "$(provider_ dc2 why "$id")" 'load .* 0.00 % full'
-is 'the third is told of the region' "$(provider_ dc3 why "$id")" 'region: the order asks for another region'
-is '  as JSON too' "$(provider_ dc2 why "$id" --json | jq -r '.ours[0] | "\(.reason) \(.rank) \(.sets_prices) \(.floor_wins | tonumber > 0)"')" '^dearer 2 true true$'
-is 'an order that is none' "$(provider_ dc1 why ord_00000000000000000000000000; echo "exit $?")" 'exit 7'
+like 'the winner knows why' "$(provider_ dc1 why "$id")" 'won, rank 1'
+like 'the second knows what would have won' "$(provider_ dc2 why "$id")" 'would win  with a floor of at most 0.01[0-9]+ TUSD/h'
+like '  and what the load curve made' "$(provider_ dc2 why "$id")" 'load .* 0.00 % full'
+like 'the third is told of the region' "$(provider_ dc3 why "$id")" 'region: the order asks for another region'
+like '  as JSON too' "$(provider_ dc2 why "$id" --json | jq -r '.ours[0] | "\(.reason) \(.rank) \(.sets_prices) \(.floor_wins | tonumber > 0)"')" '^dearer 2 true true$'
+like 'an order that is none' "$(provider_ dc1 why ord_00000000000000000000000000; echo "exit $?")" 'exit 7'
 
 # ---- in the file; the flag is stronger ----
 sed 's/^x-gavel:$/&\n  auction: {kind: fast}/' "$dir/web.yaml" >"$dir/file.yaml"
 out=$(tenant deploy "$dir/file.yaml" --deposit 2 --name filed 2>&1)
-is 'the file may ask for it' "$(order filed .auction)" '^fast$'
+like 'the file may ask for it' "$(order filed .auction)" '^fast$'
 out=$(tenant deploy "$dir/file.yaml" --deposit 2 --name flagged --auction sealed 2>&1)
-is 'and the flag is stronger' "$(order flagged .auction)" '^sealed$'
-is '  a sealed round as before' "$out" 'is running'
+like 'and the flag is stronger' "$(order flagged .auction)" '^sealed$'
+like '  a sealed round as before' "$out" 'is running'
 tenant close filed >/dev/null 2>&1
 tenant close flagged >/dev/null 2>&1
 
@@ -104,15 +82,15 @@ tenant close flagged >/dev/null 2>&1
 seq_of() { offers | jq -r --arg who "$1" '.data[] | select(.offer.provider == $who) | .offer.seq'; }
 before=$(seq_of "$dc1")
 end dc1
-is 'who ends has withdrawn' "$(offers | jq -r '[.data[].offer.provider] | join(" ")' | grep -c "$dc1")" '^0$'
-is '  and says so' "$(cat "$dir/log/dc1.log")" 'offer.withdrawn'
+like 'who ends has withdrawn' "$(offers | jq -r '[.data[].offer.provider] | join(" ")' | grep -c "$dc1")" '^0$'
+like '  and says so' "$(cat "$dir/log/dc1.log")" 'offer.withdrawn'
 out=$(fast two)
-is '  it gets nothing' "$(lease two .provider)" "^$dc2\$"
-is '  alone: the list price' "$(tenant --json bids two | jq -r '.data[] | select(.rank == 1) | .list')" "^$(lease two .terms.rate)\$"
+like '  it gets nothing' "$(lease two .provider)" "^$dc2\$"
+like '  alone: the list price' "$(tenant --json bids two | jq -r '.data[] | select(.rank == 1) | .list')" "^$(lease two .terms.rate)\$"
 start dc1 "$bin/gavel-provider" -c "$dir/dc1.yaml"
-is 'back again' "$(until_offers 3)" '^3$'
-is '  with a higher seq' "$([ "$(seq_of "$dc1")" -gt "$before" ] && echo higher)" '^higher$'
-is '  its container has lived on' "$(tenant status one 2>&1)" 'workload +running'
+like 'back again' "$(until_offers 3)" '^3$'
+like '  with a higher seq' "$([ "$(seq_of "$dc1")" -gt "$before" ] && echo higher)" '^higher$'
+like '  its container has lived on' "$(tenant status one 2>&1)" 'workload +running'
 
 # ---- who cannot launch is followed by the next ----
 tenant close two >/dev/null 2>&1
@@ -122,32 +100,29 @@ start dc1 "$bin/gavel-provider" -c "$dir/dc1-blind.yaml"
 until_offers 3 >/dev/null
 established
 out=$(fast three)
-is 'the cheapest cannot launch it' "$out" 'running'
-is '  the next one does' "$(lease three .provider)" "^$dc2\$"
-is '  and it is told who could not' "$(order three '.failed[].provider')" "^${dc1,,}\$"
+like 'the cheapest cannot launch it' "$out" 'running'
+like '  the next one does' "$(lease three .provider)" "^$dc2\$"
+like '  and it is told who could not' "$(order three '.failed[].provider')" "^${dc1,,}\$"
 # "   346 ms  open", and the next "awarded".
 ms=$(echo "$out" | awk '$3 == "open" { at = $1 } at != "" && $3 == "awarded" { print $1 - at; exit }')
 echo "# from failure to the next award: $ms ms"
-is '  by the second tick that looked at it' "$(tenant --json bids three | jq -r '[.data[].tick] | unique | length')" '^2$'
+like '  by the second tick that looked at it' "$(tenant --json bids three | jq -r '[.data[].tick] | unique | length')" '^2$'
 
 # ---- who is killed, and then not fit to start, takes its offer back ----
-parent=$(cat "$dir/pid/dc2")
-# shellcheck disable=SC2046
-kill -9 "$parent" $(pgrep -P "$parent")
-is 'who is killed has not withdrawn' "$(until_offers 3)" '^3$'
+kill_daemon dc2
+like 'who is killed has not withdrawn' "$(until_offers 3)" '^3$'
 sed 's/cpu_milli: 4000/cpu_milli: 4000000/' "$dir/dc2.yaml" >"$dir/dc2-unfit.yaml"
 out=$("$bin/gavel-provider" -c "$dir/dc2-unfit.yaml" 2>&1; echo "exit $?")
-is 'a machine that is not fit does not start' "$out" 'the inventory less the reserve'
-is '  and takes back what it offered' "$(offers | jq -r '[.data[].offer.provider] | join(" ")' | grep -c "$dc2")" '^0$'
+like 'a machine that is not fit does not start' "$out" 'the inventory less the reserve'
+like '  and takes back what it offered' "$(offers | jq -r '[.data[].offer.provider] | join(" ")' | grep -c "$dc2")" '^0$'
 start dc2 "$bin/gavel-provider" -c "$dir/dc2.yaml"
-is 'when it is fit it offers again' "$(until_offers 3)" '^3$'
+like 'when it is fit it offers again' "$(until_offers 3)" '^3$'
 sed 's/^list_bp:.*/standing: false/' "$dir/dc2.yaml" >"$dir/dc2-sealed.yaml"
 end dc2
 start dc2 "$bin/gavel-provider" -c "$dir/dc2-sealed.yaml"
 wait_for 10 dc2 grep -q provider.registered "$dir/log/dc2.log"
-is 'standing: false offers nothing' "$(provider_ dc2-sealed offers)" 'the settings say standing: false'
-is 'and a tenant sees that' "$(tenant providers)" '^    no standing offer: it answers sealed rounds$'
+like 'standing: false offers nothing' "$(provider_ dc2-sealed offers)" 'the settings say standing: false'
+like 'and a tenant sees that' "$(tenant providers)" '^    no standing offer: it answers sealed rounds$'
 tenant close one >/dev/null 2>&1
 tenant close three >/dev/null 2>&1
-echo "1..$n"
-exit $bad
+finish

@@ -3,27 +3,11 @@
 # faults.sh - bad input over REST, then kill -9: the workload lives, is adopted,
 # the meter goes on, nothing is billed twice, and the tokens add up. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-faults GAVEL_DEMO_PORT=7480 GAVEL_DEMO_LAUNCH=4 GAVEL_DEMO_SETTLE=1000
-export GAVEL_TOP=$PWD
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
-trap 'demo/stop.sh quiet' EXIT
-n=0 bad=0
-ok() { # ok WHAT CONDITION...
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@"; then echo "ok $n - $what"; else
-		echo "not ok $n - $what"
-		bad=1
-	fi
-}
-demo/up.sh >/dev/null 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
-url=http://127.0.0.1:$market_port
+export GAVEL_DEMO_LAUNCH=4 GAVEL_DEMO_SETTLE=1000
+. tests/e2e/lib.sh faults
+up
 
-api=$(node tests/e2e/api.mjs "$url" "http://127.0.0.1:$rpc_port" 2>&1)
+api=$(node tests/e2e/api.mjs "$url" "$rpc_url" 2>&1)
 n=$(printf '%s\n' "$api" | grep -cE '^(not )?ok ')
 printf '%s\n' "$api" | grep -vE '^1\.\.'
 printf '%s\n' "$api" | grep -qE '^not ok|Error' && bad=1
@@ -43,7 +27,6 @@ ok 'a length and chunks together: refused' grep -qE '^$| 400 ' <<<"$together"
 ok 'half a request is not answered' test -z "$(raw 'POST /v1/orders HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{')"
 ok 'and holds nobody up' curl -sf -m 2 -o /dev/null "$url/healthz"
 
-sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.yaml"
 sed 's/web:1/nothing:1/' "$dir/web.yaml" >"$dir/nothing.yaml"
 tenant -q deploy "$dir/nothing.yaml" --deposit 1 --name nothing >"$dir/nothing.out" 2>&1
 ok 'an image that does not exist: exit status 10' test $? = 10
@@ -65,7 +48,7 @@ winner=
 for name in dc1 dc2 dc3; do
 	grep -q lease.running "$dir/log/$name.log" && winner=$name
 done
-inside() { cat /sys/fs/cgroup/pids/gavel-"$1"/gv-*/cgroup.procs /sys/fs/cgroup/gavel-"$1"/gv-*/cgroup.procs 2>/dev/null; }
+inside() { cat /sys/fs/cgroup/pids/gavel-"$tag$1"/gv-*/cgroup.procs /sys/fs/cgroup/gavel-"$tag$1"/gv-*/cgroup.procs 2>/dev/null; }
 pids=$(inside "$winner" | sort)
 ok 'in its own cgroup' test -n "$pids"
 first=$(echo "$pids" | head -1)
@@ -83,9 +66,7 @@ seq1=$(usage)
 ok 'metered and signed' test "${seq1:-0}" -ge 1
 
 # kill -9: every process of the winning provider, parent and roles.
-ppid=$(cat "$dir/pid/$winner")
-children=$(pgrep -P "$ppid")
-kill -9 "$ppid" $children
+kill_daemon "$winner"
 sleep 1
 ok 'the workload survives kill -9 of its provider' test "$(inside "$winner" | sort)" = "$pids"
 start "$winner" "$bin/gavel-provider" -c "$dir/$winner.yaml"
@@ -98,9 +79,7 @@ seq2=$(usage)
 ok 'the meter goes on where it was' test "${seq2:-0}" -gt "${seq1:-0}"
 
 # kill -9: the market.
-ppid=$(cat "$dir/pid/market")
-children=$(pgrep -P "$ppid")
-kill -9 "$ppid" $children
+kill_daemon market
 ok 'the workload does not notice' answers
 start market "$bin/gavel-market" -c "$dir/market.yaml"
 wait_for 20 "the market" curl -sf "$url/readyz"
@@ -125,5 +104,4 @@ escrow=$(member escrow <"$dir/contract.json")
 held=$(tenant --json balance "$escrow" | member wallet)
 owed=$(as_user "$pg_bin/psql" -h "$dir/pgsock" -U gavel -d gavel -Atc "select sum(total) from gavel.account where name <> 'world'")
 ok 'the ledger equals the chain' test "$held" = "$owed"
-echo "1..$n"
-exit $bad
+finish

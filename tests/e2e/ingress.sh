@@ -3,7 +3,7 @@
 # ingress.sh - host names, certificates, relays, addresses and names of leases:
 # the agent's own code with a real HAProxy, lego and an ACME server (pebble), in a
 # network namespace of its own. No containers: the workloads are processes at the
-# workloads' addresses. Needs root. TAP.
+# workloads' addresses. TAP.
 cd "$(dirname "$0")/../.." || exit 1
 [ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
 for tool in haproxy lego pebble pebble-challtestsrv node openssl unshare; do

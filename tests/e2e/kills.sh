@@ -4,47 +4,12 @@
 # while leases are opened, settled and closed; then every sum is checked. How long the
 # killing goes on, in seconds: KILLS_SECONDS (40). TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-kills GAVEL_DEMO_PORT=7980 GAVEL_DEMO_LAUNCH=60 GAVEL_DEMO_SETTLE=300
+export GAVEL_DEMO_LAUNCH=60 GAVEL_DEMO_SETTLE=300
 export GAVEL_DEMO_MARKET="tx_bump_s: 2"
-export GAVEL_TOP=$PWD
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
+. tests/e2e/lib.sh kills
 killer=
-trap '[ -z "$killer" ] || kill "$killer" 2>/dev/null; demo/stop.sh quiet' EXIT
-n=0 bad=0
-ok() { # ok WHAT CONDITION...
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$dir/ok.out" 2>&1; then echo "ok $n - $what"; else
-		echo "not ok $n - $what"
-		tail -5 "$dir/ok.out" | sed 's/^/# /'
-		bad=1
-	fi
-}
-demo/up.sh >/dev/null 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
-url=http://127.0.0.1:$market_port
-sql() { as_user "$pg_bin/psql" -h "$dir/pgsock" -U gavel -d gavel -qAtc "$1"; }
-sql_is() {
-	have=$(sql "$1")
-	[ "$have" = "$2" ] || { echo "have: $have"; false; }
-}
-soon() { # soon SECONDS CONDITION...
-	tries=$(($1 * 5))
-	shift
-	while [ $tries -gt 1 ]; do
-		"$@" >/dev/null 2>&1 && return 0
-		tries=$((tries - 1))
-		sleep 0.2
-	done
-	"$@"
-}
-rpc() {
-	curl -sf -H 'Content-Type: application/json' \
-		--data "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"$1\",\"params\":[${2:-}]}" "http://127.0.0.1:$rpc_port"
-}
+cleanup() { [ -z "$killer" ] || kill "$killer" 2>/dev/null; }
+up
 market() {
 	setsid "$bin/gavel-market" -c "$dir/market.yaml" >>"$dir/log/market.log" 2>&1 </dev/null &
 	echo $! >"$dir/pid/market"
@@ -74,7 +39,6 @@ killing() {
 		echo x >>"$dir/killed"
 	done
 }
-sed "s/127.0.0.1:5000/127.0.0.1:$registry_port/" examples/web.yaml >"$dir/web.yaml"
 killing 2>/dev/null &
 killer=$!
 until=$(($(date +%s) + ${KILLS_SECONDS:-40}))
@@ -118,5 +82,4 @@ true_leases() {
 	done
 }
 ok 'every lease is true to its last token' true_leases
-echo "1..$n"
-exit $bad
+finish

@@ -2,36 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # life.sh - containers that end, fall ill, are killed and are updated: restarts with
 # their pauses, checks and what they do, updates that are refused, and kill -9 of
-# the agent and of the jail in the middle of it. Needs root. TAP.
+# the agent and of the jail in the middle of it. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
 command -v haproxy >/dev/null || { echo "1..0 # SKIP no haproxy"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-life GAVEL_DEMO_PORT=${GAVEL_DEMO_PORT:-14480} GAVEL_TOP=$PWD
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
-trap 'demo/stop.sh quiet' EXIT
-trap 'exit 1' TERM INT HUP
-n=0 bad=0
-ok() { # ok WHAT CONDITION...
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@" >/dev/null; then echo "ok $n - $what"; else
-		echo "not ok $n - $what"
-		bad=1
-	fi
-}
-# like WHAT GOT PATTERN
-like() {
-	n=$((n + 1))
-	if grep -qE -- "$3" <<<"$2"; then echo "ok $n - $1"; else
-		printf 'not ok %d - %s\n# want %s\n' $n "$1" "$3"
-		sed 's/^/#  got /' <<<"$2" | head -30
-		bad=1
-	fi
-}
-demo/up.sh >"$PWD/build/life.log" 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
+. tests/e2e/lib.sh life
+up
 t() { timeout 60 "$bin/gavel" -C "$dir/tenant.yaml" -q "$@"; }
 inside() { t exec life --service "$1" --copy "${3:-0}" -- sh -c "$2" </dev/null 2>&1; }
 # within SECONDS PATTERN: gavel status life shows it by then.
@@ -160,7 +135,7 @@ sed 's|/tenant.json|/dc1.json|' "$dir/tenant.yaml" >"$dir/stranger.yaml"
 like 'and who is not the tenant' "$("$bin/gavel" -C "$dir/stranger.yaml" -q update life "$dir/life.yaml" 2>&1)" '\[(lease_not_found|token_bad|not_yours|order_not_found)\]'
 
 # kill -9 in the middle of an update, of a restart; and of the jail.
-running() { find /sys/fs/cgroup -path "*gavel-$winner/gv-*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u | wc -l; }
+running() { find /sys/fs/cgroup -path "*gavel-$tag$winner/gv-*" -name cgroup.procs -exec cat {} + 2>/dev/null | sort -u | wc -l; }
 role() { # NAME: the role's process
 	for p in $(pgrep -P "$(cat "$dir/pid/$winner")"); do
 		tr '\0' ' ' <"/proc/$p/cmdline" | grep -q "$1" && echo "$p" && return
@@ -206,6 +181,5 @@ d.commit()' "$dir/$winner/agent/book.sqlite"
 start "$winner" "$bin/gavel-provider" -c "$dir/$winner.yaml"
 none_runs() { for _ in $(seq 150); do [ "$(running)" = 0 ] && return 0; sleep 0.1; done; return 1; }
 ok 'orphans are removed' none_runs
-echo "1..$n"
 [ $bad = 0 ] || grep -hE ' (warn|error) ' "$dir/log/$winner.log" | tail -30 | sed 's/^/# /'
-exit $bad
+finish

@@ -2,24 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # names.sh - one deployment of three services in real containers: reached by host
 # names and at an address of its own from outside; by service names, as far as
-# their exposes say, from inside. Needs root (or sudo). TAP.
+# their exposes say, from inside. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || sudo -n true 2>/dev/null || { echo "1..0 # SKIP needs root"; exit 77; }
 command -v haproxy >/dev/null || { echo "1..0 # SKIP no haproxy"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-names GAVEL_DEMO_PORT=9680
-dir=$GAVEL_DEMO_DIR
-trap 'demo/stop.sh quiet' EXIT
-trap 'exit 1' TERM INT HUP
-demo/up.sh >"/tmp/gavel-names.$$" 2>&1 || { sed 's/^/# /' "/tmp/gavel-names.$$"; echo "not ok 1 - the demo's market comes up"; exit 1; }
-rm -f "/tmp/gavel-names.$$"
-n=0 bad=0
-like() { # WHAT GOT PATTERN
-	n=$((n + 1))
-	if printf '%s' "$2" | grep -qE -- "$3"; then echo "ok $n - $1"; else
-		printf 'not ok %d - %s\n#  got %s\n# want %s\n' $n "$1" "$2" "$3"
-		bad=1
-	fi
-}
+. tests/e2e/lib.sh names
+up
 # What a service sees of the others, as its page. A refused connection takes its
 # time: the packet filter drops.
 cat >"$dir/look" <<'END'
@@ -34,7 +21,7 @@ say as http://db:9100/; say port http://db:8080/; say closed http://db:8081/;
 } >index.html; exec httpd -f -p 80 -h /tmp/www
 END
 look=$(tr '\n' ' ' <"$dir/look" | sed 's/\\/\\\\/g; s/"/\\"/g')
-image=127.0.0.1:$((GAVEL_DEMO_PORT + 2))/gavel/web:1
+image=127.0.0.1:$registry_port/gavel/web:1
 cat >"$dir/names.yaml" <<END
 version: "2.0"
 services:
@@ -70,11 +57,10 @@ deployment:
   other: {europe: {profile: small, count: 1}}
   web: {europe: {profile: small, count: 1}}
 END
-gavel() { XDG_STATE_HOME=$dir/tenant-state build/gavel -C "$dir/tenant.yaml" "$@"; }
-out=$(gavel deploy "$dir/names.yaml" --deposit 10 --name names 2>&1)
+out=$(tenant deploy "$dir/names.yaml" --deposit 10 --name names 2>&1)
 like 'deployed' "$out" 'web.names.test'
-[ $bad = 0 ] || { printf '%s\n' "$out" | sed 's/^/# /'; echo "1..$n"; exit 1; }
-status=$(gavel --json status names)
+[ $bad = 0 ] || finish
+status=$(tenant --json status names)
 web=$(printf '%s' "$status" | grep -o 'http://web.names.test:[0-9]*' | head -1)
 port=${web##*:}
 page() { curl -s -m 10 --retry 3 -H "Host: $1" "http://127.0.0.1:$port/"; }
@@ -94,11 +80,9 @@ generated=$(printf '%s' "$status" | grep -o 'http://web-[a-z0-9]*\.dc[123]\.loca
 like 'a host name by the provider' "$(curl -s -m 10 "$generated")" '^db: 2$'
 mine=$(printf '%s' "$status" | grep -oE 'tcp://127\.0\.1\.[0-9]+:9200' | head -1)
 like 'an address of its own' "$(curl -s -m 10 "http://${mine#tcp://}/")" '^db$'
-gavel close names >/dev/null 2>&1
+tenant close names >/dev/null 2>&1
 gone() { [ "$(curl -s -o /dev/null -w '%{http_code}' -H 'Host: web.names.test' "http://127.0.0.1:$port/")" = 404 ]; }
-for _ in $(seq 100); do gone && break; sleep 0.1; done
-like 'closed: its names are gone' "$(gone && echo gone)" gone
+ok 'closed: its names are gone' soon 10 gone
 like 'and its address' "$(curl -s -m 2 "http://${mine#tcp://}/" || echo gone)" gone
-echo "1..$n"
 [ $bad = 0 ] || { printf '%s\n' "$out" "$status" | cut -c1-3000 | sed 's/^/# /'; grep -hE 'warn|error' "$dir"/log/dc*.log | tail -20 | sed 's/^/# /'; }
-exit $bad
+finish

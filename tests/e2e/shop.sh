@@ -3,38 +3,13 @@
 # shop.sh - examples/shop.yaml on real parts: three services from three images,
 # reached by host name, by TCP port and by private names; updated while somebody
 # asks without a pause; a volume that outlives kill -9, its containers, its
-# provider and its lease. Needs root. TAP.
+# provider and its lease. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
 command -v haproxy >/dev/null || { echo "1..0 # SKIP no haproxy"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-shop GAVEL_DEMO_PORT=${GAVEL_DEMO_PORT:-13480} GAVEL_TOP=$PWD
 export GAVEL_DEMO_SETTINGS="volumes: [{class: beta3, bytes: 512MiB}]
 volume_keep_s: 1h"
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
-trap 'demo/stop.sh quiet' EXIT
-trap 'exit 1' TERM INT HUP
-n=0 bad=0
-ok() { # ok WHAT CONDITION...
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@" >/dev/null; then echo "ok $n - $what"; else
-		echo "not ok $n - $what"
-		bad=1
-	fi
-}
-# like WHAT GOT PATTERN
-like() {
-	n=$((n + 1))
-	if grep -qE -- "$3" <<<"$2"; then echo "ok $n - $1"; else
-		printf 'not ok %d - %s\n# want %s\n' $n "$1" "$3"
-		sed 's/^/#  got /' <<<"$2" | head -12
-		bad=1
-	fi
-}
-demo/up.sh >"$PWD/build/shop.log" 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
+. tests/e2e/lib.sh shop
+up
 demo/shop_images.sh "$dir" "$registry_port" || { echo "not ok 1 - three images are made"; exit 1; }
 # Two editions that cannot do: one ends at once, one never answers.
 oci=$dir/image/oci
@@ -136,8 +111,7 @@ ok 'an update of db that fails: exit status 10' test $? = 10
 like '  with its reason' "$(cat "$dir/ill.out")" 'service db is not ready: the command ended with 127'
 ok '  the number is there' again
 like '  and web is what it was' "$(curl -sf -m 5 "$web/cgi-bin/buy")" "^corner shop: second edition, number $((number + 1))\$"
-parent=$(cat "$dir/pid/$winner")
-kill -9 "$parent" $(pgrep -P "$parent")
+kill_daemon "$winner"
 ok 'the shop does not need its provider to sell' curl -sf -m 5 "$web/cgi-bin/buy"
 start "$winner" "$bin/gavel-provider" -c "$dir/$winner.yaml"
 back() { for _ in $(seq 100); do answer 2>/dev/null | grep -q 'sold so far: [0-9]' && return 0; sleep 0.1; done; return 1; }
@@ -161,6 +135,5 @@ ok 'another deployment takes it over' test $? = 0
 web=$(grep -o 'http://shop.localhost:[0-9]*' "$dir/again.out" | head -1)
 like 'the number goes on, at the first question' "$(curl -s -m 5 "$web/cgi-bin/buy")" "number $((number + 1))\$"
 ok 'closed, its volume deleted' t close --delete-volumes again
-echo "1..$n"
 [ $bad = 0 ] || grep -hE ' (warn|error) ' "$dir"/log/"$winner".log | tail -30 | sed 's/^/# /'
-exit $bad
+finish

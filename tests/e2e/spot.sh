@@ -3,40 +3,17 @@
 # spot.sh - the interruptible tier: two workloads in one provider's pool at one price; a
 # firm order takes the room, the lowest maximum is interrupted with notice, waits with
 # its volume, and runs again when the room is back. What is paid is what its runs and
-# the pool's prices say, to the token. Needs root. TAP.
+# the pool's prices say, to the token. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
 command -v haproxy >/dev/null || { echo "1..0 # SKIP no haproxy"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-spot GAVEL_DEMO_PORT=${GAVEL_DEMO_PORT:-15480} GAVEL_TOP=$PWD GAVEL_DEMO_SETTLE=1000
+export GAVEL_DEMO_SETTLE=1000
 export GAVEL_DEMO_MARKET="spot_period_s: 6
 spot_free_s: 8"
 export GAVEL_DEMO_SETTINGS="spot: {discount_bp: 3000, notice_s: 3}
 volumes: [{class: beta3, bytes: 256MiB}]"
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
+. tests/e2e/lib.sh spot
 agent=
-trap '[ -z "$agent" ] || kill $agent 2>/dev/null; demo/stop.sh quiet' EXIT
-trap 'exit 1' TERM INT HUP
-n=0 bad=0
-ok() { # ok WHAT CONDITION...
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@" >/dev/null; then echo "ok $n - $what"; else
-		echo "not ok $n - $what"
-		bad=1
-	fi
-}
-# like WHAT GOT PATTERN
-like() {
-	n=$((n + 1))
-	if grep -qE -- "$3" <<<"$2"; then echo "ok $n - $1"; else
-		printf 'not ok %d - %s\n# want %s\n' $n "$1" "$3"
-		sed 's/^/#  got /' <<<"$2" | head -30
-		bad=1
-	fi
-}
+cleanup() { [ -z "$agent" ] || kill "$agent" 2>/dev/null; }
 t() { timeout 60 "$bin/gavel" -C "$dir/tenant.yaml" -q "$@"; }
 inside() { name=$1 && shift && t exec "$name" --service app -- sh -c "$*" </dev/null 2>&1; }
 # within SECONDS NAME PATTERN: gavel status shows it by then.
@@ -45,9 +22,8 @@ within() {
 	t status "$2" 2>&1 | sed 's/^/#  /' >&2
 	return 1
 }
-demo/up.sh >"$PWD/build/spot.log" 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$dir"/log/*.log; exit 1; }
+up
 dc1=$(cat "$dir/keys/dc1.address")
-url=http://127.0.0.1:$market_port
 
 # file CPUS PER_HOUR [X-GAVEL]
 file() {
@@ -135,5 +111,4 @@ for name in low high; do
 	ok "$name paid something" test "$paid" -gt 50
 done
 like 'the whole history of prices stands to an audit' "$(t audit pool "$dc1" cpu 2>&1)" 'every price and place is right'
-echo "1..$n"
-exit $bad
+finish

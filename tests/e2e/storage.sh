@@ -2,15 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 # storage.sh - volumes and GPUs from the deployment file to the disk and back:
 # written, kept at the close, taken over, deleted; a made-up GPU that goes to one
-# lease at a time. Needs root. TAP.
+# lease at a time. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-[ "$(id -u)" = 0 ] || { echo "1..0 # SKIP needs root"; exit 77; }
-export GAVEL_DEMO_DIR=$PWD/build/e2e-storage GAVEL_DEMO_PORT=${GAVEL_DEMO_PORT:-12480} GAVEL_TOP=$PWD
-. demo/lib.sh
-set +e
-export XDG_STATE_HOME=$dir/tenant-state
+. tests/e2e/lib.sh storage
 cdi=$(mktemp -d /var/tmp/gavel-cdi.XXXXXX)
-trap 'demo/stop.sh quiet; rm -rf "$cdi"' EXIT
+cleanup() { rm -rf "$cdi"; }
 chmod 755 "$cdi"
 mknod -m 666 "$cdi/node" c 10 229
 cat >"$cdi/test.json" <<END
@@ -21,17 +17,7 @@ export GAVEL_DEMO_SETTINGS="volumes: [{class: beta2, bytes: 96MiB}]
 volume_keep_s: 1h
 gpus: [{device: \"gavel.test/gpu=0\", model: nvidia/t4/16Gi/pcie}]
 cdi_dir: $cdi"
-n=0 bad=0
-ok() { # ok WHAT CONDITION...
-	what=$1
-	shift
-	n=$((n + 1))
-	if "$@" >"$cdi/ok.out"; then echo "ok $n - $what"; else
-		echo "not ok $n - $what"
-		bad=1
-	fi
-}
-demo/up.sh >"$cdi/up.log" 2>&1 || { echo "not ok 1 - the market comes up"; tail -5 "$cdi/up.log" "$dir"/log/*.log; exit 1; }
+up
 
 # file NAME VOLUME_MIB GPUS
 file() {
@@ -102,5 +88,4 @@ ok 'with the numbers' grep -q 'cpu_milli is 4000000, but the inventory' "$dir/ch
 ok 'as JSON' node -e 'JSON.parse(require("fs").readFileSync(process.argv[1]))' "$dir/check.out"
 timeout 20 build/gavel-provider -c "$dir/greedy.yaml" >"$dir/greedy.log" 2>&1
 ok 'and it does not start' grep -q 'cpu_milli is 4000000' "$dir/greedy.log"
-echo "1..$n"
-exit $bad
+finish
