@@ -272,6 +272,11 @@ contract Escrow {
         uint256 keyed; // 1: the tenant has said something about keys, see `keys`
     }
 
+    /// @dev One slot. What points to it is computed once, to read it and to write it.
+    struct Word {
+        uint256 bits;
+    }
+
     /// @dev What only claims and stopped leases need; settling a running lease does not read it. Means nothing once
     /// the lease is closed.
     struct Aside {
@@ -339,9 +344,12 @@ contract Escrow {
         uint256 flags;
         uint256 count;
         uint256 baseBps;
-        address payer; // said to have signed the Statement
-        Sig payerSig; // over it
-        Sig providerSig; // over it
+        bytes32 separator; // of the domain
+        bool inBounds; // what the head says of an order's terms
+        bool consents; // the provider, to every entry: it sends, or signed the Statement
+        address payer; // of every entry: who sends, or is said to have signed the Statement
+        uint256 payerSig; // calldata: where its signature over the Statement is
+        uint256 providerSig; // calldata: the provider's
         uint256 hash; // memory: where the next voucher's struct hash goes
         uint256 hashes; // memory: where the first one went
         uint256 log; // memory: where the event's next lease goes
@@ -367,10 +375,10 @@ contract Escrow {
 
     /// @dev From the low end: balance 96 | top 32 | used 128. Nonces below 2^32 live beside the balance, which an
     /// opening writes anyway: `used` has a bit for each of the 128 up to `top`, the highest seen; older ones are gone.
-    mapping(address who => uint256) private accounts;
+    mapping(address who => Word) private accounts;
     /// @dev Nonces from 2^32 on, in any order, one bit each.
     mapping(address tenant => mapping(uint256 word => uint256 bits)) private nonces;
-    mapping(bytes32 lease => uint256) private locks;
+    mapping(bytes32 lease => Word) private locks;
     mapping(bytes32 lease => Aside) private asides;
     mapping(bytes32 lease => mapping(address key => Key)) private keys;
     mapping(address who => Bond) private bonds;
@@ -440,6 +448,7 @@ contract Escrow {
         Group memory g;
         bytes32 id = _hashLease(l);
 
+        require(_headInBounds(o, l.provider), BadTerms());
         g.log = g.logged = _logAt(112);
         _must(
             _open(
@@ -491,15 +500,17 @@ contract Escrow {
             o.auctioneer = l.auctioneer;
             o.cosigner = l.cosigner;
             o.feeBps = l.feeBps;
+            g.inBounds = _headInBounds(o, l.provider);
             p = _openGroup(o, l, g, p, end);
         }
     }
 
     /// @notice The tenant: burns a nonce of its own, so that orders under it open nothing. Moves nothing.
     function cancel(uint64 nonce) external {
-        uint256 account = accounts[msg.sender];
-        require(!_nonceUsed(msg.sender, account, nonce), NonceUsed());
-        accounts[msg.sender] = _useNonce(msg.sender, account, nonce);
+        Word storage account = accounts[msg.sender];
+        uint256 was = account.bits;
+        require(!_nonceUsed(msg.sender, was, nonce), NonceUsed());
+        account.bits = _useNonce(msg.sender, was, nonce);
         emit Cancelled(msg.sender, nonce);
     }
 
@@ -518,7 +529,7 @@ contract Escrow {
         uint256 refund = lock.deposit;
         lock.deposit = 0;
         _store(id, lock);
-        accounts[l.tenant] = _freeNonce(l.tenant, accounts[l.tenant], o.nonce);
+        accounts[l.tenant].bits = _freeNonce(l.tenant, accounts[l.tenant].bits, o.nonce);
         _credit(l.tenant, refund);
         emit Voided(id, l.order, l.tenant, uint96(refund));
     }
@@ -771,7 +782,7 @@ contract Escrow {
 
     /// @notice What `who` may withdraw, open leases with, top up or bond with.
     function balanceOf(address who) public view returns (uint256) {
-        return uint96(accounts[who]);
+        return uint96(accounts[who].bits);
     }
 
     /// @notice What is behind `who`'s word, and what of it leaves when.
@@ -829,12 +840,12 @@ contract Escrow {
 
     /// @notice True if no order of `tenant` under this nonce can open a lease now.
     function nonceUsed(address tenant, uint64 nonce) external view returns (bool) {
-        return _nonceUsed(tenant, accounts[tenant], nonce);
+        return _nonceUsed(tenant, accounts[tenant].bits, nonce);
     }
 
     /// @notice A nonce of `tenant` that is free, and so are those above it: the cheapest to use next.
     function nextNonce(address tenant) external view returns (uint64) {
-        uint256 account = accounts[tenant];
+        uint256 account = accounts[tenant].bits;
         return account >> 96 == 0 ? 0 : uint32(account >> 96) + 1;
     }
 
@@ -868,16 +879,20 @@ contract Escrow {
     ) private returns (bytes4) {
         if (!_inBounds(o, l)) return BadTerms.selector;
         if (block.timestamp > o.openBy) return Expired.selector;
-        uint256 account = accounts[o.tenant];
-        if (_nonceUsed(o.tenant, account, o.nonce)) return NonceUsed.selector;
-        if (locks[id] != 0) return AlreadyOpen.selector;
-        if (uint96(account) < o.deposit) return NoFunds.selector;
+        Word storage account = accounts[o.tenant];
+        uint256 was = account.bits;
+        if (_nonceUsed(o.tenant, was, o.nonce)) return NonceUsed.selector;
+        Word storage lock = locks[id];
+        if (lock.bits != 0) return AlreadyOpen.selector;
+        if (uint96(was) < o.deposit) return NoFunds.selector;
         if (!tenantSaysSo) return BadTenantSig.selector;
         if (!providerSaysSo) return BadProviderSig.selector;
         if (!auctioneerSaysSo) return BadAuctioneerSig.selector;
 
-        accounts[o.tenant] = _useNonce(o.tenant, account, o.nonce) - o.deposit;
-        locks[id] = o.deposit << 160 | block.timestamp << 32 | block.timestamp;
+        unchecked { // the balance is in the low bits, and enough
+            account.bits = _useNonce(o.tenant, was, o.nonce) - o.deposit;
+        }
+        lock.bits = o.deposit << 160 | block.timestamp << 32 | block.timestamp;
         return 0;
     }
 
@@ -947,13 +962,18 @@ contract Escrow {
 
     /// @dev Refunds what was not paid and erases the lease. Its order's nonce stays used, so it cannot open again.
     function _end(LeaseWords memory l, bytes32 id, Lock memory lock, Group memory g, uint256 moved) private {
-        uint256 refund = lock.deposit - lock.paid;
+        uint256 refund;
 
-        locks[id] = 0;
+        unchecked { // paid is at most the deposit
+            refund = lock.deposit - lock.paid;
+        }
+        locks[id].bits = 0;
         if (_stopped(lock)) delete asides[id];
         if (refund != 0) _credit(l.tenant, refund);
         uint256 log = g.log;
-        g.log = log + 92;
+        unchecked {
+            g.log = log + 92;
+        }
         uint256 who = uint256(uint160(l.tenant)) << 96 | lock.paid;
         uint256 how = moved << 160 | refund << 64 | lock.upTo << 32;
         assembly ("memory-safe") {
@@ -963,15 +983,20 @@ contract Escrow {
         }
     }
 
-    function _inBounds(OrderWords memory o, LeaseWords memory l) private view returns (bool) {
-        return l.rate != 0 && l.rate <= o.maxRate
-            && l.provider != o.tenant
-            && l.provider != o.cosigner // else one key would be both sides of a voucher
-            && o.deposit != 0 && o.deposit <= MAX_DEPOSIT
+    /// @dev The terms that a group has in common.
+    function _headInBounds(OrderWords memory o, address provider) private view returns (bool) {
+        return provider != o.cosigner // else one key would be both sides of a voucher
             && o.window >= minWindow && o.window <= MAX_WINDOW
             && o.baseBps <= BPS
             && o.launch <= MAX_LAUNCH
             && o.feeBps <= MAX_FEE_BPS;
+    }
+
+    /// @dev The others.
+    function _inBounds(OrderWords memory o, LeaseWords memory l) private pure returns (bool) {
+        return l.rate != 0 && l.rate <= o.maxRate
+            && l.provider != o.tenant
+            && o.deposit != 0 && o.deposit <= MAX_DEPOSIT;
     }
 
     /// @dev The tenant, or whom it named and did not limit below this voucher.
@@ -1054,51 +1079,58 @@ contract Escrow {
     /// @dev The head of a group. Returns where its entries begin.
     function _readHead(LeaseWords memory l, Group memory g, uint256 p, uint256 end, uint256 allowed)
         private
-        pure
+        view
         returns (uint256)
     {
-        require(p + 75 <= end, BadBatch());
-        uint256 flags;
-        assembly ("memory-safe") {
-            let w := calldataload(p)
-            flags := shr(248, w)
-            mstore(add(g, 0x20), and(shr(232, w), 0xffff)) // count
-            mstore(add(g, 0x40), and(shr(216, w), 0xffff)) // baseBps
-            mstore(add(l, 0x180), and(shr(200, w), 0xffff)) // feeBps
-            mstore(add(l, 0x140), and(shr(168, w), 0xffffffff)) // window
-            mstore(add(l, 0x160), and(shr(136, w), 0xffffffff)) // launch
-            mstore(add(l, 0x60), shr(96, calldataload(add(p, 15)))) // provider
-            mstore(add(l, 0x80), shr(96, calldataload(add(p, 35)))) // auctioneer
-            mstore(add(l, 0xa0), shr(96, calldataload(add(p, 55)))) // cosigner
+        unchecked { // calldata ends before 2^64
+            require(p + 75 <= end, BadBatch());
+            uint256 flags;
+            assembly ("memory-safe") {
+                let w := calldataload(p)
+                flags := shr(248, w)
+                mstore(add(g, 0x20), and(shr(232, w), 0xffff)) // count
+                mstore(add(g, 0x40), and(shr(216, w), 0xffff)) // baseBps
+                mstore(add(l, 0x180), and(shr(200, w), 0xffff)) // feeBps
+                mstore(add(l, 0x140), and(shr(168, w), 0xffffffff)) // window
+                mstore(add(l, 0x160), and(shr(136, w), 0xffffffff)) // launch
+                mstore(add(l, 0x60), shr(96, calldataload(add(p, 15)))) // provider
+                mstore(add(l, 0x80), shr(96, calldataload(add(p, 35)))) // auctioneer
+                mstore(add(l, 0xa0), shr(96, calldataload(add(p, 55)))) // cosigner
+            }
+            require(flags & ~allowed == 0, BadBatch());
+            g.flags = flags;
+            g.separator = domainSeparator();
+            g.credited = 0;
+            g.fees = 0;
+            p += 75;
+            g.payer = msg.sender;
+            if (flags & PAYER_STATEMENT != 0) {
+                require(p + 84 <= end, BadBatch());
+                g.payer = _addressAt(p);
+                g.payerSig = p + 20;
+                p += 84;
+            }
+            if (flags & PROVIDER_STATEMENT != 0) {
+                require(p + 64 <= end, BadBatch());
+                g.providerSig = p;
+                p += 64;
+            }
+            return p;
         }
-        require(flags & ~allowed == 0, BadBatch());
-        g.flags = flags;
-        g.credited = 0;
-        g.fees = 0;
-        p += 75;
-        if (flags & PAYER_STATEMENT != 0) {
-            require(p + 84 <= end, BadBatch());
-            g.payer = _addressAt(p);
-            g.payerSig = _sigAt(p + 20);
-            p += 84;
-        }
-        if (flags & PROVIDER_STATEMENT != 0) {
-            require(p + 64 <= end, BadBatch());
-            g.providerSig = _sigAt(p);
-            p += 64;
-        }
-        return p;
     }
 
     function _openGroup(OrderWords memory o, LeaseWords memory l, Group memory g, uint256 p, uint256 end)
         private
         returns (uint256)
     {
-        uint256 size = uint256(172) + (g.flags & PROVIDER_EACH != 0 ? 64 : 0) + (g.flags & AWARD_EACH != 0 ? 96 : 0);
-        uint256 last = p + g.count * size;
-        require(last <= end, BadBatch());
-        g.log = g.logged = _logAt(g.count * 112);
-        for (; p != last; p += size) _openEntry(o, l, g, p);
+        unchecked { // calldata ends before 2^64, and an entry is short
+            uint256 size =
+                uint256(172) + (g.flags & PROVIDER_EACH != 0 ? 64 : 0) + (g.flags & AWARD_EACH != 0 ? 96 : 0);
+            uint256 last = p + g.count * size;
+            require(last <= end, BadBatch());
+            g.log = g.logged = _logAt(g.count * 112);
+            for (; p != last; p += size) _openEntry(o, l, g, p);
+        }
         _emit(l, g, Opened.selector);
         return p;
     }
@@ -1107,18 +1139,27 @@ contract Escrow {
         _readOrder(o, l, p);
         l.order = _hashOrder(o);
         bytes32 id = _hashLease(l);
-        bool tenantSaysSo = _same(_recover(l.order, p + 108), o.tenant);
-        bool providerSaysSo = _signedHere(g.flags & PROVIDER_EACH, l.provider, id, p + 172);
-        bytes4 reason = _open(o, l, id, tenantSaysSo, providerSaysSo, _awardedHere(g.flags, l, p));
+        bytes4 reason = BadTerms.selector;
 
+        if (g.inBounds) {
+            unchecked {
+                bool tenantSaysSo = _signedHere(g, o.tenant, l.order, p + 108);
+                bool providerSaysSo = g.flags & PROVIDER_EACH == 0
+                    ? _same(msg.sender, l.provider)
+                    : _signedHere(g, l.provider, id, p + 172);
+                reason = _open(o, l, id, tenantSaysSo, providerSaysSo, _awardedHere(g, l, p));
+            }
+        }
         if (reason == 0) _logOpened(g, l, id);
         else emit Skipped(id, reason);
     }
 
-    function _awardedHere(uint256 flags, LeaseWords memory l, uint256 p) private view returns (bool) {
-        if (flags & AWARD_EACH == 0) return l.auctioneer == msg.sender;
-        p += flags & PROVIDER_EACH != 0 ? 236 : 172;
-        return _same(_recover(_awardHash(l, _wordAt(p)), p + 32), l.auctioneer);
+    function _awardedHere(Group memory g, LeaseWords memory l, uint256 p) private view returns (bool) {
+        if (g.flags & AWARD_EACH == 0) return l.auctioneer == msg.sender;
+        unchecked {
+            p += g.flags & PROVIDER_EACH != 0 ? 236 : 172;
+            return _signedHere(g, l.auctioneer, _awardHash(l, _wordAt(p)), p + 32);
+        }
     }
 
     function _payMany(bytes calldata batch, bool closes) private {
@@ -1139,18 +1180,21 @@ contract Escrow {
         private
         returns (uint256)
     {
-        uint256 size = uint256(100) + (g.flags & (PAYER_STATEMENT | PAYER_SENDS) == 0 ? 64 : 0)
-            + (g.flags & PROVIDER_EACH != 0 ? 64 : 0);
-        uint256 last = p + g.count * size;
-        require(last <= end, BadBatch());
-        g.log = g.logged = _logAt(g.count * (closes ? 92 : 60));
-        g.hash = g.hashes = _reserve(g.flags & (PAYER_STATEMENT | PROVIDER_STATEMENT) != 0 ? 32 * g.count : 0);
+        uint256 flags = g.flags;
         VoucherWords memory v;
         v.typeHash = VOUCHER_TYPEHASH;
-        unchecked { // ends at `last`
+        unchecked { // calldata ends before 2^64, and an entry is short
+            uint256 size = uint256(100) + (flags & (PAYER_STATEMENT | PAYER_SENDS) == 0 ? 64 : 0)
+                + (flags & PROVIDER_EACH != 0 ? 64 : 0);
+            uint256 last = p + g.count * size;
+            require(last <= end, BadBatch());
+            g.log = g.logged = _logAt(g.count * (closes ? 92 : 60));
+            if (flags & (PAYER_STATEMENT | PROVIDER_STATEMENT) != 0) g.hash = g.hashes = _reserve(32 * g.count);
+            g.consents = flags & PROVIDER_STATEMENT != 0
+                || flags & PROVIDER_EACH == 0 && _same(msg.sender, l.provider);
             for (; p != last; p += size) {
                 _readVoucher(l, v, g.baseBps, p);
-                bytes4 reason = _payEntry(l, v, g, p + 100, closes);
+                bytes4 reason = closes ? _closeEntry(l, v, g, p + 100) : _settleEntry(l, v, g, p + 100);
                 if (reason != 0) emit Skipped(v.lease, reason);
             }
         }
@@ -1160,29 +1204,40 @@ contract Escrow {
     }
 
     /// @dev Who consents, from the group's flags and the signatures at `p`; then the rules.
-    function _payEntry(LeaseWords memory l, VoucherWords memory v, Group memory g, uint256 p, bool closes)
+    function _settleEntry(LeaseWords memory l, VoucherWords memory v, Group memory g, uint256 p)
         private
         returns (bytes4)
     {
         bytes32 hash = _hashVoucher(v);
-        address payer;
+        (address payer, uint256 q) = _payerHere(g, hash, p);
+        bool said = g.consents || g.flags & PROVIDER_EACH != 0 && _signedHere(g, l.provider, hash, q);
 
-        if (g.flags & (PAYER_STATEMENT | PROVIDER_STATEMENT) != 0) _note(g, hash);
-        if (g.flags & PAYER_STATEMENT != 0) payer = g.payer; // looked at when the group is through
-        else if (g.flags & PAYER_SENDS != 0) payer = msg.sender;
-        else {
-            payer = _recover(hash, p);
-            unchecked {
-                p += 64;
-            }
-        }
-        if (closes) {
-            if (g.flags & PROVIDER_EACH != 0) hash = _releaseHash(v.lease, v.amount);
-            return _close(l, v, g, payer, _signedHere(g.flags & PROVIDER_EACH, l.provider, hash, p));
-        }
-        bool said = g.flags & PROVIDER_STATEMENT != 0 || _signedHere(g.flags & PROVIDER_EACH, l.provider, hash, p);
         if (said && _settleRunning(l, v, g, payer)) return 0;
         return _settle(l, v, g, payer, said);
+    }
+
+    function _closeEntry(LeaseWords memory l, VoucherWords memory v, Group memory g, uint256 p)
+        private
+        returns (bytes4)
+    {
+        (address payer, uint256 q) = _payerHere(g, _hashVoucher(v), p);
+        bool said = g.consents
+            || g.flags & PROVIDER_EACH != 0
+                && _signedHere(g, l.provider, _releaseHash(v.lease, v.amount), q);
+
+        return _close(l, v, g, payer, said);
+    }
+
+    /// @dev Who pays an entry, and where its signatures go on. One who signed the Statement is looked at when the
+    /// group is through.
+    function _payerHere(Group memory g, bytes32 hash, uint256 p) private view returns (address, uint256) {
+        uint256 flags = g.flags;
+
+        if (flags & (PAYER_STATEMENT | PROVIDER_STATEMENT) != 0) _note(g, hash);
+        if (flags & (PAYER_STATEMENT | PAYER_SENDS) != 0) return (g.payer, p);
+        unchecked {
+            return (_recover(g, hash, p), p + 64);
+        }
     }
 
     /// @dev `_settle` for what nearly all entries of a batch are: a running lease whose tenant lent no key, a voucher
@@ -1213,12 +1268,12 @@ contract Escrow {
                 let feeBps := mload(add(l, 0x180))
                 let moved := sub(paid, was)
                 let fee := sub(div(mul(paid, feeBps), 10000), div(mul(was, feeBps), 10000))
-                let p := add(g, 0x140)
+                let p := add(g, 0x1a0)
                 mstore(p, add(mload(p), sub(moved, fee))) // credited
-                p := add(g, 0x160)
+                p := add(g, 0x1c0)
                 mstore(p, add(mload(p), fee)) // fees
                 sstore(slot, or(shl(160, shr(160, w)), or(shl(64, paid), or(shl(32, time), start))))
-                p := add(g, 0x100)
+                p := add(g, 0x160)
                 let log := mload(p)
                 mstore(p, add(log, 60))
                 mstore(log, mload(add(v, 0x20)))
@@ -1248,12 +1303,9 @@ contract Escrow {
             mstore(32, keccak256(hashes, size))
             hash := keccak256(0, 64)
         }
-        hash = digest(hash);
-        if (g.flags & PAYER_STATEMENT != 0) {
-            require(_same(_recover(hash, g.payerSig.r, g.payerSig.vs), g.payer), BadPayerSig());
-        }
+        if (g.flags & PAYER_STATEMENT != 0) require(_signedHere(g, g.payer, hash, g.payerSig), BadPayerSig());
         if (g.flags & PROVIDER_STATEMENT != 0) {
-            require(_same(_recover(hash, g.providerSig.r, g.providerSig.vs), l.provider), BadProviderSig());
+            require(_signedHere(g, l.provider, hash, g.providerSig), BadProviderSig());
         }
     }
 
@@ -1305,24 +1357,20 @@ contract Escrow {
         return address(uint160(uint256(_wordAt(p)) >> 96));
     }
 
-    function _sigAt(uint256 p) private pure returns (Sig memory) {
-        return Sig(_wordAt(p), _wordAt(p + 32));
+    /// @dev Is there a signature of `who` at `p`?
+    function _signedHere(Group memory g, address who, bytes32 structHash, uint256 p) private view returns (bool) {
+        return _same(_recover(g, structHash, p), who);
     }
 
-    /// @dev A signature of `who` at `p` if there is to be one, else `who` sends.
-    function _signedHere(uint256 signs, address who, bytes32 structHash, uint256 p) private view returns (bool) {
-        return _same(signs == 0 ? msg.sender : _recover(structHash, p), who);
-    }
-
-    function _recover(bytes32 structHash, uint256 p) private view returns (address signer) {
-        bytes32 separator = domainSeparator();
+    /// @dev Who signed this at `p`; nobody: zero.
+    function _recover(Group memory g, bytes32 structHash, uint256 p) private view returns (address signer) {
         uint256 most = MAX_S;
         assembly ("memory-safe") {
             let m := mload(0x40)
             let vs := calldataload(add(p, 32))
             let s := shr(1, shl(1, vs))
             mstore(m, hex"1901")
-            mstore(add(m, 2), separator)
+            mstore(add(m, 2), mload(add(g, 0x60))) // separator
             mstore(add(m, 34), structHash)
             mstore(m, keccak256(m, 66))
             mstore(add(m, 32), add(27, shr(255, vs)))
@@ -1348,12 +1396,16 @@ contract Escrow {
 
     /// @dev Room for an event: feeBps, offset, length, `size` bytes of leases, and padding.
     function _logAt(uint256 size) private pure returns (uint256) {
-        return _reserve(96 + size + 64) + 96;
+        unchecked { // a group is at most 2^16 entries
+            return _reserve(96 + size + 64) + 96;
+        }
     }
 
     function _logOpened(Group memory g, LeaseWords memory l, bytes32 id) private pure {
         uint256 log = g.log;
-        g.log = log + 112;
+        unchecked {
+            g.log = log + 112;
+        }
         assembly ("memory-safe") {
             mstore(log, id)
             mstore(add(log, 32), mload(add(l, 0x20))) // order
@@ -1376,7 +1428,10 @@ contract Escrow {
     /// @dev Says what a group did, and credits provider and auctioneer with what it added up to.
     function _emit(LeaseWords memory l, Group memory g, bytes32 topic) private {
         uint256 first = g.logged;
-        uint256 size = g.log - first;
+        uint256 size;
+        unchecked { // the log only grows
+            size = g.log - first;
+        }
         if (size == 0) return;
         assembly ("memory-safe") {
             mstore(sub(first, 96), mload(add(l, 0x180))) // feeBps
@@ -1399,25 +1454,33 @@ contract Escrow {
     // Moves.
 
     function _credit(address who, uint256 amount) private {
-        uint256 account = accounts[who];
+        Word storage account = accounts[who];
+        uint256 was = account.bits;
 
-        // Cannot fail for a token that keeps its sums, see `_deposit`.
-        require(uint96(account) + amount <= MAX_AMOUNT, BadToken());
-        accounts[who] = account + amount;
+        unchecked { // an amount is the sum of at most 2^16 of 96 bits
+            // Cannot fail for a token that keeps its sums, see `_deposit`.
+            require(uint96(was) + amount <= MAX_AMOUNT, BadToken());
+            account.bits = was + amount;
+        }
     }
 
     function _debit(address who, uint256 amount) private {
-        uint256 account = accounts[who];
+        Word storage account = accounts[who];
+        uint256 was = account.bits;
 
-        require(uint96(account) >= amount, NoFunds());
-        accounts[who] = account - amount;
+        require(uint96(was) >= amount, NoFunds());
+        unchecked {
+            account.bits = was - amount;
+        }
     }
 
     function _nonceUsed(address tenant, uint256 account, uint256 nonce) private view returns (bool) {
         if (nonce > type(uint32).max) return nonces[tenant][nonce >> 8] >> (nonce & 255) & 1 != 0;
         uint256 top = uint32(account >> 96);
         if (nonce > top) return false;
-        return top - nonce > 127 || account >> (128 + top - nonce) & 1 != 0;
+        unchecked {
+            return top - nonce > 127 || account >> (128 + top - nonce) & 1 != 0;
+        }
     }
 
     /// @dev The account with the nonce used; one of the others is stored at once.
@@ -1428,11 +1491,13 @@ contract Escrow {
         }
         uint256 top = uint32(account >> 96);
         uint256 used = account >> 128;
-        if (nonce > top) {
-            used <<= nonce - top; // what falls off the far end is used for ever
-            top = nonce;
+        unchecked { // top is at least the nonce, when it has been made so
+            if (nonce > top) {
+                used <<= nonce - top; // what falls off the far end is used for ever
+                top = nonce;
+            }
+            return (used | 1 << (top - nonce)) << 128 | top << 96 | uint96(account);
         }
-        return (used | 1 << (top - nonce)) << 128 | top << 96 | uint96(account);
     }
 
     function _freeNonce(address tenant, uint256 account, uint256 nonce) private returns (uint256) {
@@ -1458,10 +1523,17 @@ contract Escrow {
     }
 
     /// @dev Tokens answer true, nothing, or false; the last is a failure.
-    function _callToken(bytes memory call) private {
-        (bool done, bytes memory answer) = address(token).call(call);
+    function _callToken(bytes memory question) private {
+        address to = address(token);
+        bool done;
 
-        require(done && (answer.length == 0 || abi.decode(answer, (bool))), BadToken());
+        assembly ("memory-safe") {
+            mstore(0, 1) // stays if nothing is answered
+            done := call(gas(), to, 0, add(question, 32), mload(question), 0, 32)
+            let size := returndatasize()
+            done := and(done, and(eq(mload(0), 1), or(iszero(size), gt(size, 31))))
+        }
+        require(done, BadToken());
     }
 
     /// @dev Has the token this view of an address?
@@ -1499,7 +1571,7 @@ contract Escrow {
 
     /// @dev A lease that is running or stopped, or why not.
     function _load(bytes32 id, Lock memory lock) private view returns (bytes4) {
-        uint256 w = locks[id];
+        uint256 w = locks[id].bits;
 
         assembly ("memory-safe") {
             mstore(lock, shr(161, shl(1, w))) // deposit
@@ -1513,7 +1585,7 @@ contract Escrow {
     }
 
     function _store(bytes32 id, Lock memory lock) private {
-        locks[id] = lock.keyed << 255 | lock.deposit << 160 | lock.paid << 64 | lock.upTo << 32 | lock.mark;
+        locks[id].bits = lock.keyed << 255 | lock.deposit << 160 | lock.paid << 64 | lock.upTo << 32 | lock.mark;
     }
 
     function _live(LeaseWords memory l) private view returns (bytes32 id, Lock memory lock) {
@@ -1537,20 +1609,13 @@ contract Escrow {
         o.nonce = order.nonce;
     }
 
+    /// @dev The fields as they were handed in. One that has more bits than its type makes another hash, and under that
+    /// no lease was ever opened.
     function _leaseWords(Lease calldata lease) private pure returns (LeaseWords memory l) {
         l.typeHash = LEASE_TYPEHASH;
-        l.order = lease.order;
-        l.tenant = lease.tenant;
-        l.provider = lease.provider;
-        l.auctioneer = lease.auctioneer;
-        l.cosigner = lease.cosigner;
-        l.rate = lease.rate;
-        l.base = lease.base;
-        l.deposit = lease.deposit;
-        l.openBy = lease.openBy;
-        l.window = lease.window;
-        l.launch = lease.launch;
-        l.feeBps = lease.feeBps;
+        assembly ("memory-safe") {
+            calldatacopy(add(l, 0x20), lease, 384)
+        }
     }
 
     /// @dev The lease that follows from an order, the provider and the rate.

@@ -5,7 +5,7 @@ import {Escrow, IToken} from "../src/Escrow.sol";
 import {vm, Vm} from "./Vm.sol";
 import {Base, Opening, Settlement, Closing} from "./Base.sol";
 import {Probe} from "./Probe.sol";
-import {SharesToken, ScaledToken, OddToken, FeeToken, SilentToken, FalseToken, HookToken, Thief} from "./Tokens.sol";
+import {SharesToken, ScaledToken, OddToken, FeeToken, SilentToken, FalseToken, AnsweringToken, HookToken, Thief} from "./Tokens.sol";
 
 /// Known ways to rob an escrow, one test each.
 contract AttacksTest is Base {
@@ -445,6 +445,37 @@ contract AttacksTest is Base {
         escrow.topUp(lease, 1);
     }
 
+    /// A field with more bits than its type belongs to no lease; the order's are refused at once.
+    function test_fields_beyond_their_types() public {
+        open();
+        after_(100);
+        bytes[4] memory calls = [
+            abi.encodeCall(Escrow.stop, (lease)),
+            abi.encodeCall(Escrow.claim, (lease, 10)),
+            abi.encodeCall(Escrow.topUp, (lease, 1)),
+            abi.encodeCall(Escrow.setKey, (lease, stranger, 1, 1))
+        ];
+        for (uint256 i = 0; i < calls.length; i++) {
+            for (uint256 field = 1; field < 12; field++) {
+                calls[i][4 + 32 * field] = 0x01;
+                (bool done, bytes memory why) = address(escrow).call(calls[i]);
+                vm.assertTrue(!done && bytes4(why) == Escrow.UnknownLease.selector, "no such lease");
+                calls[i][4 + 32 * field] = 0x00;
+            }
+        }
+        bytes memory call = abi.encodeCall(Escrow.voidLease, (order, lease.provider, lease.rate));
+        for (uint256 field = 0; field < 12; field++) {
+            if (field == 1) continue; // the group is a whole word
+            call[4 + 32 * field] = 0x01;
+            (bool done, bytes memory why) = address(escrow).call(call);
+            vm.assertTrue(!done && why.length == 0, "no such order");
+            call[4 + 32 * field] = 0x00;
+        }
+        vm.prank(tenant);
+        (bool clean,) = address(escrow).call(calls[0]);
+        vm.assertTrue(clean, "as it was signed");
+    }
+
     // --- tokens ---
 
     function use(OddToken t) private {
@@ -489,6 +520,31 @@ contract AttacksTest is Base {
         vm.prank(tenant);
         vm.expectRevert(Escrow.BadToken.selector);
         escrow.deposit(tenant, 1000);
+    }
+
+    /// Only a word that is one, or nothing at all, is a yes.
+    function test_token_that_answers_otherwise() public {
+        AnsweringToken t = new AnsweringToken();
+        bytes[5] memory no = [
+            abi.encode(2),
+            abi.encode(1 << 255 | 1),
+            abi.encodePacked(bytes31(0)),
+            abi.encodePacked(true),
+            abi.encode(0, 1)
+        ];
+        use(t);
+        vm.startPrank(tenant);
+        for (uint256 i = 0; i < no.length; i++) {
+            t.answers(no[i]);
+            vm.expectRevert(Escrow.BadToken.selector);
+            escrow.deposit(tenant, 1);
+        }
+        t.answers(abi.encode(1, 2)); // a true word, and more
+        escrow.deposit(tenant, 1);
+        t.answers("");
+        escrow.deposit(tenant, 1);
+        vm.stopPrank();
+        vm.assertEq(balance(tenant), 2, "both of the good ones");
     }
 
     function test_token_without_code() public {

@@ -96,6 +96,15 @@ contract GasTest is Base {
         price("settle and close 1, provider sends", 1);
     }
 
+    function test_gas_one_by_the_market() public {
+        Opening memory o = opening(order, lease);
+        o.auctioneerSig = Escrow.Sig(0, 0);
+        bytes memory batch = pack(list(o));
+        vm.prank(auctioneer);
+        escrow.openMany(batch);
+        price("open 1, auctioneer sends", 1);
+    }
+
     function test_gas_one_for_any_wallet() public {
         Opening memory o = opening(order, lease);
         vm.prank(stranger);

@@ -78,6 +78,23 @@ contract FalseToken is OddToken {
     }
 }
 
+/// Moves, and answers with other than a word that is true: what it answers is set before.
+contract AnsweringToken is OddToken {
+    bytes private answer;
+
+    function answers(bytes calldata answer_) external {
+        answer = answer_;
+    }
+
+    function transferFrom(address from, address to, uint256 amount) external {
+        _move(from, to, amount);
+        bytes memory a = answer;
+        assembly {
+            return(add(a, 32), mload(a))
+        }
+    }
+}
+
 /// Calls back before it moves anything, as ERC-777 does.
 contract HookToken is OddToken {
     Thief public thief;

@@ -84,10 +84,10 @@ provider's consent not asked	/function _settle/,/^    }/s/if (!providerSaysSo) r
 zero is a signer	s/return signer == who \&\& who != address(0);/return signer == who;/
 cached separator on another chain	s/return block.chainid == homeChain ? homeSeparator : _separator();/return homeSeparator;/
 release not asked	s/if (!released) return/if (l.rate == 0) return/
-no tombstone of a void	/function voidLease/,/^    }/s/_store(id, lock);/locks[id] = 0;/
-refund too much	s/uint256 refund = lock.deposit - lock.paid;/uint256 refund = lock.deposit;/
+no tombstone of a void	/function voidLease/,/^    }/s/_store(id, lock);/locks[id].bits = 0;/
+refund too much	s/refund = lock.deposit - lock.paid;/refund = lock.deposit;/
 fee not taken from the provider	s/g.credited += moved - fee;/g.credited += moved;/
-nonce not looked at	/function _open(/,/^    }/s/if (_nonceUsed(o.tenant, account, o.nonce)) return/if (l.rate == 0) return/
+nonce not looked at	/function _open(/,/^    }/s/if (_nonceUsed(o.tenant, was, o.nonce)) return/if (l.rate == 0) return/
 award not asked	s/if (!auctioneerSaysSo) return/if (l.rate == 0) return/
 void after a payment	s/require(lock.mark == lock.upTo, LeaseMoved());//
 one unit too much claimed	s/lock.paid + _accrued(l.base, end - lock.upTo)));/lock.paid + _accrued(l.base, end - lock.upTo) + 1));/
@@ -103,7 +103,12 @@ in a batch: the future	s/or(or(gt(start, upTo), gt(time, timestamp())), or(lt/or
 in a batch: time falls	s/or(lt(time, upTo), shr(255, w)))/shr(255, w))/
 in a batch: keys that were taken back	s/or(lt(time, upTo), shr(255, w)))/lt(time, upTo))/
 in a batch: fee on the difference	s/let fee := sub(div(mul(paid, feeBps), 10000), div(mul(was, feeBps), 10000))/let fee := div(mul(moved, feeBps), 10000)/
-a statement is not looked at	s/require(_same(_recover(hash, g.payerSig.r, g.payerSig.vs), g.payer), BadPayerSig());//
+in a batch: the provider need not send	s/|| flags \& PROVIDER_EACH == 0 \&\& _same(msg.sender, l.provider);/|| flags \& PROVIDER_EACH == 0;/
+in a batch: the provider's signature	/function _settleEntry/,/^    }/s/ \&\& _signedHere(g, l.provider, hash, q);/;/
+in a batch: the release's signature	s/\&\& _signedHere(g, l.provider, _releaseHash(v.lease, v.amount), q);/;/
+in a batch: any head opens	s/if (g.inBounds) {/if (g.count != 0) {/
+alone: any head opens	s/require(_headInBounds(o, l.provider), BadTerms());//
+a statement is not looked at	s/require(_signedHere(g, g.payer, hash, g.payerSig), BadPayerSig());/{}/
 a key without a limit	s/return v.amount <= k.limit \&\& v.upTo <= k.until;/return v.upTo <= k.until;/
 a key for ever	s/return v.amount <= k.limit \&\& v.upTo <= k.until;/return v.amount <= k.limit;/
 one word is enough to slash	s/require(_same(_recover(digest(b), sigB.r, sigB.vs), who), BadProviderSig());//
@@ -120,23 +125,23 @@ nobody pays	s/if (payer == address(0)) return false;//
 high s alone	s/if (s > MAX_S) return address(0);//
 close without voucher	s/if (v.amount > lock.paid) {/if (v.amount > type(uint96).max - 1) {/
 payer not asked at the end	/function _close/,/^    }/s/if (!_mayPay(l, v, lock, payer)) return/if (l.rate == 0) return/
-not erased at the end	/function _end/,/^    }/s/locks\[id\] = 0;//
+not erased at the end	/function _end/,/^    }/s/locks\[id\].bits = 0;//
 fee on the difference	s/uint256 fee = paid \* l.feeBps \/ BPS - was \* l.feeBps \/ BPS;/uint256 fee = (paid - was) * l.feeBps \/ BPS;/
 provider's lease not asked	/function _open(/,/^    }/s/if (!providerSaysSo) return/if (l.rate == 0) return/
-a voided lease opens again	s/if (locks\[id\] != 0) return/if (l.rate == 0) return/
+a voided lease opens again	s/if (lock.bits != 0) return/if (l.rate == 0) return/
 opens after openBy	s/if (block.timestamp > o.openBy) return/if (l.rate == 0) return/
-opens without funds	s/if (uint96(account) < o.deposit) return/if (l.rate == 0) return/
+opens without funds	s/if (uint96(was) < o.deposit) return/if (l.rate == 0) return/
 rate above the order's	s/ \&\& l.rate <= o.maxRate//
 base rounded down	s/add(mul(rate, baseBps), 9999)/mul(rate, baseBps)/
 tenant's order not asked	s/if (!tenantSaysSo) return/if (l.rate == 0) return/
 window too short	s/o.window >= minWindow \&\& //
-provider may be cosigner	s/\&\& l.provider != o.cosigner/\&\& true/
+provider may be cosigner	s/return provider != o.cosigner/return true/
 provider may be tenant	s/\&\& l.provider != o.tenant/\&\& true/
 deposit beyond its bits	s/ \&\& o.deposit <= MAX_DEPOSIT//
 topUp beyond its bits	s/require(lock.deposit + amount <= MAX_DEPOSIT, BadTerms());//
 void late	s/require(block.timestamp <= lock.mark + l.launch, TooLate());//
 void by anybody	/function voidLease/,/^    }/s/require(msg.sender == l.auctioneer, NotAuctioneer());//
-void does not free	/function voidLease/,/^    }/s/accounts\[l.tenant\] = _freeNonce.*//
+void does not free	/function voidLease/,/^    }/s/accounts\[l.tenant\].bits = _freeNonce.*//
 claim during the launch	s/require(_stopped(lock) || block.timestamp > start + l.launch, TooEarly());//
 claim at the full rate	s/_accrued(l.base, end - lock.upTo)/_accrued(l.rate, end - lock.upTo)/
 voucher does not override a claim	s/uint256 due = lock.paid + _accrued(l.base, aside.upTo - lock.upTo);/uint256 due = lock.paid + aside.amount;/
@@ -146,13 +151,14 @@ stop by anybody	/function stop/,/^    }/s/require(msg.sender == l.tenant, NotTen
 start lost at the stop	s/asides\[id\].start = uint32(lock.mark);//
 topUp after a stop	/function topUp/,/^    }/s/require(!_stopped(lock), LeaseStopped());//
 credits what was asked	s/_credit(to, arrived);/_credit(to, amount);/
-false is success	s/require(done \&\& (answer.length == 0 || abi.decode(answer, (bool))), BadToken());/require(done, BadToken());/
+false is success	s/done := and(done, and(.*/done := and(done, 1)/
+half a word of a token is an answer	s/or(iszero(size), gt(size, 31))/1/
 permit must succeed	s/try token.permit(\(.*\)) {} catch {}/token.permit(\1);/
 nonces left behind are free	s/return top - nonce > 127 || account/return top - nonce <= 127 \&\& account/
 key by anybody	/function setKey/,/^    }/s/require(msg.sender == l.tenant, NotTenant());//
 limits fall	s/if (limit > k.limit) k.limit = limit;/k.limit = limit;/
 revoked for the past	s/if (until < block.timestamp) until = uint32(_min(k.until, block.timestamp));//
-the provider's statement is not looked at	s/require(_same(_recover(hash, g.providerSig.r, g.providerSig.vs), l.provider), BadProviderSig());//
+the provider's statement is not looked at	s/require(_signedHere(g, l.provider, hash, g.providerSig), BadProviderSig());//
 bytes past the end	/function _payGroup/,/^    }/s/require(last <= end, BadBatch());//
 any wallet says yes	s/return answer == bytes32(bytes4(0x1626ba7e));/return answer != 0;/
 half a word is an answer	s/if gt(returndatasize(), 31) { answer := mload(0) }/answer := mload(0)/
@@ -163,7 +169,7 @@ all to the tenant	s/_credit(tenant, half);/_credit(tenant, amount);/
 readings of two numbers	s/ \&\& a.seq == b.seq, NoOffence/, NoOffence/
 bids of two rounds	s/ \&\& a.provider == b.provider \&\& a.round == b.round, NoOffence/ \&\& a.provider == b.provider, NoOffence/
 tokens that rebase	s/require(!_answers(address(token_), "sharesOf(address)"), BadToken());//
-slot: the key's bit is lost	s/locks\[id\] = lock.keyed << 255 | lock.deposit << 160/locks[id] = lock.deposit << 160/
+slot: the key's bit is lost	s/locks\[id\].bits = lock.keyed << 255 | lock.deposit << 160/locks[id].bits = lock.deposit << 160/
 slot: the key's bit is deposit	s/mstore(lock, shr(161, shl(1, w)))/mstore(lock, shr(160, w))/
 slot: the key's bit is not set	s/            lock.keyed = 1;//
 slot: nonces beside are forgotten	s/return (used | 1 << (top - nonce)) << 128/return (1 << (top - nonce)) << 128/
