@@ -189,8 +189,11 @@ one(struct settling *g, const struct work *w, struct err *e)
 		standing.now = MAX(standing.now, (uint32_t)(clock_wall() / SECOND_US));
 		voucher = best_voucher(w, &final);
 		step = standing_provider(&standing, &w->terms, &voucher, final);
+		/* A payer that signs overrides it within the window: it would be gas only. */
 		if (step.way == WAY_CLAIM &&
-		    amount_cmp(claim_of(w, &standing), standing.lease.paid) <= 0)
+		    (amount_cmp(claim_of(w, &standing), standing.lease.paid) <= 0 ||
+		     (standing.lease.stop_at == 0 && w->paid.seq != 0 &&
+		      standing.now < (uint64_t)w->paid.upTo + w->terms.window)))
 			step = (struct way_step){ WAY_NONE, 0 };
 		if (step.way == WAY_NONE || step.way == WAY_WAIT || g->plan) {
 			/* Old leases that were settled long ago would only be noise. */
