@@ -148,6 +148,8 @@ ok 'the entries of each event sum to zero' sql_is \
 	"select count(*) from (select event from gavel.ledger_entry group by event having sum(amount) <> 0) x" 0
 tenant status new >/dev/null 2>"$dir/new.out"
 ok 'a lease of the time it forgot is not known to it' has 'order_not_found' "$dir/new.out"
+timeout 4 "$bin/gavel" -C "$dir/tenant.yaml" agent --every 1 >"$dir/new.out" 2>&1
+ok 'its tenant goes on signing, by what it has seen' has '^0x[0-9a-f]* signed 0\.' "$dir/new.out"
 escrow=$(tenant -q --json balance | member escrow)
 ok 'its tenant closes it on chain' status_is 0 tenant close --on-chain new
 ok 'and gets the rest' test "$(tenant -q --json balance | member escrow)" -gt "$escrow"
