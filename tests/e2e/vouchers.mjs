@@ -77,7 +77,7 @@ const refused = async (what, body, status, code, headers, where) => {
 
 // --- whose word it is ---------------------------------------------------------------
 const sig = await sign(tenant, first);
-await refused("without a token", { usage: first, payer_sig: sig }, 401, "token_missing", {});
+await refused("without a token", { usage: first, payer_sig: sig }, 403, "token_missing", {});
 const theirs = await token(stranger);
 const none = `/v1/leases/0x${"ee".repeat(32)}/vouchers`;
 await refused("a stranger", { usage: first, payer_sig: await sign(stranger, first) }, 404, "lease_not_found", theirs);
@@ -85,11 +85,11 @@ await refused("as of a lease that is not there", { usage: first, payer_sig: sig 
 await refused("a stranger's signature in the tenant's hand", { usage: first, payer_sig: await sign(stranger, first) },
 	404, "lease_not_found");
 await refused("the tenant's in a stranger's hand", { usage: first, payer_sig: sig }, [403, 404], undefined, theirs);
-await refused("a token for another provider", { usage: first, payer_sig: sig }, 401, undefined,
+await refused("a token for another provider", { usage: first, payer_sig: sig }, 403, "token_bad",
 	await token(tenant, { aud: info.market }));
 await refused("for another lease", { usage: first, payer_sig: sig }, 404, "lease_not_found",
 	await token(tenant, { lease: "0x" + "11".repeat(32) }));
-await refused("that is over", { usage: first, payer_sig: sig }, 401, undefined,
+await refused("that is over", { usage: first, payer_sig: sig }, 403, "token_expired",
 	await token(tenant, { nbf: 1000000000, exp: 1000000600 }));
 await refused("for this chain's neighbour", { usage: first, payer_sig: await sign(tenant, first, { chainId: 1 }) },
 	404, "lease_not_found");
@@ -119,7 +119,7 @@ await refused("a member too many", { usage: { ...first, more: 1 }, payer_sig: si
 await refused("one too few", { payer_sig: sig }, [400, 422]);
 await refused("a megabyte", `{"usage":"${"x".repeat(1 << 20)}"}`, [0, 400, 413]);
 await refused("no JSON", "{", 400);
-await refused("nested beyond reason", "[".repeat(5000) + "]".repeat(5000), 400);
+await refused("nested beyond reason", "[".repeat(5000) + "]".repeat(5000), 413, "too_big");
 ok((await ask("POST", path, mine, '{"usage":', true)).status === 0, "half a body is not answered");
 ok(await kept() === before, "and nothing of it was taken", [before, await kept()]);
 

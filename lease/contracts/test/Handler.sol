@@ -434,7 +434,9 @@ contract Handler is Signers {
                 (, uint96 again,,) = escrow.leaseState(id);
                 if (again != paid) flag("a claim paid twice");
             } catch {}
-        } catch {}
+        } catch {
+            if (upTo > k.upTo && pos != 0 && vm.getBlockTimestamp() >= pos) flag("a claim that was due is not paid");
+        }
     }
 
     function expire(uint256 seed, uint256 step) external watched(step) {
