@@ -45,6 +45,10 @@ const struct json_field group_fields[] = {
 	JSON_STR(T, accept, 16, MAYBE),
 	JSON_BOOLEAN(T, interruptible, MAYBE),
 	JSON_STR(T, on_interrupt, 8, MAYBE),
+	JSON_STR(T, spread, 8, MAYBE),
+	JSON_HASH(T, spread_set, MAYBE),
+	JSON_U32(T, spread_row, GROUP_ROWS_MAX, MAYBE),
+	JSON_U32(T, spread_rows, GROUP_ROWS_MAX, MAYBE),
 	JSON_HASH(T, manifest, 0),
 	JSON_END
 };
@@ -230,6 +234,35 @@ check_interruptible(const struct group *g, struct err *e)
 	return 0;
 }
 
+static int
+check_spread(const struct group *g, struct err *e)
+{
+	static const struct hash none;
+	const struct group_service *s = g->services.items;
+
+	if (g->spread == NULL)
+		return g->spread_row == 0 && g->spread_rows == 0 &&
+				       hash_equal(&g->spread_set, &none)
+			       ? 0
+			       : err_field(e, &GROUP_BAD, "/spread",
+					   "spread_set, spread_row and spread_rows go with spread");
+	if (strcmp(g->spread, "provider") != 0 && strcmp(g->spread, "owner") != 0 &&
+	    strcmp(g->spread, "region") != 0)
+		return err_field(e, &GROUP_BAD, "/spread", "spread is provider, owner or region");
+	if (g->spread_rows < 2 || g->spread_row < 1 || g->spread_row > g->spread_rows)
+		return err_field(e, &GROUP_BAD, "/spread_row", "row %u of %u, must be 1 to 2..%u",
+				 g->spread_row, g->spread_rows, GROUP_ROWS_MAX);
+	if (hash_equal(&g->spread_set, &none))
+		return err_field(e, &GROUP_BAD, "/spread_set", "spread_set names the set: not 0");
+	if (g->services.count != 1 || s->count != 1)
+		return err_field(e, &GROUP_BAD, "/services",
+				 "a row of a spread is one copy of one service");
+	if (g->ips != 0 || g->interruptible || g->accept != NULL)
+		return err_field(e, &GROUP_BAD, "/spread",
+				 "what is spread has no ips, is firm, and is not awarded by hand");
+	return 0;
+}
+
 int
 group_check(const struct group *g, struct err *e)
 {
@@ -250,7 +283,7 @@ group_check(const struct group *g, struct err *e)
 		return err_field(e, &GROUP_BAD, "/ips", "%u addresses, at most %u", g->ips,
 				 GROUP_IPS_MAX);
 	if (check_services(g, e) < 0 || check_attributes(g, e) < 0 ||
-	    check_interruptible(g, e) < 0 ||
+	    check_interruptible(g, e) < 0 || check_spread(g, e) < 0 ||
 	    check_addresses(&g->signed_by, "/signed_by", "auditor", e) < 0 ||
 	    check_addresses(&g->signed_any, "/signed_any", "auditor", e) < 0 ||
 	    check_addresses(&g->allow, "/allow", "provider", e) < 0 ||
@@ -274,6 +307,20 @@ group_hash(const struct group *g)
 	keccak256(text, strlen(text), &hash);
 	arena_release(&a);
 	return hash;
+}
+
+bool
+group_same_set(const struct group *a, const struct group *b)
+{
+	struct group left = *a, right = *b;
+	struct hash h, other;
+
+	left.services = right.services = (struct json_list){ NULL, 0 };
+	left.spread_row = right.spread_row = 0;
+	left.manifest = right.manifest;
+	h = group_hash(&left);
+	other = group_hash(&right);
+	return hash_equal(&h, &other);
 }
 
 struct resources

@@ -47,8 +47,16 @@ struct group {
 	const char *accept;	     /* "manual": the tenant picks from the ranking; else NULL */
 	bool interruptible;	     /* of the tier that firm leases push out: lease/pool.h */
 	const char *on_interrupt;    /* then: "pause" or "end"; else NULL */
-	struct hash manifest;	     /* manifest_hash() */
+	/* One copy of several that lie on different providers, owners or regions: each is an
+	 * order of its own, and they are awarded together or not at all. */
+	const char *spread;	/* "provider", "owner", "region"; else NULL, and the rest is 0 */
+	struct hash spread_set; /* the tenant's: all rows have it */
+	uint32_t spread_row, spread_rows; /* from 1; of how many */
+	struct hash manifest;		  /* manifest_hash() */
 };
+
+/* Copies that may be spread. */
+#define GROUP_ROWS_MAX 16u
 
 extern const struct json_field group_fields[];
 
@@ -57,6 +65,8 @@ extern const struct code GROUP_BAD; /* a rule of groups is broken */
 /* Rules: 1 to 16 services, counts 1 to 100, sizes above zero and within
  * bounds, names [a-z][a-z0-9-]*, keys and values printable. */
 int group_check(const struct group *g, struct err *e) mustcheck;
+/* Whether both are rows of one set: they ask for the same but for what runs. */
+bool group_same_set(const struct group *a, const struct group *b);
 struct hash group_hash(const struct group *g);
 struct resources group_total(const struct group *g);
 enum billing group_billing(const struct group *g);

@@ -370,6 +370,7 @@ top_read(struct sdl_reader *r, const struct json *root)
 	sdl_endpoints_check(r);
 	sdl_gavel_services(r);
 	sdl_gavel_interruptible(r);
+	sdl_gavel_spread(r);
 }
 
 /* ------------------------------------------------------------------ */
@@ -555,6 +556,7 @@ placement_make(struct sdl_reader *r, struct sdl_place *place, struct sdl_placeme
 	out->group.ips = ips_make(r, place);
 	out->denom = l[0].denom;
 	attributes_make(r, place, &out->group.attributes);
+	out->rates = arena_alloc(r->arena, (place->lines.count + 1) * sizeof(*out->rates));
 	for (size_t i = 0; i < place->lines.count; i++) {
 		struct service *s = sdl_push(r, &out->manifest.services, sizeof(*s));
 		struct group_service *g = sdl_push(r, &out->group.services, sizeof(*g));
@@ -566,6 +568,7 @@ placement_make(struct sdl_reader *r, struct sdl_place *place, struct sdl_placeme
 					     .gpus = l[i].compute->gpus };
 		volumes_make(r, l[i].compute, g);
 		out->max_rate.nano += l[i].rate.nano * l[i].count;
+		out->rates[i] = l[i].rate;
 	}
 	out->group.manifest = manifest_hash(&out->manifest);
 }
@@ -596,6 +599,8 @@ placements_make(struct sdl_reader *r, struct sdl *sdl)
 		sdl->placement_count++;
 		placement_make(r, &p[i], out);
 		placement_check(r, &p[i], out);
+		if (r->spread != NULL)
+			sdl_spread_check(r, &p[i], out);
 	}
 }
 
@@ -638,6 +643,7 @@ sdl_read(struct arena *a, const char *name, const char *text, size_t len, struct
 	sdl->findings = r.findings;
 	sdl->finding_count = r.finding_count;
 	sdl->auction = r.auction;
+	sdl->spread = r.spread;
 	if (r.finding_count == 0)
 		return 0;
 	sdl->placement_count = 0;

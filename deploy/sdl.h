@@ -21,6 +21,7 @@ struct sdl_placement {
 	struct group group;
 	struct manifest manifest;
 	struct rate max_rate; /* the sum of the services' maxima, counts included */
+	struct rate *rates;   /* per service, of one copy */
 	const char *denom;
 };
 
@@ -30,6 +31,7 @@ struct sdl {
 	struct sdl_finding *findings; /* in the order of the file; of a good one: warnings */
 	size_t finding_count;
 	const char *auction; /* "sealed" or "fast"; NULL: the file does not say */
+	const char *spread;  /* "provider", "owner", "region": see sdl_spread(); or NULL */
 };
 
 extern const struct code SDL_INVALID;
@@ -38,6 +40,10 @@ extern const struct code SDL_INVALID;
  * with the error of YAML that is not YAML. */
 int sdl_read(struct arena *a, const char *name, const char *text, size_t len, struct sdl *sdl,
 	     struct err *e) mustcheck;
+/* A placement whose copies are spread, as a group and a manifest for each of them, by
+ * service and copy; set: a name that is the tenant's own, never used before. */
+struct sdl_placement *sdl_spread(struct arena *a, const struct sdl_placement *p, const char *spread,
+				 const struct hash *set, size_t *count);
 /* "deploy.yaml:6:15: error: port must be ..." with the source line and a caret;
  * "warning" for what is none. */
 const char *sdl_finding_text(struct arena *a, const char *name, const char *text,

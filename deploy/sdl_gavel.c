@@ -103,6 +103,37 @@ accept_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
 	r->manual = text != NULL && strcmp(text, "manual") == 0;
 }
 
+static void
+spread_read(struct sdl_reader *r, const struct sdl_at *at, void *out)
+{
+	const char *text = sdl_text(r, at);
+
+	(void)out;
+	if (text != NULL && strcmp(text, "provider") != 0 && strcmp(text, "owner") != 0 &&
+	    strcmp(text, "region") != 0)
+		sdl_find(r, at, NULL, "spread must be provider, owner or region, got %.20s", text);
+	r->spread = text;
+	r->spread_at = *at;
+}
+
+/* What does not go together with it, wherever the keys stand. */
+void
+sdl_gavel_spread(struct sdl_reader *r)
+{
+	if (r->spread == NULL)
+		return;
+	if (r->auction != NULL && strcmp(r->auction, "fast") != 0)
+		sdl_find_name(r, &r->spread_at, "write kind: fast",
+			      "what is spread is auctioned fast");
+	if (r->manual)
+		sdl_find_name(r, &r->spread_at, "leave accept out",
+			      "what is spread is not awarded by hand");
+	if (r->interruptible)
+		sdl_find_name(r, &r->spread_at, "leave interruptible out",
+			      "what is spread is not interruptible");
+	r->auction = "fast";
+}
+
 static const struct sdl_key auction_keys[] = {
 	{ "kind", 0, kind_read, NULL, .kind = SDL_TEXT, .words = "sealed fast",
 	  .help = "sealed: every provider is asked for a bid; fast: standing offers only, in "
@@ -117,6 +148,10 @@ static const struct sdl_key auction_keys[] = {
 	{ "deny", 0, deny_read, NULL, .kind = SDL_TEXTS, .max = GROUP_AUDITORS_MAX,
 	  .help = "never these providers, by address", .fallback = "none",
 	  .example = "deny: [\"0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed\"]" },
+	{ "spread", 0, spread_read, NULL, .kind = SDL_TEXT, .words = "provider owner region",
+	  .help = "every copy of a service, and every service, at another one: each has an order "
+		  "and a lease of its own, all are awarded in one tick or none; kind is fast",
+	  .fallback = "a placement lies together, at one provider", .example = "spread: owner" },
 	SDL_KEY_END
 };
 

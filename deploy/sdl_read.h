@@ -120,6 +120,8 @@ struct sdl_reader {
 	struct json_strs allow, deny; /* x-gavel.auction */
 	const char *auction;	      /* its kind, or NULL */
 	bool manual;		      /* its accept */
+	const char *spread;	      /* its spread, or NULL */
+	struct sdl_at spread_at;
 	const char *billing;
 	struct sdl_at billing_at, on_interrupt_at; /* node NULL: not there */
 	bool interruptible;
@@ -185,6 +187,10 @@ void sdl_endpoints_check(struct sdl_reader *r);
 /* What x-gavel says of services, once these are known. */
 void sdl_gavel_services(struct sdl_reader *r);
 void sdl_gavel_interruptible(struct sdl_reader *r);
+void sdl_gavel_spread(struct sdl_reader *r);
+/* What copies that lie elsewhere cannot have: sdl_spread.c. */
+void sdl_spread_check(struct sdl_reader *r, const struct sdl_place *place,
+		      const struct sdl_placement *made);
 const struct sdl_service *sdl_service_named(const struct sdl_reader *r, const char *name) mustcheck;
 const char *sdl_nearest_service(struct sdl_reader *r, const char *name) mustcheck;
 /* A list of addresses; `cure` for what is none. */

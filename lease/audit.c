@@ -5,6 +5,11 @@
 #include "lease/attest.h"
 #include "lease/key.h"
 #include "lease/seal.h"
+#include "lease/tick_transcript.h"
+
+/* A round is closed with the book of the last record that is stored, and a tick may take
+ * so long from its time to that. */
+#define BOOK_LAG_MAX_US (30 * SECOND_US)
 
 const struct code AUDIT_RULES = { "audit_rules", INVALID, "decided by other rules" };
 const struct code AUDIT_ORDER = { "audit_order", INVALID, "not the order that the tenant signed" };
@@ -126,6 +131,84 @@ check_root(struct arena *a, const struct audit_round *r, struct err *e)
 	if (!seal_keys_match(t->public_key.b, t->secret_key.b))
 		return err_field(e, &AUDIT_KEY, "/secret_key", "bids were sealed to another key");
 	return 0;
+}
+
+/* ------------------------------------------------------------------ */
+/* The book that the root names.                                       */
+
+/* Of the last record: whatever came after the next one was closed came too late for it. */
+static int
+check_book_last(const struct audit_round *r, const struct audit_book *book, struct err *e)
+{
+	const struct transcript *t = r->t;
+	const struct record *next = book->next.items;
+	struct hash h;
+
+	if (book->record.terms.number != t->tick)
+		return err_field(e, &AUDIT_CHAIN, "/tick", "the record is number %llu",
+				 (unsigned long long)book->record.terms.number);
+	if (book->next.count == 0)
+		return 0;
+	h = record_hash(&next->terms);
+	if (check_signed(r, &h, &next->sig, &t->terms.auctioneer, "/next", e) < 0)
+		return -1;
+	if (!hash_equal(&next->terms.previous, &t->record))
+		return err_field(e, &AUDIT_CHAIN, "/next", "it does not follow tick %llu",
+				 (unsigned long long)t->tick);
+	for (size_t i = 0; i < t->entries.count; i++) {
+		wall_t late =
+			transcript_entry(t, i)->received_at - (wall_t)next->terms.time * MILLI_US;
+
+		if (late > BOOK_LAG_MAX_US)
+			return err_field(e, &AUDIT_CHAIN, "/record",
+					 "another book was signed %lld s before the last answer",
+					 (long long)(late / SECOND_US));
+	}
+	return 0;
+}
+
+static const struct audit_book *
+book_of(const struct audit_round *r)
+{
+	for (size_t i = 0; i < r->book_count; i++) {
+		struct hash h = record_hash(&r->books[i].record.terms);
+
+		if (hash_equal(&h, &r->t->record))
+			return &r->books[i];
+	}
+	return NULL;
+}
+
+static int
+check_book(struct arena *a, const struct audit_round *r, struct transcript_book *out, struct err *e)
+{
+	static const struct hash none;
+	const struct transcript *t = r->t;
+	const struct audit_book *shown = book_of(r);
+	bool named = !hash_equal(&t->record, &none);
+	struct audit_tick book = { .domain = r->domain, .market = t->terms.auctioneer };
+	struct tick_book_read read;
+
+	if (named != transcript_wants_book(&t->group))
+		return err_field(e, &AUDIT_CHAIN, "/record", "%s",
+				 named ? "interruptible orders know no book" : "no book is named");
+	if (!named)
+		return 0;
+	if (shown == NULL)
+		return err_field(e, &AUDIT_CHAIN, "/record",
+				 "nobody has shown the book of tick %llu",
+				 (unsigned long long)t->tick);
+	if (check_book_last(r, shown, e) < 0 ||
+	    tick_book_read(a, &shown->rows, r->docs, r->doc_count, &read, e) < 0)
+		return -1;
+	book.before = shown->record;
+	book.offers = read.offers;
+	book.offer_sigs = read.sigs;
+	book.offer_count = shown->rows.count;
+	*out = (struct transcript_book){ read.offers, shown->rows.count, shown->record.terms.time };
+	if (audit_book(a, &book, e) < 0)
+		return -1;
+	return tick_book_standing(&shown->rows, &t->standing, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -257,6 +340,10 @@ check_outcome(const struct transcript *said, const struct transcript *found, str
 		return err_field(e, &AUDIT_SETTER, "/runner_up", "%s, not %s",
 				 address_text(&found->runner_up, want),
 				 address_text(&said->runner_up, got));
+	if (!hash_equal(&said->winner_offer, &found->winner_offer))
+		return err_field(e, &AUDIT_WINNER, "/winner_offer", "it won by another");
+	if (!hash_equal(&said->runner_up_offer, &found->runner_up_offer))
+		return err_field(e, &AUDIT_SETTER, "/runner_up_offer", "the price is another's");
 	return 0;
 }
 
@@ -281,6 +368,44 @@ check_reasons(const struct transcript *said, const struct transcript *found, str
 	return 0;
 }
 
+static bool
+same_offer(const struct transcript_offer *a, const struct transcript_offer *b)
+{
+	return hash_equal(&a->offer, &b->offer) && address_equal(&a->provider, &b->provider) &&
+	       same_text(a->model, b->model) && a->sets_prices == b->sets_prices &&
+	       rate_cmp(a->floor, b->floor) == 0 && rate_cmp(a->list, b->list) == 0 &&
+	       rate_cmp(a->effective, b->effective) == 0 && a->rank == b->rank &&
+	       same_text(a->reason, b->reason);
+}
+
+static int
+check_offers(const struct transcript *said, const struct transcript *found, struct err *e)
+{
+	const struct transcript_offer *s = said->offers.items, *f = found->offers.items;
+	char field[64], price[AMOUNT_TEXT_SIZE];
+
+	if (said->offers.count != found->offers.count)
+		return err_field(e, &AUDIT_REASON, "/offers", "%zu match, not %zu",
+				 found->offers.count, said->offers.count);
+	for (size_t i = 0; i < found->offers.count; i++) {
+		snprintf(field, sizeof(field), "/offers/%zu", i);
+		if (rate_cmp(s[i].price, f[i].price) != 0)
+			return err_field(e, &AUDIT_PRICE, field, "the tenant may take it for %s",
+					 u128_text(f[i].price.nano, price));
+		if (!same_offer(&s[i], &f[i]))
+			return err_field(e, &AUDIT_REASON, field, "rank %u, %s", f[i].rank,
+					 f[i].reason);
+	}
+	if (said->reasons.len != found->reasons.len)
+		return err_field(e, &AUDIT_REASON, "/reasons", "%zu offers are in the book",
+				 found->reasons.len);
+	for (size_t i = 0; i < found->reasons.len; i++)
+		if (said->reasons.b[i] != found->reasons.b[i])
+			return err_field(e, &AUDIT_REASON, "/reasons", "offer %zu: %s", i,
+					 tick_reason_name((enum tick_reason)found->reasons.b[i]));
+	return 0;
+}
+
 /* Whether the tenant signed each choice that is shown, and could make it. */
 static int
 check_choices(const struct audit_round *r, struct err *e)
@@ -290,7 +415,6 @@ check_choices(const struct audit_round *r, struct err *e)
 
 	for (size_t i = 0; i < r->choice_count; i++) {
 		const struct choice_terms *c = &r->choices[i].terms;
-		const struct transcript_entry *en = transcript_of(t, &c->provider);
 		struct hash h = choice_hash(c);
 		struct err why = ERR_NONE;
 
@@ -299,7 +423,7 @@ check_choices(const struct audit_round *r, struct err *e)
 			return err_field(e, &AUDIT_CHOICE, field, "it names another round");
 		if (check_signed(r, &h, &r->choices[i].sig, &t->terms.tenant, field, &why) < 0)
 			return err_field(e, &AUDIT_CHOICE, field, "%s", why.text);
-		if (en == NULL || en->price.nano == 0)
+		if (transcript_price(t, &c->provider).nano == 0)
 			return err_field(e, &AUDIT_CHOICE, field, "%s is not in the ranking",
 					 address_text(&c->provider, who));
 		if (r->choices[i].received_at >= t->choose_by)
@@ -313,7 +437,7 @@ static int
 check_chosen(const struct audit_round *r, struct err *e)
 {
 	const struct award_terms *w = r->award;
-	const struct transcript_entry *en = transcript_of(r->t, &w->provider);
+	struct rate shown = transcript_price(r->t, &w->provider);
 	char price[AMOUNT_TEXT_SIZE], who[ADDRESS_TEXT_SIZE];
 	size_t i;
 
@@ -323,9 +447,9 @@ check_chosen(const struct audit_round *r, struct err *e)
 	if (i == r->choice_count)
 		return err_field(e, &AUDIT_CHOICE, "/award/provider", "the tenant chose %s not",
 				 address_text(&w->provider, who));
-	if (en == NULL || rate_cmp(w->rate, en->price) != 0)
+	if (rate_cmp(w->rate, shown) != 0)
 		return err_field(e, &AUDIT_AWARD, "/award/rate", "its price was %s",
-				 u128_text(en != NULL ? en->price.nano : 0, price));
+				 u128_text(shown.nano, price));
 	return 0;
 }
 
@@ -366,6 +490,8 @@ compute(struct arena *a, const struct audit_round *r)
 	t.price.nano = 0;
 	memset(&t.winner, 0, sizeof(t.winner));
 	memset(&t.runner_up, 0, sizeof(t.runner_up));
+	memset(&t.winner_offer, 0, sizeof(t.winner_offer));
+	memset(&t.runner_up_offer, 0, sizeof(t.runner_up_offer));
 	for (size_t i = 0; i < t.entries.count; i++) {
 		const struct transcript_entry *en = transcript_entry(r->t, i);
 
@@ -386,17 +512,19 @@ compute(struct arena *a, const struct audit_round *r)
 int
 audit_round(struct arena *a, const struct audit_round *r, struct err *e)
 {
+	struct transcript_book book = { .offers = NULL };
 	struct transcript found;
 
 	if (check_order(r, e) < 0 || check_statements(r, e) < 0 || check_entries(r->t, e) < 0 ||
-	    check_root(a, r, e) < 0 || check_receipts(r, e) < 0)
+	    check_root(a, r, e) < 0 || check_book(a, r, &book, e) < 0 || check_receipts(r, e) < 0)
 		return -1;
 	found = compute(a, r);
 	if (check_opened(a, r->t, &found, e) < 0)
 		return -1;
-	transcript_decide(a, &found);
+	transcript_decide(a, &found, &book);
 	if (check_standing(r->t, &found, e) < 0 || check_outcome(r->t, &found, e) < 0 ||
-	    check_reasons(r->t, &found, e) < 0 || check_choices(r, e) < 0)
+	    check_reasons(r->t, &found, e) < 0 || check_offers(r->t, &found, e) < 0 ||
+	    check_choices(r, e) < 0)
 		return -1;
 	return check_award(r, e);
 }

@@ -42,6 +42,14 @@ extern const struct code AUDIT_CHOICE; /* the tenant did not choose that, or cou
 /* ------------------------------------------------------------------ */
 /* A sealed round.                                                     */
 
+/* What a tick's record signed, as GET /v1/ticks/N/book shows it. */
+struct audit_book {
+	struct record record;
+	struct json_list next; /* of struct record: the one after it, or none yet */
+	struct json_list rows; /* of struct tick_row */
+};
+extern const struct json_field audit_book_fields[];
+
 struct audit_round {
 	const struct domain *domain;
 	const struct transcript *t;
@@ -52,6 +60,10 @@ struct audit_round {
 	size_t receipt_count;
 	const struct choice_shown *choices; /* as published: what the tenant took, in turn */
 	size_t choice_count;
+	const struct audit_book *books; /* that transcripts name; others are passed over */
+	size_t book_count;
+	const struct offer_doc *docs; /* that their rows name, in any order */
+	size_t doc_count;
 };
 
 int audit_round(struct arena *a, const struct audit_round *r, struct err *e) mustcheck;
@@ -87,6 +99,8 @@ struct audit_tick {
 	size_t receipt_count;
 };
 
+/* The book alone: `before` signed it, and each offer keeps its rules. */
+int audit_book(struct arena *a, const struct audit_tick *t, struct err *e) mustcheck;
 /* Leaves the offers' nodes as they were. */
 int audit_tick(struct arena *a, const struct audit_tick *t, struct err *e) mustcheck;
 

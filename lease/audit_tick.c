@@ -2,6 +2,7 @@
 /* A tick: chain, roots, receipts, then everything cleared again. */
 #include "lease/audit.h"
 #include "lease/key.h"
+#include "lease/spread_rows.h"
 
 /* ------------------------------------------------------------------ */
 /* Roots: market and auditor make them alike.                           */
@@ -101,18 +102,27 @@ check_root(const struct audit_tick *t, const char *name, const struct hash *said
 
 /* The book that prices tick n was signed with record n - 1. */
 static int
-check_roots(struct arena *a, const struct audit_tick *t, struct err *e)
+check_book(struct arena *a, const struct audit_tick *t, struct err *e)
 {
-	const struct record_terms *n = &t->record.terms, *before = &t->before.terms;
+	const struct record_terms *before = &t->before.terms;
 	struct record_terms found = { 0 };
 
 	record_book(a, t->offers, t->offer_count, &found);
+	if (check_root(t, "book", &before->book, &found.book, e) < 0 ||
+	    check_root(t, "capacity", &before->capacity, &found.capacity, e) < 0)
+		return -1;
+	return check_root(t, "reputation", &before->reputation, &found.reputation, e);
+}
+
+static int
+check_roots(struct arena *a, const struct audit_tick *t, struct err *e)
+{
+	const struct record_terms *n = &t->record.terms;
+	struct record_terms found = { 0 };
+
 	record_tick(a, t->orders, t->order_count, t->offers, t->offer_count, t->key_leaves,
 		    t->key_count, &found);
-	if (check_root(t, "book", &before->book, &found.book, e) < 0 ||
-	    check_root(t, "capacity", &before->capacity, &found.capacity, e) < 0 ||
-	    check_root(t, "reputation", &before->reputation, &found.reputation, e) < 0 ||
-	    check_root(t, "orders", &n->orders, &found.orders, e) < 0 ||
+	if (check_book(a, t, e) < 0 || check_root(t, "orders", &n->orders, &found.orders, e) < 0 ||
 	    check_root(t, "keys", &n->keys, &found.keys, e) < 0)
 		return -1;
 	return check_root(t, "outcomes", &n->outcomes, &found.outcomes, e);
@@ -146,7 +156,7 @@ check_orders(const struct audit_tick *t, struct err *e)
 				return err_field(e, &AUDIT_ORDER, field,
 						 "the terms name another group");
 		}
-		if (o->order.spread == SPREAD_NONE &&
+		if ((o->order.spread == SPREAD_NONE || o->order.rows > 0) &&
 		    rate_cmp(o->order.max[0], o->terms.maxRate) != 0)
 			return err_field(e, &AUDIT_ORDER, field, "the terms name another maximum");
 	}
@@ -299,7 +309,7 @@ clear_again(struct arena *a, const struct audit_tick *t, struct err *e)
 	for (size_t i = 0; i < t->order_count; i++)
 		if (!t->orders[i].hidden)
 			orders[shown++] = t->orders[i].order;
-	tick_clear(a, orders, shown, offers, t->offer_count, found);
+	tick_clear_rows(a, orders, shown, offers, t->offer_count, found);
 	for (size_t i = 0, k = 0; i < t->order_count; i++) {
 		if (t->orders[i].hidden)
 			continue;
@@ -308,6 +318,14 @@ clear_again(struct arena *a, const struct audit_tick *t, struct err *e)
 		k++;
 	}
 	return 0;
+}
+
+int
+audit_book(struct arena *a, const struct audit_tick *t, struct err *e)
+{
+	if (check_record(t, &t->before, "/record", e) < 0 || check_book(a, t, e) < 0)
+		return -1;
+	return check_offers(t, e);
 }
 
 int

@@ -85,6 +85,15 @@ rpc_nonce_mined(struct arena *a, const struct address *who)
 }
 
 const char *
+rpc_nonce_at(struct arena *a, const struct address *who, uint64_t block)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	return rpc(a, "eth_getTransactionCount",
+		   arena_printf(a, "\"%s\",\"0x%" PRIx64 "\"", address_text(who, text), block));
+}
+
+const char *
 rpc_fee_history(struct arena *a)
 {
 	return rpc(a, "eth_feeHistory", arena_printf(a, "\"0x%x\",\"latest\",[50]", FEE_BLOCKS));
@@ -141,6 +150,20 @@ rpc_receipt(struct arena *a, const struct hash *tx)
 {
 	return rpc(a, "eth_getTransactionReceipt",
 		   arena_printf(a, "\"%s\"", hex_arg(a, tx->b, sizeof(tx->b))));
+}
+
+const char *
+rpc_tx(struct arena *a, const struct hash *tx)
+{
+	return rpc(a, "eth_getTransactionByHash",
+		   arena_printf(a, "\"%s\"", hex_arg(a, tx->b, sizeof(tx->b))));
+}
+
+const char *
+rpc_tx_at(struct arena *a, uint64_t block, uint64_t index)
+{
+	return rpc(a, "eth_getTransactionByBlockNumberAndIndex",
+		   arena_printf(a, "\"0x%" PRIx64 "\",\"0x%" PRIx64 "\"", block, index));
 }
 
 const char *
@@ -385,6 +408,32 @@ rpc_logs_read(struct arena *a, const struct json *result, struct evm_log **logs,
 		if (log_read(a, v, &(*logs)[n++], e) < 0)
 			return -1;
 	*count = n;
+	return 0;
+}
+
+static bool
+is_null(const struct json *v)
+{
+	return v == NULL || v->type == JSON_NULL;
+}
+
+int
+rpc_tx_read(struct arena *a, const struct json *result, struct evm_tx *out, struct err *e)
+{
+	*out = (struct evm_tx){ .found = false };
+	if (is_null(result))
+		return 0;
+	if (u64_member(result, "nonce", &out->nonce, e) < 0 ||
+	    rpc_hash_read(json_get(result, "hash"), &out->hash, e) < 0 ||
+	    address_member(result, "from", &out->from, e) < 0 ||
+	    rpc_bytes_read(a, json_get(result, "input"), &out->data, &out->len, e) < 0)
+		return err_wrap(e, "transaction");
+	out->creates = is_null(json_get(result, "to"));
+	out->mined = !is_null(json_get(result, "blockNumber"));
+	if ((!out->creates && address_member(result, "to", &out->to, e) < 0) ||
+	    (out->mined && u64_member(result, "blockNumber", &out->block, e) < 0))
+		return err_wrap(e, "transaction");
+	out->found = true;
 	return 0;
 }
 

@@ -390,7 +390,7 @@ offer_match_name(enum offer_match m)
 {
 	static const char *const names[] = { "matches", "own_order", "denied", "refuses",
 					     "region",	"attribute", "audit",  "term",
-					     "notice",	"gpu",	     "spot" };
+					     "notice",	"gpu",	     "spot",   "taken" };
 
 	return names[m];
 }

@@ -104,6 +104,7 @@ enum offer_match {
 	OFFER_NOTICE, /* the notice is shorter than the tenant asks for */
 	OFFER_GPU,    /* no model that every service takes */
 	OFFER_SPOT,   /* it takes no interruptible leases */
+	OFFER_TAKEN,  /* another copy of what is spread is there */
 };
 
 struct offer_asker { /* the order, as far as offers must match it */

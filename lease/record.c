@@ -110,13 +110,14 @@ bottom_row(struct arena *a, const struct hash *leaves, size_t count)
 struct hash
 record_root(struct arena *a, const struct hash *leaves, size_t count)
 {
-	struct hash *row = bottom_row(a, leaves, count);
+	struct hash *row;
 	struct tagged t;
 
 	if (count == 0) {
 		tagged_begin(&t, "none");
 		return tagged_end(&t);
 	}
+	row = bottom_row(a, leaves, count);
 	while (count > 1)
 		count = rise(row, count);
 	return row[0];
@@ -184,6 +185,12 @@ record_order_leaf(const struct tick_order *o, const struct hash *terms, const st
 	tagged_u64(&t, o->retry);
 	tagged_u64(&t, o->manual);
 	tagged_u64(&t, o->spread);
+	tagged_u64(&t, o->taken_count);
+	for (size_t i = 0; i < o->taken_count; i++) {
+		add_address(&t, &o->taken[i].provider);
+		add_address(&t, &o->taken[i].owner);
+		tagged_text(&t, o->taken[i].region);
+	}
 	tagged_u64(&t, o->denied_count);
 	for (size_t i = 0; i < o->denied_count; i++)
 		add_address(&t, &o->denied[i]);

@@ -204,6 +204,20 @@ compare_services(const void *left, const void *right)
 	return strcmp((*a)->name, (*b)->name);
 }
 
+static bool
+is_taken(const struct tick_order *o, const struct offer *f)
+{
+	for (size_t i = 0; i < o->taken_count; i++) {
+		const struct tick_taken *t = &o->taken[i];
+
+		if (o->spread == SPREAD_REGION	? strcmp(t->region, f->region) == 0
+		    : o->spread == SPREAD_OWNER ? address_equal(&t->owner, &f->owner)
+						: address_equal(&t->provider, &f->provider))
+			return true;
+	}
+	return false;
+}
+
 static void
 begin_row(struct tick *t, struct auction *a, const struct group_service *s)
 {
@@ -213,6 +227,9 @@ begin_row(struct tick *t, struct auction *a, const struct group_service *s)
 
 	demand_copy(t->a, s, d);
 	entry_match(a->o, d, t->offers, t->offer_count, why);
+	for (size_t i = 0; i < t->offer_count; i++)
+		if (why[i] == OFFER_MATCHES && is_taken(a->o, t->offers[i].offer))
+			why[i] = OFFER_TAKEN;
 	row->count = entry_offers(a->o, d, t->offers, t->offer_count, why, t->scratch);
 	row->entries = arena_copy(t->a, t->scratch, (row->count + 1) * sizeof(struct entry));
 	for (size_t i = 0; i < row->count; i++) {
@@ -456,6 +473,13 @@ leave(struct tick *t, struct auction *a)
 	a->out->end = a->matched ? TICK_NO_CAPACITY : TICK_NO_OFFER;
 	if (a->row_count == 0)
 		explain(t, a, NULL);
+	for (size_t r = 0; r < a->row_count; r++)
+		for (size_t i = 0; i < a->rows[r].count; i++) {
+			struct entry *e = &a->rows[r].entries[i];
+
+			if (e->fits && e->sets_prices)
+				give_reason(a, e, REASON_SPREAD);
+		}
 }
 
 /* ------------------------------------------------------------------ */
@@ -578,8 +602,8 @@ tick_after(enum tick_end end, uint64_t first_ms, uint64_t at_ms, uint32_t ttl_s,
 const char *
 tick_end_name(enum tick_end end)
 {
-	static const char *const names[] = { "awarded", "ranked", "above_max", "no_offer",
-					     "no_capacity" };
+	static const char *const names[] = { "awarded",	 "ranked",	"above_max",
+					     "no_offer", "no_capacity", "incomplete" };
 
 	return names[end];
 }
@@ -587,7 +611,7 @@ tick_end_name(enum tick_end end)
 const char *
 tick_reason_name(enum tick_reason reason)
 {
-	static const char *const names[] = { "capacity",  "invalid",   "dearer",
+	static const char *const names[] = { "capacity",  "spread",    "invalid", "dearer",
 					     "outranked", "above_max", "won" };
 
 	if (reason < REASON_CAPACITY)

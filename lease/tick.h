@@ -14,6 +14,7 @@
  * the second-best costs more), an order that was failed before all others.
  *
  *	entry.h    what competes: price, weight, lot, ranking
+ *	spread_rows.h  orders that are copies of one deployment: call it, not tick_clear()
  *	spread.h   groups on different providers, owners or regions
  *	demand.h   which node takes what
  */
@@ -22,7 +23,7 @@
 
 #include "lease/offer.h"
 
-#define RULES_VERSION "runner-up 2"
+#define RULES_VERSION "runner-up 3"
 
 /* ------------------------------------------------------------------ */
 /* What goes in.                                                       */
@@ -50,6 +51,12 @@ struct tick_bid {
 
 enum tick_spread { SPREAD_NONE, SPREAD_PROVIDER, SPREAD_OWNER, SPREAD_REGION };
 
+/* Where another copy of what is spread runs already. */
+struct tick_taken {
+	struct address provider, owner;
+	const char *region;
+};
+
 struct tick_order {
 	struct hash id;
 	struct hash record; /* before the order's first tick: nobody knew it when signing */
@@ -66,6 +73,11 @@ struct tick_order {
 	size_t denied_count;
 	const struct tick_bid *bids;
 	size_t bid_count;
+	/* one order of several of a set (spread_rows.h): `spread`, and row from 1 of `rows` */
+	struct hash set;
+	uint32_t row, rows;
+	const struct tick_taken *taken; /* once its set was awarded and it has failed */
+	size_t taken_count;
 };
 
 /* A spread group's rows: one per copy, by name of the service. At most: */
@@ -80,6 +92,7 @@ enum tick_end {
 	TICK_ABOVE_MAX,	  /* the price would be above the order's maximum */
 	TICK_NO_OFFER,	  /* nothing matches */
 	TICK_NO_CAPACITY, /* something matches, nothing fits */
+	TICK_INCOMPLETE,  /* of a set not all orders are there, or they do not go together */
 };
 
 enum tick_kind { TICK_NOBODY, TICK_OFFER, TICK_BID };
@@ -89,6 +102,7 @@ enum tick_kind { TICK_NOBODY, TICK_OFFER, TICK_BID };
 enum tick_reason {
 	REASON_NONE = OFFER_MATCHES,
 	REASON_CAPACITY = 32,
+	REASON_SPREAD,	  /* it fits, but too few different ones do for all copies */
 	REASON_INVALID,	  /* a bid's floor is 0, or its list below the floor */
 	REASON_DEARER,	  /* another's effective price, or lot, was lower: see its rank */
 	REASON_OUTRANKED, /* another of the same owner is better */

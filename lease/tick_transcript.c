@@ -2,6 +2,7 @@
 #include "lease/tick_transcript.h"
 
 #include "lease/attest.h"
+#include "lease/spread_rows.h"
 
 #define MAYBE	   (JSON_OPTIONAL | JSON_OMIT_EMPTY)
 #define COPIES_MAX 4096u
@@ -39,6 +40,13 @@ const struct json_field tick_book_fields[] = {
 	JSON_LIST(T, rows, row_fields, struct tick_row, TICK_OFFERS_MAX, 0), JSON_END
 };
 #undef T
+#define T struct audit_book
+const struct json_field audit_book_fields[] = {
+	JSON_OBJ(T, record, record_fields, 0),
+	JSON_LIST(T, next, record_fields, struct record, 1, MAYBE),
+	JSON_LIST(T, rows, row_fields, struct tick_row, TICK_OFFERS_MAX, 0), JSON_END
+};
+#undef T
 #define T struct tick_line_node
 static const struct json_field line_node_fields[] = { JSON_U32(T, node, 0, 0), JSON_END };
 #undef T
@@ -52,6 +60,11 @@ static const struct json_field line_fields[] = {
 static const struct json_field place_fields[] = { JSON_U32(T, offer, 0, 0), JSON_I64(T, model, 0),
 						  JSON_AMOUNT(T, effective, 0), JSON_END };
 #undef T
+#define T struct tick_taken
+const struct json_field tick_taken_fields[] = { JSON_ADDRESS(T, provider, 0),
+						JSON_ADDRESS(T, owner, 0),
+						JSON_STR(T, region, 128, 0), JSON_END };
+#undef T
 #define T struct tick_entry
 static const struct json_field entry_fields[] = {
 	JSON_HASH(T, id, 0),
@@ -63,6 +76,7 @@ static const struct json_field entry_fields[] = {
 	JSON_U32(T, care_hours, 4, 0),
 	JSON_BOOLEAN(T, retry, 0),
 	JSON_STRS(T, denied, 64, MAYBE),
+	JSON_LIST(T, taken, tick_taken_fields, struct tick_taken, TICK_ROWS_MAX, MAYBE),
 	JSON_STR(T, end, 32, 0),
 	JSON_RATE(T, price, MAYBE),
 	JSON_LIST(T, picks, line_fields, struct tick_line, TICK_ROWS_MAX, MAYBE),
@@ -148,7 +162,13 @@ tick_entry_order(struct arena *a, const struct tick_entry *en, const struct json
 					  .group = &en->group,
 					  .audits = audits,
 					  .denied = denied,
-					  .denied_count = en->denied.count };
+					  .denied_count = en->denied.count,
+					  .spread = spread_of(&en->group),
+					  .set = en->group.spread_set,
+					  .row = en->group.spread_row,
+					  .rows = en->group.spread_rows,
+					  .taken = en->taken.items,
+					  .taken_count = en->taken.count };
 	return 0;
 }
 
@@ -178,7 +198,7 @@ line_known(uint32_t offer, int64_t model, size_t offer_count)
 static int
 end_read(const char *name, enum tick_end *out)
 {
-	for (unsigned i = TICK_AWARDED; i <= TICK_NO_CAPACITY; i++)
+	for (unsigned i = TICK_AWARDED; i <= TICK_INCOMPLETE; i++)
 		if (strcmp(tick_end_name((enum tick_end)i), name) == 0) {
 			*out = (enum tick_end)i;
 			return 0;
@@ -189,7 +209,7 @@ end_read(const char *name, enum tick_end *out)
 static bool
 reason_known(uint8_t r)
 {
-	return r <= OFFER_SPOT || (r >= REASON_CAPACITY && r <= REASON_WON);
+	return r <= OFFER_TAKEN || (r >= REASON_CAPACITY && r <= REASON_WON);
 }
 
 /* What the entry says of the outcome; indices that lead nowhere are refused. */
@@ -329,11 +349,6 @@ tick_transcript_hide(struct arena *a, struct tick_transcript *t, const struct ha
 /* ------------------------------------------------------------------ */
 /* Judging.                                                            */
 
-struct book {
-	struct tick_offer *offers;
-	struct sig *sigs;
-};
-
 static int
 compare_docs(const void *left, const void *right)
 {
@@ -345,20 +360,20 @@ struct doc_by_id {
 	const struct offer_doc *doc;
 };
 
-static int
-read_book(struct arena *a, const struct tick_transcript *t, const struct offer_doc *docs,
-	  size_t doc_count, struct book *book, struct err *e)
+int
+tick_book_read(struct arena *a, const struct json_list *list, const struct offer_doc *docs,
+	       size_t doc_count, struct tick_book_read *book, struct err *e)
 {
 	struct doc_by_id *by_id = arena_alloc(a, (doc_count + 1) * sizeof(*by_id)), *found;
-	const struct tick_row *rows = t->offers.items;
+	const struct tick_row *rows = list->items;
 	char text[HASH_TEXT_SIZE], field[64];
 
 	for (size_t i = 0; i < doc_count; i++)
 		by_id[i] = (struct doc_by_id){ offer_hash(&docs[i].offer), &docs[i] };
 	qsort(by_id, doc_count, sizeof(*by_id), compare_docs);
-	book->offers = arena_alloc(a, (t->offers.count + 1) * sizeof(*book->offers));
-	book->sigs = arena_alloc(a, (t->offers.count + 1) * sizeof(*book->sigs));
-	for (size_t i = 0; i < t->offers.count; i++) {
+	book->offers = arena_alloc(a, (list->count + 1) * sizeof(*book->offers));
+	book->sigs = arena_alloc(a, (list->count + 1) * sizeof(*book->sigs));
+	for (size_t i = 0; i < list->count; i++) {
 		snprintf(field, sizeof(field), "/offers/%zu", i);
 		found = doc_count == 0 ? NULL
 				       : bsearch(&rows[i].id, by_id, doc_count, sizeof(*by_id),
@@ -372,13 +387,13 @@ read_book(struct arena *a, const struct tick_transcript *t, const struct offer_d
 	return 0;
 }
 
-static int
-check_standing(const struct tick_transcript *t, struct err *e)
+int
+tick_book_standing(const struct json_list *list, const struct standing_rules *rules, struct err *e)
 {
-	const struct tick_row *rows = t->offers.items;
+	const struct tick_row *rows = list->items;
 	char field[64];
 
-	for (size_t i = 0; i < t->offers.count; i++) {
+	for (size_t i = 0; i < list->count; i++) {
 		struct offer_standing s = { .bonded = rows[i].bonded,
 					    .in_book_s = rows[i].in_book_s,
 					    .launches = rows[i].launches,
@@ -386,7 +401,7 @@ check_standing(const struct tick_transcript *t, struct err *e)
 					    .class_launches = rows[i].class_launches };
 
 		snprintf(field, sizeof(field), "/offers/%zu/sets_prices", i);
-		if (offer_sets_prices(&s, &t->standing) != rows[i].sets_prices)
+		if (offer_sets_prices(&s, rules) != rows[i].sets_prices)
 			return err_field(e, &AUDIT_STANDING, field, "the rule says %s",
 					 rows[i].sets_prices ? "no" : "yes");
 	}
@@ -460,7 +475,7 @@ tick_transcript_audit(struct arena *a, const struct domain *d, const struct addr
 	struct audit_order *orders = arena_alloc(a, (order_count + 1) * sizeof(*orders));
 	struct receipt *all =
 		arena_alloc(a, (t->receipts.count + receipt_count + 1) * sizeof(*all));
-	struct book book;
+	struct tick_book_read book;
 	struct audit_tick tick = { .domain = d,
 				   .rules = t->rules,
 				   .market = *market,
@@ -476,13 +491,14 @@ tick_transcript_audit(struct arena *a, const struct domain *d, const struct addr
 		memcpy(all, t->receipts.items, t->receipts.count * sizeof(*all));
 	if (receipt_count > 0)
 		memcpy(all + t->receipts.count, receipts, receipt_count * sizeof(*all));
-	if (read_book(a, t, docs, doc_count, &book, e) < 0 || read_orders(a, t, orders, e) < 0)
+	if (tick_book_read(a, &t->offers, docs, doc_count, &book, e) < 0 ||
+	    read_orders(a, t, orders, e) < 0)
 		return err_wrap(e, "tick %llu", (unsigned long long)t->record.terms.number);
 	tick.offers = book.offers;
 	tick.offer_sigs = book.sigs;
 	if (audit_tick(a, &tick, e) < 0)
 		return -1;
-	if (check_audits(d, t, e) < 0 || check_standing(t, e) < 0)
+	if (check_audits(d, t, e) < 0 || tick_book_standing(&t->offers, &t->standing, e) < 0)
 		return err_wrap(e, "tick %llu", (unsigned long long)t->record.terms.number);
 	return 0;
 }

@@ -78,6 +78,7 @@ struct tick_entry {
 	uint32_t care_hours;
 	bool retry;
 	struct json_strs denied; /* addresses, sorted */
+	struct json_list taken;	 /* of struct tick_taken: where others of its set run */
 	const char *end;	 /* tick_end_name() */
 	struct rate price;
 	struct json_list picks;	   /* of struct tick_line: who won, or would at `price` */
@@ -100,7 +101,8 @@ struct tick_transcript {
 	struct json_list audits;   /* of struct audit_doc, in force */
 	struct json_list receipts; /* of struct receipt */
 };
-extern const struct json_field tick_transcript_fields[], standing_rules_fields[];
+extern const struct json_field tick_transcript_fields[], standing_rules_fields[],
+	tick_taken_fields[];
 
 /* Fills all but `offer`'s own: nodes, use, floors seen. The arena's. */
 void tick_row_offer(struct arena *a, const struct tick_row *row, const struct offer *offer,
@@ -116,6 +118,17 @@ void tick_entry_say(struct arena *a, const struct tick_outcome *said, size_t off
 /* Moves the orders with these hashes to `open`. Fails when an entry cannot be read. */
 int tick_transcript_hide(struct arena *a, struct tick_transcript *t, const struct hash *hidden,
 			 size_t count, struct err *e) mustcheck;
+
+/* Rows of a book with the offers that they name, of `docs` in any order. The arena's. */
+struct tick_book_read {
+	struct tick_offer *offers;
+	struct sig *sigs;
+};
+int tick_book_read(struct arena *a, const struct json_list *rows, const struct offer_doc *docs,
+		   size_t doc_count, struct tick_book_read *out, struct err *e) mustcheck;
+/* Whether those set prices that the rule says. */
+int tick_book_standing(const struct json_list *rows, const struct standing_rules *rules,
+		       struct err *e) mustcheck;
 
 /* docs: the offers that the rows name, in any order. receipts: of whoever audits, beside
  * those in the transcript. */

@@ -4,9 +4,8 @@
 /* ------------------------------------------------------------------ */
 /* Reading.                                                            */
 
-/* The offer as this market wrote it out. */
-static int
-decode_offer(struct arena *a, const char *text, struct offer *o, struct err *e)
+int
+book_offer_decode(struct arena *a, const char *text, struct offer *o, struct err *e)
 {
 	struct json *node;
 
@@ -26,7 +25,7 @@ read_offers(struct arena *a, const struct batch *b, size_t q, struct book_facts 
 
 		row_bytes(b, q, i, "hash", o->id.b, sizeof(o->id.b));
 		row_bytes(b, q, i, "sig", o->doc.sig.b, sizeof(o->doc.sig.b));
-		if (decode_offer(a, row_text(b, q, i, "doc"), &o->doc.offer, e) < 0)
+		if (book_offer_decode(a, row_text(b, q, i, "doc"), &o->doc.offer, e) < 0)
 			return -1;
 		o->from_tick = row_int(b, q, i, "from_tick");
 		o->until_tick = row_int(b, q, i, "until_tick");
@@ -80,7 +79,7 @@ read_past(struct arena *a, const struct batch *b, size_t q, struct book_facts *f
 		o = (struct book_offer *)(uintptr_t)book_find(f, &id);
 		if (o == NULL)
 			continue;
-		if (decode_offer(a, row_text(b, q, i, "doc"), &seen, e) < 0)
+		if (book_offer_decode(a, row_text(b, q, i, "doc"), &seen, e) < 0)
 			return -1;
 		if (!o->has_past)
 			o->past = copy_units(a, &o->doc.offer.floor);

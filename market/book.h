@@ -46,6 +46,8 @@ struct book_facts {
  * the batch from number q on. */
 int book_read(struct arena *a, const struct batch *b, size_t q, struct book_facts *f,
 	      struct err *e) mustcheck;
+/* An offer as this market wrote it out. */
+int book_offer_decode(struct arena *a, const char *text, struct offer *o, struct err *e) mustcheck;
 const struct book_offer *book_find(const struct book_facts *f, const struct hash *id);
 /* What a group takes where it was placed: added to `taken`. */
 void book_take(struct arena *a, struct book_facts *f, const struct offer *o, const struct demand *d,

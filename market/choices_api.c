@@ -178,17 +178,3 @@ write_choices(struct jsonw *w, const struct batch *b, size_t query)
 	}
 	jsonw_close(w, ']');
 }
-
-void
-write_choice_price(struct jsonw *w, const struct batch *b, size_t query, const struct id *bid)
-{
-	char text[AMOUNT_TEXT_SIZE];
-	struct id id;
-
-	for (size_t i = 0; i < rows_count(b, query); i++) {
-		row_bytes(b, query, i, "id", id.b, sizeof(id.b));
-		if (id_equal(&id, bid))
-			jsonw_member(w, "price", "%s",
-				     u128_text(row_u128(b, query, i, "price"), text));
-	}
-}

@@ -48,6 +48,8 @@ info_show(struct request *r)
 	jsonw_int(w, s->tick_ms);
 	jsonw_name(w, "heartbeat_s");
 	jsonw_int(w, s->heartbeat_s);
+	jsonw_name(w, "head_every_s");
+	jsonw_int(w, s->head_every_s);
 	jsonw_name(w, "in_book_s");
 	jsonw_int(w, s->in_book_s);
 	jsonw_name(w, "failures_bp_max");

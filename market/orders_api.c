@@ -73,6 +73,10 @@ terms_check(const struct web *w, const struct order_doc *doc, wall_t now, struct
 	if (group_manual(&doc->group) && strcmp(doc->auction, "fast") == 0)
 		return err_field(e, &AUCTION_UNKNOWN, "/auction",
 				 "what the tenant awards by hand is sealed");
+	/* Ticks see all of a set at once; in a round of its own each would be alone. */
+	if (doc->group.spread != NULL && strcmp(doc->auction, "fast") != 0)
+		return err_field(e, &AUCTION_UNKNOWN, "/auction",
+				 "what is spread is auctioned fast");
 	/* Pools answer by their bids; a standing offer has no price of theirs. */
 	if (doc->group.interruptible && strcmp(doc->auction, "sealed") != 0)
 		return err_field(e, &AUCTION_UNKNOWN, "/auction",
@@ -134,6 +138,8 @@ order_create_store(struct task *t)
 	struct order_create *c = t->state;
 	struct web *w = task_request(t)->ctx;
 	const struct order_terms *o = &c->doc.terms;
+	const struct group *g = &c->doc.group;
+	const struct hash *set = g->spread != NULL ? &g->spread_set : NULL;
 	char nonce[AMOUNT_TEXT_SIZE];
 
 	u128_text(o->nonce, nonce);
@@ -142,8 +148,9 @@ order_create_store(struct task *t)
 		      json_encode(&t->arena, order_terms_fields, o), &c->doc.sig,
 		      json_encode(&t->arena, group_fields, &c->doc.group), c->doc.care_hours,
 		      (int64_t)c->doc.window_ms * MILLI_US, o->deposit,
-		      (wall_t)o->openBy * SECOND_US, c->now, c->doc.auction);
-	q_order_same(c->b, &o->tenant, nonce, c->idem_key, &c->doc.id);
+		      (wall_t)o->openBy * SECOND_US, c->now, c->doc.auction, set, g->spread_row,
+		      g->spread_rows);
+	q_order_same(c->b, &o->tenant, nonce, c->idem_key, &c->doc.id, set, g->spread_row);
 	q_account_free(c->b, &o->tenant);
 	return db_run(t, w->db, c->b);
 }
@@ -164,7 +171,7 @@ order_create_why(struct order_create *c, struct err *e)
 			return err_field(e, &NONCE_USED, "/terms/nonce",
 					 "this nonce signed another order: choose a new one");
 		return err_set(e, &EXISTS_DIFFERENT,
-			       "the id or Idempotency-Key belongs to another order");
+			       "the id, Idempotency-Key or row of a set belongs to another order");
 	}
 	/* order_same gives no row for a newcomer: the balance is short. */
 	return err_field(e, &AMOUNT_SHORT, "/terms/deposit",
@@ -578,7 +585,6 @@ bids_read(struct task *t)
 
 	p->b = batch_new(t);
 	q_bids_of_order(p->b, &p->id);
-	q_prices_of_order(p->b, &p->id);
 	return db_run(t, w->db, p->b);
 }
 
@@ -630,7 +636,8 @@ write_bid(struct jsonw *w, const struct batch *b, size_t row)
 	}
 	if (!row_null(b, 0, row, "reason"))
 		jsonw_member(w, "reason", "%s", row_text(b, 0, row, "reason"));
-	write_choice_price(w, b, 1, &id);
+	if (!row_null(b, 0, row, "price"))
+		jsonw_member(w, "price", "%s", u128_text(row_u128(b, 0, row, "price"), text));
 	jsonw_close(w, '}');
 }
 

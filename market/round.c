@@ -4,7 +4,8 @@
  *
  *	announce   the key holder gives the round's public key; the order and the
  *	           key go out as event order.bidding, without the maximum
- *	close      root = SHA-256 over all envelopes in order of receipt; the key
+ *	close      root = SHA-256 over the last tick's record, whose book of standing
+ *	           offers takes part, and all envelopes in order of receipt; the key
  *	           holder signs it and only then gives out the secret key; both are
  *	           stored before anything is opened, and the root closes the round
  *	clear      open, check, decide: lease/transcript.c; the transcript holds all of it
@@ -17,18 +18,24 @@
 
 #include "lease/key.h"
 #include "lease/signer.h"
+#include "lease/tick_transcript.h"
 #include "lease/transcript.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "market/audits.h"
+#include "market/book.h"
 #include "market/clerk.h"
 #include "query.h"
 
 /* The next round of an order without a bid: soon at first, then more rarely. */
 #define RETRY_US     (250 * MILLI_US)
 #define RETRY_MAX_US (10 * SECOND_US)
+/* Of what a round reads and stores: its book may be large. */
+#define BATCH_MAX ((size_t)64 * 1024 * 1024)
 /* From the last moment of a choice to the end of the order: to accept and to open. */
 #define CHOICE_REST_US (15 * SECOND_US)
+
+static const struct code BOOK_MISSING = { "book_missing", UNAVAIL, "no tick is recorded yet" };
 
 struct round {
 	struct desk_order order; /* first: clerk_order() */
@@ -37,6 +44,10 @@ struct round {
 	struct signer_round ask;
 	struct hash public_key;
 	struct signer_round_closed closed;
+	struct arena a;		     /* of the book and what is made of it */
+	struct json_list rows;	     /* of struct tick_row: the book as it was signed */
+	struct record_terms record;  /* that signed it */
+	struct transcript_book book; /* the same with its offers */
 	struct transcript t;
 	const char *transcript; /* as JSON */
 	struct award_terms award;
@@ -152,39 +163,76 @@ round_announce(struct clerk *c, const struct desk_order *o)
 /* ------------------------------------------------------------------ */
 /* Close.                                                              */
 
+static void
+release_arena(void *arena)
+{
+	arena_release(arena);
+}
+
 static enum next
 close_read(struct task *t)
 {
 	struct round *r = t->state;
 
+	arena_init(&r->a, 0);
+	t->arena.max = BATCH_MAX;
+	arena_defer(&t->arena, release_arena, &r->a);
 	r->b = batch_new(t);
+	if (transcript_wants_book(&r->order.group))
+		q_round_book(r->b, &r->order.hash, r->order.facts.round);
 	q_bids_of_round(r->b, &r->order.hash, r->order.facts.round);
 	return db_run(t, clerk_of(t)->db, r->b);
 }
 
-static void
-read_entries(struct task *t)
+/* What the last tick's record signed. A market's first record is signed as soon as its
+ * clerk runs; before that no round is closed. */
+static int
+read_rows(struct task *t)
 {
 	struct round *r = t->state;
-	size_t n = MIN(rows_count(r->b, 0), (size_t)AUCTION_BIDS_MAX);
+	struct tick_book book = { .rows = { NULL, 0 } };
+	const char *text;
+	struct json *node;
+
+	if (rows_count(r->b, 0) == 0)
+		return err_set(&t->err, &BOOK_MISSING, "round %u waits", r->order.facts.round);
+	r->t.tick = (uint64_t)row_int(r->b, 0, 0, "number");
+	row_bytes(r->b, 0, 0, "hash", r->t.record.b, sizeof(r->t.record.b));
+	text = row_text(r->b, 0, 0, "record");
+	if (json_decode(&r->a, text, strlen(text), record_terms_fields, &r->record, &t->err) < 0)
+		return err_wrap(&t->err, "stored record");
+	text = row_text(r->b, 0, 0, "book");
+	if (json_parse_large(&r->a, text, strlen(text), &node, &t->err) < 0 ||
+	    json_read(&r->a, node, tick_book_fields, &book, &t->err) < 0)
+		return err_wrap(&t->err, "stored book");
+	r->rows = book.rows;
+	r->book.time_ms = r->record.time;
+	return 0;
+}
+
+static void
+read_entries(struct task *t, size_t q)
+{
+	struct round *r = t->state;
+	size_t n = MIN(rows_count(r->b, q), (size_t)AUCTION_BIDS_MAX);
 
 	r->t.entries.items = arena_alloc(&t->arena, (n + 1) * sizeof(struct transcript_entry));
 	r->t.entries.count = n;
 	for (size_t i = 0; i < n; i++) {
 		struct transcript_entry *en = transcript_entry(&r->t, i);
 
-		row_bytes(r->b, 0, i, "id", en->id.b, sizeof(en->id.b));
-		row_bytes(r->b, 0, i, "provider", en->provider.b, sizeof(en->provider.b));
-		en->index = row_int(r->b, 0, i, "seq");
-		en->received_at = row_time(r->b, 0, i, "received_at");
-		if (!row_null(r->b, 0, i, "decline")) {
-			en->declined = row_text(r->b, 0, i, "decline");
+		row_bytes(r->b, q, i, "id", en->id.b, sizeof(en->id.b));
+		row_bytes(r->b, q, i, "provider", en->provider.b, sizeof(en->provider.b));
+		en->index = row_int(r->b, q, i, "seq");
+		en->received_at = row_time(r->b, q, i, "received_at");
+		if (!row_null(r->b, q, i, "decline")) {
+			en->declined = row_text(r->b, q, i, "decline");
 			continue;
 		}
 		en->envelope.b =
-			(uint8_t *)(uintptr_t)row_blob(r->b, 0, i, "envelope", &en->envelope.len);
-		en->launches = (uint32_t)row_int(r->b, 0, i, "launches");
-		en->failures = (uint32_t)row_int(r->b, 0, i, "failures");
+			(uint8_t *)(uintptr_t)row_blob(r->b, q, i, "envelope", &en->envelope.len);
+		en->launches = (uint32_t)row_int(r->b, q, i, "launches");
+		en->failures = (uint32_t)row_int(r->b, q, i, "failures");
 	}
 }
 
@@ -192,10 +240,11 @@ static enum next
 close_sign(struct task *t)
 {
 	struct round *r = t->state;
+	bool booked = transcript_wants_book(&r->order.group);
 
-	if (batch_failed(r->b, &t->err))
+	if (batch_failed(r->b, &t->err) || (booked && read_rows(t) < 0))
 		return TASK_FAIL;
-	read_entries(t);
+	read_entries(t, booked ? 1 : 0);
 	r->ask = (struct signer_round){ .order = r->order.hash,
 					.round = r->order.facts.round,
 					.root = transcript_root(&t->arena, &r->t) };
@@ -218,11 +267,49 @@ close_store(struct task *t)
 	q_bids_of_round(r->b, &r->order.hash, (int64_t)r->ask.round);
 	q_round_get(r->b, &r->order.id, (int64_t)r->ask.round);
 	q_audits_of_round(r->b, &r->order.hash, (int64_t)r->ask.round);
+	q_order_excluded(r->b, &r->order.hash);
+	q_round_offers(r->b, &r->order.hash, (int64_t)r->ask.round);
 	return db_run(t, clerk_of(t)->db, r->b);
 }
 
 /* ------------------------------------------------------------------ */
 /* Open and clear.                                                     */
+
+static int
+read_book(struct task *t, size_t q)
+{
+	struct round *r = t->state;
+	size_t count = rows_count(r->b, q);
+	struct offer_doc *docs = arena_alloc(&r->a, (count + 1) * sizeof(*docs));
+	struct tick_book_read read;
+
+	for (size_t i = 0; i < count; i++) {
+		row_bytes(r->b, q, i, "sig", docs[i].sig.b, sizeof(docs[i].sig.b));
+		if (book_offer_decode(&r->a, row_text(r->b, q, i, "doc"), &docs[i].offer, &t->err) <
+		    0)
+			return -1;
+	}
+	if (tick_book_read(&r->a, &r->rows, docs, count, &read, &t->err) < 0)
+		return -1;
+	r->book.offers = read.offers;
+	r->book.count = r->rows.count;
+	return 0;
+}
+
+static struct json_strs
+read_addresses(struct arena *a, const struct batch *b, size_t q)
+{
+	struct json_strs list = { arena_alloc(a, (rows_count(b, q) + 1) * sizeof(char *)), 0 };
+
+	for (size_t i = 0; i < rows_count(b, q); i++) {
+		char *text = arena_alloc(a, ADDRESS_TEXT_SIZE);
+		struct address who;
+
+		row_bytes(b, q, i, "provider", who.b, sizeof(who.b));
+		list.items[list.count++] = address_text(&who, text);
+	}
+	return list;
+}
 
 /* All that a stranger needs to compute the outcome again. */
 static void
@@ -238,15 +325,16 @@ clear(struct task *t)
 	r->t.group = r->order.group;
 	r->t.care_hours = r->order.care_hours;
 	r->t.established_launches = clerk_of(t)->settings->established_launches;
+	r->t.standing = book_rules(clerk_of(t)->settings);
 	r->t.ends_at = r->order.facts.round_ends;
 	r->t.choose_by = r->order.facts.choose_by;
 	r->t.root = r->ask.root;
 	r->t.root_sig = r->closed.sig;
 	r->t.public_key = r->order.round_key;
 	r->t.secret_key = r->closed.key;
-	transcript_open(&t->arena, &clerk_of(t)->domain, &r->t);
-	transcript_decide(&t->arena, &r->t);
-	r->transcript = json_encode(&t->arena, transcript_fields, &r->t);
+	transcript_open(&r->a, &clerk_of(t)->domain, &r->t);
+	transcript_decide(&r->a, &r->t, &r->book);
+	r->transcript = json_encode(&r->a, transcript_fields, &r->t);
 }
 
 static bool
@@ -268,7 +356,10 @@ clear_bids(struct task *t)
 
 	if (rows_count(r->b, 0) == 0) /* closed before a crash: by the same root */
 		row_bytes(r->b, 2, 0, "sig", r->closed.sig.b, sizeof(r->closed.sig.b));
-	r->t.audits = audits_read(&t->arena, r->b, 3);
+	r->t.audits = audits_read(&r->a, r->b, 3);
+	r->t.failed = read_addresses(&r->a, r->b, 4);
+	if (read_book(t, 5) < 0)
+		return TASK_FAIL;
 	clear(t);
 	return TASK_NEXT;
 }
@@ -308,6 +399,58 @@ store_bids(struct batch *b, const struct round *r)
 		if (en->price.nano != 0)
 			q_bid_priced(b, &en->id, en->price);
 	}
+}
+
+static void
+write_offer(struct jsonw *w, const struct transcript_offer *o)
+{
+	char text[HASH_TEXT_SIZE], number[AMOUNT_TEXT_SIZE];
+
+	jsonw_open(w, '{');
+	jsonw_member(w, "offer", "%s", hash_text(&o->offer, text));
+	jsonw_member(w, "provider", "%s", address_text(&o->provider, text));
+	jsonw_member(w, "model", "%s", o->model != NULL ? o->model : "");
+	jsonw_member(w, "reason", "%s", o->reason);
+	if (o->rank != 0) {
+		jsonw_member(w, "floor", "%s", u128_text(o->floor.nano, number));
+		jsonw_member(w, "list", "%s", u128_text(o->list.nano, number));
+		jsonw_member(w, "effective", "%s", u128_text(o->effective.nano, number));
+		jsonw_name(w, "rank");
+		jsonw_int(w, o->rank);
+	}
+	if (o->price.nano != 0)
+		jsonw_member(w, "price", "%s", u128_text(o->price.nano, number));
+	jsonw_close(w, '}');
+}
+
+/* Every offer of the book: those that match as the transcript has them, the others with
+ * their reason. */
+static void
+store_offers(struct task *t, struct batch *b)
+{
+	struct round *r = t->state;
+	const struct transcript_offer *lines = r->t.offers.items;
+	struct jsonw *w;
+
+	if (r->book.count == 0)
+		return;
+	w = jsonw_new(false);
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < r->t.offers.count; i++)
+		write_offer(w, &lines[i]);
+	for (size_t i = 0; i < r->book.count; i++) {
+		enum tick_reason why = (enum tick_reason)r->t.reasons.b[i];
+
+		if (why < REASON_CAPACITY)
+			write_offer(w, &(struct transcript_offer){
+					       .offer = r->book.offers[i].id,
+					       .provider = r->book.offers[i].offer->provider,
+					       .reason = tick_reason_name(why) });
+	}
+	jsonw_close(w, ']');
+	q_tick_bids_put(b, &r->order.hash, r->order.facts.round, (int64_t)r->t.tick,
+			arena_strdup(&r->a, jsonw_text(w, NULL)), r->now);
+	jsonw_free(w);
 }
 
 static const char *
@@ -378,6 +521,7 @@ award_store(struct task *t)
 	r->b = batch_new(t);
 	q_round_outcome(r->b, &r->order.hash, r->order.facts.round, r->t.outcome, r->transcript);
 	store_bids(r->b, r);
+	store_offers(t, r->b);
 	if (awarded(r))
 		store_award(t, r->b);
 	else if (ranked(r))
@@ -453,8 +597,8 @@ chosen_sign(struct task *t)
 {
 	struct round *r = t->state;
 	struct choice_doc choice = { .terms = { r->order.hash, r->order.facts.round, { { 0 } } } };
-	const struct transcript_entry *en;
 	struct hash h, digest;
+	struct rate price;
 
 	if (batch_failed(r->b, &t->err))
 		return TASK_FAIL;
@@ -470,14 +614,14 @@ chosen_sign(struct task *t)
 	if (json_decode(&t->arena, r->transcript, strlen(r->transcript), transcript_fields, &r->t,
 			&t->err) < 0)
 		return TASK_FAIL;
-	en = transcript_of(&r->t, &choice.terms.provider);
-	if (en == NULL || en->price.nano == 0) {
+	price = transcript_price(&r->t, &choice.terms.provider);
+	if (price.nano == 0) {
 		err_set(&t->err, &ERR_BAD_DATA, "a choice that is not in the ranking");
 		return TASK_FAIL;
 	}
 	r->award = (struct award_terms){ .order = r->order.hash,
 					 .provider = choice.terms.provider,
-					 .rate = en->price };
+					 .rate = price };
 	keccak256(r->transcript, strlen(r->transcript), &r->award.record);
 	return signer_start(t, clerk_of(t)->signer, &r->call, SIGN_AWARD, &r->award,
 			    sizeof(r->award));

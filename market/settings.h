@@ -33,6 +33,7 @@ struct market_settings {
 	uint32_t spot_free_s;	/* a run interrupted within it is not paid */
 	uint32_t tick_ms;	/* a tick is closed no more often */
 	uint32_t heartbeat_s;	/* a record at least this often */
+	uint32_t head_every_s;	/* its head goes on the chain so often, if anything happened */
 	/* who may set prices: see standing_rules */
 	uint32_t in_book_s, failures_bp_max, class_launches;
 	struct amount bond_min;

@@ -19,7 +19,9 @@
  */
 #include <inttypes.h>
 
+#include "lease/head.h"
 #include "lease/signer.h"
+#include "lease/spread_rows.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "market/audits.h"
@@ -205,6 +207,30 @@ read_denied(struct arena *a, const char *text)
 	return list;
 }
 
+/* Where the others of its set run, when it has failed. */
+static int
+read_taken(struct task *t, size_t i, struct tick_entry *en)
+{
+	struct tick_run *r = t->state;
+	struct json *list, *next;
+	struct tick_taken *all;
+	const char *text;
+
+	if (row_null(r->b, Q_ORDERS, i, "taken"))
+		return 0;
+	text = row_text(r->b, Q_ORDERS, i, "taken");
+	if (json_parse(&r->a, text, strlen(text), &list, &t->err) < 0)
+		return -1;
+	all = arena_alloc(&r->a, (list->count + 1) * sizeof(*all));
+	for (struct json *v = list->first; v != NULL; v = next) {
+		next = v->next;
+		if (json_read(&r->a, v, tick_taken_fields, &all[en->taken.count++], &t->err) < 0)
+			return -1;
+	}
+	en->taken.items = all;
+	return 0;
+}
+
 static int
 read_order(struct task *t, size_t i, struct tick_entry *en, struct fast_order *o)
 {
@@ -222,7 +248,8 @@ read_order(struct task *t, size_t i, struct tick_entry *en, struct fast_order *o
 	en->retry = row_int(r->b, Q_ORDERS, i, "failures") > 0;
 	en->denied = read_denied(&r->a, row_text(r->b, Q_ORDERS, i, "denied"));
 	if (json_decode(&r->a, terms, strlen(terms), order_terms_fields, &en->terms, &t->err) < 0 ||
-	    json_decode(&r->a, group, strlen(group), group_fields, &en->group, &t->err) < 0)
+	    json_decode(&r->a, group, strlen(group), group_fields, &en->group, &t->err) < 0 ||
+	    read_taken(t, i, en) < 0)
 		return err_wrap(&t->err, "stored order");
 	demand_group(&r->a, &en->group, &o->demand);
 	return 0;
@@ -256,7 +283,7 @@ clear_orders(struct tick_run *r)
 	r->outcomes = arena_alloc(&r->a, (r->order_count + 1) * sizeof(*r->outcomes));
 	for (size_t i = 0; i < r->order_count; i++)
 		orders[i] = r->judged[i].order;
-	tick_clear(&r->a, orders, r->order_count, r->offers, r->t.offers.count, r->outcomes);
+	tick_clear_rows(&r->a, orders, r->order_count, r->offers, r->t.offers.count, r->outcomes);
 	for (size_t i = 0; i < r->order_count; i++) {
 		const struct tick_pick *pick = r->outcomes[i].picks;
 		struct fast_order *o = &r->orders[i];
@@ -484,6 +511,7 @@ tick_store(struct task *t)
 		     json_encode(&r->a, record_terms_fields, &r->t.record.terms), &r->t.record.sig,
 		     json_encode(&r->a, tick_transcript_fields, &r->t),
 		     json_encode(&r->a, tick_book_fields, &r->next), r->print,
+		     record_stirs(r->number > 0 ? &r->t.before.terms : NULL, &r->t.record.terms),
 		     (wall_t)r->t.record.terms.time * MILLI_US);
 	for (size_t i = 0; i < r->order_count; i++)
 		store_order(t, i);

@@ -80,6 +80,8 @@ void receipt_show(struct request *r);
 void tick_list(struct request *r);
 void tick_show(struct request *r);
 void tick_transcript(struct request *r);
+void head_list(struct request *r);
+void tick_book(struct request *r);
 void price_index_show(struct request *r);
 void price_index_trades(struct request *r);
 void events_stream(struct request *r);
@@ -125,8 +127,6 @@ void write_node(struct jsonw *w, struct arena *a, const char *name, const char *
 /* choices_api.c. What the tenant took of a round: "choices", unless there is none; of
  * query choices_of_round, at this place of the batch. */
 void write_choices(struct jsonw *w, const struct batch *b, size_t query);
-/* For how much the tenant may take this bid: "price", if it may; of prices_of_order. */
-void write_choice_price(struct jsonw *w, const struct batch *b, size_t query, const struct id *bid);
 
 /* A page: limit (1 to 100) and cursor (the last id seen). */
 struct page {

@@ -5,12 +5,13 @@
  * evidence and for nothing else; what is true of it, lease/audit.c says.
  *
  * A file is {"chain_id", "escrow", "order", "rounds": [as GET .../rounds/N],
- * "lease": as GET /v1/leases/..., or null, "receipts": [...]}.
+ * "lease": as GET /v1/leases/..., or null, "receipts": [...], "books": [as GET
+ * /v1/ticks/N/book], "offers": [{"offer", "sig"}]}.
  */
 #include <getopt.h>
 #include <unistd.h>
 
-#include "lease/audit.h"
+#include "lease/tick_transcript.h"
 #include "lib/clock.h"
 #include "tenant/tenant.h"
 
@@ -25,6 +26,8 @@ struct evidence {
 	struct json *lease;
 	struct json *fast; /* the order, if ticks award it; all but the first two is empty then */
 	struct json_list receipts; /* of struct receipt */
+	struct json_list books;	   /* of struct audit_book: those that the rounds name */
+	struct json_list offers;   /* of struct offer_doc */
 };
 
 struct shown_round {
@@ -33,13 +36,16 @@ struct shown_round {
 
 /* Rounds are values of their own; json_list wants structs, so they are read by hand. */
 #define T struct evidence
-static const struct json_field evidence_fields[] = { JSON_U64(T, chain_id, 0),
-						     JSON_ADDRESS(T, escrow, 0),
-						     JSON_HASH(T, order, 0),
-						     JSON_NODE(T, lease, JSON_OPTIONAL),
-						     JSON_LIST(T, receipts, receipt_fields,
-							       struct receipt, 1024, JSON_OPTIONAL),
-						     JSON_END };
+static const struct json_field evidence_fields[] = {
+	JSON_U64(T, chain_id, 0),
+	JSON_ADDRESS(T, escrow, 0),
+	JSON_HASH(T, order, 0),
+	JSON_NODE(T, lease, JSON_OPTIONAL),
+	JSON_LIST(T, receipts, receipt_fields, struct receipt, 1024, JSON_OPTIONAL),
+	JSON_LIST(T, books, audit_book_fields, struct audit_book, 1024, JSON_OPTIONAL),
+	JSON_LIST(T, offers, offer_doc_fields, struct offer_doc, 65536, JSON_OPTIONAL),
+	JSON_END
+};
 #undef T
 
 /* ------------------------------------------------------------------ */
@@ -57,6 +63,7 @@ add_round(struct context *c, struct evidence *v, struct json *round)
 static int
 from_market(struct context *c, const char *name, struct evidence *v, struct err *e)
 {
+	struct gathered g = { .ids = NULL };
 	struct deployment d;
 	struct json *order, *round;
 	const struct json *lease;
@@ -78,10 +85,13 @@ from_market(struct context *c, const char *name, struct evidence *v, struct err 
 	for (int64_t n = 1; n <= number_of(order, "round"); n++) {
 		if (market_get(&c->arena, &c->market,
 			       arena_printf(&c->arena, "%s/rounds/%lld", path, (long long)n),
-			       &round, e) < 0)
+			       &round, e) < 0 ||
+		    gather_book(c, &g, round, e) < 0)
 			return -1;
 		add_round(c, v, round);
 	}
+	v->books = g.books;
+	v->offers = g.offers;
 	lease = json_get(order, "lease");
 	if (lease == NULL || lease->type != JSON_OBJECT)
 		return 0;
@@ -97,7 +107,8 @@ from_file(struct context *c, const char *path, struct evidence *v, struct err *e
 	char *text;
 	size_t len;
 
-	if (file_read(c, path, &text, &len, e) < 0 || json_parse(&c->arena, text, len, &doc, e) < 0)
+	if (file_read(c, path, &text, &len, e) < 0 ||
+	    json_parse_large(&c->arena, text, len, &doc, e) < 0)
 		return -1;
 	rounds = json_get(doc, "rounds");
 	if (rounds == NULL || rounds->type != JSON_ARRAY)
@@ -246,6 +257,10 @@ judge(struct context *c, const struct evidence *v, const struct json *round, boo
 	}
 	r.receipts = v->receipts.items;
 	r.receipt_count = v->receipts.count;
+	r.books = v->books.items;
+	r.book_count = v->books.count;
+	r.docs = v->offers.items;
+	r.doc_count = v->offers.count;
 	if (audit_round(&c->arena, &r, e) < 0)
 		return -1;
 	report(t, clock_mono() - began, w);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lease/audit_lease.h"
+#include "lease/tick_transcript.h"
 #include "lib/clock.h"
 #include "tenant/tenant.h"
 
@@ -30,6 +31,8 @@ struct evidence {
 	uint32_t decimals;
 	struct json *lease;	   /* as GET /v1/leases/... */
 	struct json *round;	   /* as GET .../rounds/N, or NULL */
+	struct json_list books;	   /* of struct audit_book: the one that the round names */
+	struct json_list offers;   /* of struct offer_doc: its offers */
 	struct json *price;	   /* card, models, nonce as bid, or NULL */
 	struct json_list readings; /* of struct voucher_post */
 	struct json *logs;	   /* as eth_getLogs, of this lease only */
@@ -48,6 +51,8 @@ static const struct json_field evidence_fields[] = {
 	JSON_U32(T, decimals, 36, 0),
 	JSON_NODE(T, lease, 0),
 	JSON_NODE(T, round, JSON_OPTIONAL),
+	JSON_LIST(T, books, audit_book_fields, struct audit_book, 1, JSON_OPTIONAL),
+	JSON_LIST(T, offers, offer_doc_fields, struct offer_doc, TICK_OFFERS_MAX, JSON_OPTIONAL),
 	JSON_NODE(T, price, JSON_OPTIONAL),
 	JSON_LIST(T, readings, voucher_post_fields, struct voucher_post, 4096, 0),
 	JSON_NODE(T, logs, JSON_OPTIONAL),
@@ -215,6 +220,7 @@ static int
 from_market(struct context *c, const char *path, struct evidence *v, struct err *e)
 {
 	static const struct address nobody;
+	struct gathered g = { .ids = NULL };
 	struct json *doc;
 
 	v->chain_id = c->domain.chain_id;
@@ -228,8 +234,11 @@ from_market(struct context *c, const char *path, struct evidence *v, struct err 
 	if (market_get(&c->arena, &c->market,
 		       arena_printf(&c->arena, "/v1/orders/%s/rounds/%s",
 				    text_of(v->lease, "order"), text_of(v->lease, "round")),
-		       &v->round, e) < 0)
+		       &v->round, e) < 0 ||
+	    gather_book(c, &g, v->round, e) < 0)
 		return -1;
+	v->books = g.books;
+	v->offers = g.offers;
 	ask_provider(c, v);
 	return 0;
 }
@@ -376,6 +385,10 @@ read_round(struct context *c, const struct evidence *v, struct audit_lease *l, s
 		return err_wrap(e, "transcript");
 	round->domain = l->domain;
 	round->t = t;
+	round->books = v->books.items;
+	round->book_count = v->books.count;
+	round->docs = v->offers.items;
+	round->doc_count = v->offers.count;
 	l->round = round;
 	return 0;
 }

@@ -19,9 +19,10 @@ static const struct code DEPOSITS_SHORT = { "funds_short", UNFUNDED,
 static const struct code LAUNCH_FAILED = { "launch_failed", FAILED,
 					   "no provider could run the workload" };
 
-/* One placement of the file: an order of its own. */
+/* One placement of the file, or one copy of what is spread: an order of its own. */
 struct part {
 	struct sdl_placement *placement;
+	const char *label; /* among the others */
 	struct order_doc order;
 	struct deployment deployment;
 	const char *manifest;
@@ -57,8 +58,7 @@ step(const struct context *c, const struct deploy *d, const struct part *p, cons
 {
 	if (d->count > 1)
 		say(c, "  %6lld ms  %-16s %-20s %s",
-		    (long long)((clock_mono() - d->began) / MILLI_US), p->placement->group.name,
-		    what, detail);
+		    (long long)((clock_mono() - d->began) / MILLI_US), p->label, what, detail);
 	else
 		say(c, "  %6lld ms  %-20s %s", (long long)((clock_mono() - d->began) / MILLI_US),
 		    what, detail);
@@ -152,27 +152,71 @@ choose_name(struct context *c, struct deploy *d, struct err *e)
 	return 0;
 }
 
+/* Copies that are spread: "web 1", "web 2". */
+static const char *
+row_label(struct context *c, const struct sdl_placement *rows, size_t at)
+{
+	const struct group_service *s = rows[at].group.services.items, *other;
+	unsigned copy = 1;
+
+	for (size_t i = 0; i < at; i++) {
+		other = rows[i].group.services.items;
+		copy += strcmp(other->name, s->name) == 0;
+	}
+	return arena_printf(&c->arena, "%s %u", s->name, copy);
+}
+
+static int
+add_part(struct context *c, struct deploy *d, struct sdl_placement *p, const char *label,
+	 const char *name, struct err *e)
+{
+	struct part *part;
+
+	d->parts = arena_grow(&c->arena, d->parts, d->count, sizeof(*d->parts));
+	part = &d->parts[d->count++];
+	*part = (struct part){ .placement = p, .label = label };
+	part->deployment.name = name;
+	if (strlen(name) > 60)
+		return err_set(e, &TENANT_USAGE, "%s is too long for a name: give --name", name);
+	return 0;
+}
+
+/* NAME-1, NAME-2: one for each copy. */
+static int
+add_rows(struct context *c, struct deploy *d, struct sdl_placement *p, const char *name,
+	 struct err *e)
+{
+	struct sdl_placement *rows;
+	struct hash set;
+	size_t count;
+
+	random_bytes(set.b, sizeof(set.b));
+	rows = sdl_spread(&c->arena, p, d->sdl.spread, &set, &count);
+	for (size_t i = 0; i < count; i++)
+		if (add_part(c, d, &rows[i], row_label(c, rows, i),
+			     arena_printf(&c->arena, "%s-%zu", name, i + 1), e) < 0)
+			return -1;
+	return 0;
+}
+
 /* NAME when the file has one placement, NAME-PLACEMENT else. */
 static int
 choose_parts(struct context *c, struct deploy *d, struct err *e)
 {
 	const struct sdl *sdl = &d->sdl;
 
-	d->parts = arena_alloc(&c->arena, sdl->placement_count * sizeof(*d->parts));
 	for (size_t i = 0; i < sdl->placement_count; i++) {
-		const char *place = sdl->placements[i].group.name;
-		struct part *p = &d->parts[d->count];
+		struct sdl_placement *p = &sdl->placements[i];
+		const char *place = p->group.name;
+		const char *name = sdl->placement_count == 1
+					   ? d->name
+					   : arena_printf(&c->arena, "%s-%s", d->name, place);
 
 		if (d->only != NULL && strcmp(place, d->only) != 0)
 			continue;
-		d->count++;
-		p->placement = &sdl->placements[i];
-		p->deployment.name = sdl->placement_count == 1
-					     ? d->name
-					     : arena_printf(&c->arena, "%s-%s", d->name, place);
-		if (strlen(p->deployment.name) > 60)
-			return err_set(e, &TENANT_USAGE, "%s is too long for a name: give --name",
-				       p->deployment.name);
+		if (sdl->spread != NULL ? add_rows(c, d, p, name, e) < 0
+					: add_part(c, d, p, place, name, e) < 0)
+			return -1;
 	}
 	/* From here on the name is what the result is called. */
 	if (d->count == 1)
@@ -198,6 +242,9 @@ read_file(struct context *c, struct deploy *d, struct err *e)
 		return -1;
 	if (d->auction == NULL)
 		d->auction = d->sdl.auction != NULL ? d->sdl.auction : "sealed";
+	if (d->sdl.spread != NULL && (strcmp(d->auction, "fast") != 0 || d->manual))
+		return err_field(e, &TENANT_USAGE, "option",
+				 "what is spread is auctioned fast, and not awarded by hand");
 	return choose_parts(c, d, e);
 }
 
@@ -640,6 +687,8 @@ print_json_result(const struct deploy *d)
 		jsonw_open(w, '{');
 		jsonw_member(w, "name", "%s", p->deployment.name);
 		jsonw_member(w, "placement", "%s", p->placement->group.name);
+		if (d->sdl.spread != NULL)
+			jsonw_member(w, "copy", "%s", p->label);
 		jsonw_name(w, "running");
 		jsonw_bool(w, p->running != NULL);
 		if (p->running == NULL && !p->ranked) {
@@ -691,7 +740,9 @@ print_result(struct context *c, const struct deploy *d, struct err *e)
 		    d->name, d->name, d->name);
 		return 0;
 	}
-	if (d->count > 1)
+	if (d->count > 1 && d->sdl.spread != NULL)
+		say(c, "help: gavel close %s stops the others", d->name);
+	else if (d->count > 1)
 		say(c,
 		    "help: gavel close %s stops the others; gavel deploy %s --name %s --placement "
 		    "%s tries this one again",

@@ -70,6 +70,7 @@ market_read(struct context *c, const struct json *doc, struct err *e)
 	c->fee_bps = (uint32_t)number_of(rules, "fee_bps");
 	c->launch_s = (uint32_t)number_of(rules, "launch_s");
 	c->spot_free_s = (uint32_t)number_of(rules, "spot_free_s");
+	c->head_every_s = (uint32_t)number_of(rules, "head_every_s");
 	c->window_min_s = (uint32_t)number_of(rules, "window_min_s");
 	c->evm.chain_id = (uint64_t)number_of(doc, "chain_id");
 	/* A market that names another chain than our own node would have us sign

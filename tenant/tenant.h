@@ -32,7 +32,7 @@ struct context {
 	struct evm evm;
 	struct address auctioneer, escrow, token;
 	const char *symbol;
-	uint32_t decimals, fee_bps, launch_s, window_min_s, spot_free_s;
+	uint32_t decimals, fee_bps, launch_s, window_min_s, spot_free_s, head_every_s;
 	struct domain domain;
 	struct key key;
 	bool has_key;
@@ -235,10 +235,24 @@ struct lasting
 lasting_for(const struct lease_terms *terms, struct amount deposit, struct amount due,
 	    const struct json *status, uint32_t now);
 
+/* Evidence for audits: evidence.c. */
+struct gathered {
+	struct json_list offers; /* of struct offer_doc, each once */
+	struct hash *ids;	 /* theirs, of those that were asked for */
+	struct json_list books;	 /* of struct audit_book */
+};
+/* Offers that the rows (of struct tick_row) name; the book of a round, as the API shows it. */
+int gather_offers(struct context *c, struct gathered *g, const struct json_list *rows,
+		  struct err *e) mustcheck;
+int gather_book(struct context *c, struct gathered *g, const struct json *round,
+		struct err *e) mustcheck;
+
 /* audit auction of an order that ticks have awarded, as the market shows it:
  * cmd_audit_tick.c. save: a file for the evidence, or NULL. */
 int audit_fast_order(struct context *c, const struct json *order, const char *save,
 		     struct err *e) mustcheck;
+/* A file of evidence, which may be larger than what the API takes. */
+int evidence_read(struct context *c, const char *path, struct json **doc, struct err *e) mustcheck;
 /* The value of --copy. */
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
 
@@ -267,6 +281,7 @@ int cmd_balance(struct context *c, int argc, char **argv, struct err *e);
 int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_auction(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_heads(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_tick(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_ledger(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_lease(struct context *c, int argc, char **argv, struct err *e);

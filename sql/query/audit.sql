@@ -17,11 +17,15 @@ select doc from gavel.audit where provider = $1::bytea order by at desc limit 10
 -- name: audits_of_round
 -- args: hash order, int round
 -- plan: once
--- rows: statements about the round's bidders by auditors that the order names
-select a.doc from gavel.orders o
-join gavel.bid b on b.order_hash = o.hash and b.round = $2::int and b.envelope is not null
-join gavel.audit a on a.provider = b.provider
+-- rows: statements about the round's bidders, and whose offers are in its book, by auditors that the order names
+select a.doc from gavel.orders o cross join lateral (
+	select b.provider from gavel.bid b
+	where b.order_hash = o.hash and b.round = $2::int and b.envelope is not null
+	union
+	select f.provider from gavel.round r cross join lateral gavel.book_offers(r.book_tick + 1) f
+	where r.order_hash = o.hash and r.number = $2::int) p
+join gavel.audit a on a.provider = p.provider
 where o.hash = $1::bytea and '0x' || encode(a.auditor, 'hex') in (
 	select lower(x) from jsonb_array_elements_text(
 		coalesce(o.grp->'signed_by', '[]') || coalesce(o.grp->'signed_any', '[]')) x)
-order by b.seq, a.auditor;
+order by a.provider, a.auditor;

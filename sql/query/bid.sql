@@ -68,18 +68,35 @@ select b.id, b.seq, b.provider, b.envelope, b.decline, b.received_at, p.launches
 from gavel.bid b join gavel.provider p on p.address = b.provider
 where b.order_hash = $1::bytea and b.round = $2::int order by b.seq;
 
+-- name: round_book
+-- args: hash order, int round
+-- plan: once
+-- rows: 0..1: the last record and the book that it signed; the same again after a crash
+with pinned as (
+	update gavel.round set book_tick = coalesce(book_tick, (select max(number) from gavel.tick))
+	where order_hash = $1::bytea and number = $2::int returning book_tick
+)
+select t.number, t.hash, t.record, t.book from pinned p join gavel.tick t on t.number = p.book_tick;
+
+-- name: round_offers
+-- args: hash order, int round
+-- plan: once
+-- rows: the offers of the round's book
+select o.doc, o.sig from gavel.round r cross join lateral gavel.book_offers(r.book_tick + 1) o
+where r.order_hash = $1::bytea and r.number = $2::int;
+
 -- name: bids_of_order
 -- args: id order
 -- rows: what may be shown: prices only after the round's key is out
 select b.id, null::bytea as offer, null::bigint as tick, null::text as model, null::numeric as effective,
-       b.round, b.provider, b.decline, b.received_at, b.rank, b.reason,
+       b.price, b.round, b.provider, b.decline, b.received_at, b.rank, b.reason,
        case when r.seckey is not null then b.floor end as floor,
        case when r.seckey is not null then b.list end as list, b.seq
 from gavel.bid b join gavel.orders o on o.hash = b.order_hash
 join gavel.round r on r.order_hash = b.order_hash and r.number = b.round
 where o.id = $1::bytea
 union all
-select null, b.offer, b.tick, b.model, b.effective, b.round, b.provider, null, b.at, b.rank, b.reason, b.floor, b.list, b.tick
+select null, b.offer, b.tick, b.model, b.effective, b.price, b.round, b.provider, null, b.at, b.rank, b.reason, b.floor, b.list, b.tick
 from gavel.tick_bid b join gavel.orders o on o.hash = b.order_hash
 where o.id = $1::bytea order by round, rank nulls last, seq, offer;
 

@@ -39,8 +39,10 @@ returning 1 as placed;
 select o.state, o.round, r.choose_by,
        (select c.received_at from gavel.choice c where c.order_hash = o.hash and c.round = $2::int
           and c.provider = $3::bytea) as made_at,
-       (select b.price from gavel.bid b where b.order_hash = o.hash and b.round = $2::int
-          and b.provider = $3::bytea) as price,
+       (select max(b.price) from (
+          select price, order_hash, round, provider from gavel.bid union all
+          select price, order_hash, round, provider from gavel.tick_bid) b
+        where b.order_hash = o.hash and b.round = $2::int and b.provider = $3::bytea) as price,
        exists (select 1 from gavel.lease l where l.order_hash = o.hash and l.provider = $3::bytea
           and l.state = 'failed') as failed,
        exists (select 1 from gavel.choice c where c.order_hash = o.hash and c.round = o.round
@@ -61,9 +63,3 @@ where c.order_hash = $1::bytea and c.round = $2::int;
 select c.provider, c.sig, c.round, c.received_at, o.hash
 from gavel.choice c join gavel.orders o on o.hash = c.order_hash
 where o.id = $1::bytea and c.round = $2::int order by c.received_at;
-
--- name: prices_of_order
--- args: id order
--- rows: for which bids the tenant may take which provider
-select b.id, b.price from gavel.bid b join gavel.orders o on o.hash = b.order_hash
-where o.id = $1::bytea and b.price is not null;

@@ -3,16 +3,18 @@
 -- name: order_place
 -- args: hash hash, id id, address tenant, text nonce, text idem_key, text terms, sig sig, text grp
 -- args: int care_hours, int window_us, amount deposit, time ends_at, time now, text auction
+-- args: hash spread_set, int spread_row, int spread_rows
 -- plan: once
 -- rows: 0..1  (no row: the tenant's free balance is short, or the order exists)
 with head as (
 	select next from gavel.tick_head for share
 ), placed as (
 	insert into gavel.orders (hash, id, tenant, nonce, idem_key, terms, sig, grp, care_hours, window_us,
-	                          deposit, ends_at, next_at, created_at, auction, first_tick)
+	                          deposit, ends_at, next_at, created_at, auction, first_tick,
+	                          spread_set, spread_row, spread_rows)
 	select $1::bytea, $2::bytea, $3::bytea, $4::numeric, $5::text, $6::jsonb, $7::bytea, $8::jsonb, $9::int, $10::bigint,
 	       $11::numeric, $12::timestamptz, $13::timestamptz, $13::timestamptz, $14::text,
-	       case when $14::text = 'fast' then head.next end
+	       case when $14::text = 'fast' then head.next end, $15::bytea, $16::int, $17::int
 	from head where gavel.free_balance($3::bytea) >= $11::numeric
 	on conflict do nothing
 	returning hash, first_tick
@@ -22,11 +24,12 @@ select hash, decode(repeat('00', 32), 'hex'), coalesce(first_tick, 0), nextval('
 from placed returning 1 as placed;
 
 -- name: order_same
--- args: address tenant, text nonce, text idem_key, id id
+-- args: address tenant, text nonce, text idem_key, id id, hash spread_set, int spread_row
 -- plan: once
 -- rows: the orders that stand in the way of one like this
 select hash, id, idem_key, (nonce = $2::numeric) as same_nonce, gavel.free_balance($1::bytea) as free
-from gavel.orders where (tenant = $1::bytea and (nonce = $2::numeric or idem_key = $3::text)) or id = $4::bytea;
+from gavel.orders where (tenant = $1::bytea and (nonce = $2::numeric or idem_key = $3::text)) or id = $4::bytea
+  or (tenant = $1::bytea and spread_set = $5::bytea and spread_row = $6::int);
 
 -- name: account_free
 -- args: address who

@@ -24,7 +24,8 @@ with lately as materialized (
 )
 select h.next, t.number as last, t.at as last_at, t.print,
        (select count(*) from gavel.orders o where o.auction = 'fast' and o.state in ('open', 'bidding')
-          and o.ends_at > $1::timestamptz and o.cancel_at is null and o.failures < 3 
+          and o.ends_at > $1::timestamptz and o.cancel_at is null and o.failures < 3
+          and gavel.set_is_there(o, h.next, $1::timestamptz)
           and (o.looked < o.failures or o.looked_print is distinct from t.print)) as waiting,
        md5(coalesce((select string_agg(live::text, ',' order by hash) from live), '') || '/'
         || coalesce((select string_agg(encode(hash, 'hex'), ',' order by hash) from taken), '')) as print_now
@@ -39,9 +40,9 @@ update gavel.tick_head set next = $1::bigint + 1 where next = $1::bigint returni
 -- name: tick_take
 -- args: int number, time now
 -- rows: none; from here on the desk leaves these orders to the tick
-update gavel.orders set state = 'bidding', round = failures + 1
+update gavel.orders o set state = 'bidding', round = failures + 1
 where auction = 'fast' and state = 'open' and first_tick <= $1::bigint and cancel_at is null
-  and ends_at > $2::timestamptz and failures < 3;
+  and ends_at > $2::timestamptz and failures < 3 and gavel.set_is_there(o, $1::bigint, $2::timestamptz);
 
 -- name: tick_orders
 -- args: int number
@@ -49,7 +50,14 @@ where auction = 'fast' and state = 'open' and first_tick <= $1::bigint and cance
 select o.hash, o.id, o.tenant, o.terms, o.sig, o.grp, o.care_hours, o.failures, o.round, o.first_tick,
        f.hash as first_hash,
        coalesce((select string_agg('0x' || encode(l.provider, 'hex'), ' ' order by l.provider)
-                 from (select distinct provider from gavel.lease where order_hash = o.hash and state = 'failed') l), '') as denied
+                 from (select distinct provider from gavel.lease where order_hash = o.hash and state = 'failed') l), '') as denied,
+       (select jsonb_agg(jsonb_build_object('provider', '0x' || encode(w.provider, 'hex'), 'owner', w.doc->>'owner',
+                  'region', w.doc->>'region') order by w.provider)
+        from (select distinct l.provider, x.doc::jsonb as doc from gavel.orders s
+              join gavel.lease l on l.order_hash = s.hash and l.state not in ('closed', 'failed')
+              join gavel.tick_bid b on b.order_hash = s.hash and b.round = l.round and b.reason = 'won'
+              join gavel.offer x on x.hash = b.offer
+              where o.failures > 0 and s.tenant = o.tenant and s.spread_set = o.spread_set and s.hash <> o.hash) w) as taken
 from gavel.orders o left join gavel.tick f on f.number = o.first_tick - 1
 where o.auction = 'fast' and o.state = 'bidding' and o.first_tick <= $1::bigint order by o.hash;
 
@@ -110,10 +118,10 @@ select r.item, r.subject, r.round, r.idx, r.at, r.sig from gavel.receipt r
 join gavel.orders o on o.hash = r.item where r.round = $1::bigint and r.sig is not null order by r.idx;
 
 -- name: tick_store
--- args: int number, hash hash, text record, sig sig, text transcript, text book, text print, time at
+-- args: int number, hash hash, text record, sig sig, text transcript, text book, text print, bool stirs, time at
 -- rows: none; a second record of a number breaks the batch
-insert into gavel.tick (number, hash, record, sig, transcript, book, print, at)
-values ($1::bigint, $2::bytea, $3::text, $4::bytea, $5::text, $6::text, $7::text, $8::timestamptz);
+insert into gavel.tick (number, hash, record, sig, transcript, book, print, stirs, at)
+values ($1::bigint, $2::bytea, $3::text, $4::bytea, $5::text, $6::text, $7::text, $8::boolean, $9::timestamptz);
 
 -- name: tick_order_seen
 -- args: hash order, int number, text print
@@ -128,11 +136,11 @@ delete from gavel.tick_bid where order_hash = $1::bytea and round = $2::int;
 
 -- name: tick_bids_put
 -- args: hash order, int round, int number, text rows, time now
-insert into gavel.tick_bid (order_hash, round, tick, offer, provider, model, floor, list, effective, rank, reason, at)
+insert into gavel.tick_bid (order_hash, round, tick, offer, provider, model, floor, list, effective, rank, reason, price, at)
 select $1::bytea, $2::int, $3::bigint, decode(substr(x.offer, 3), 'hex'), decode(substr(x.provider, 3), 'hex'), x.model,
-       x.floor, x.list, x.effective, x.rank, x.reason, $5::timestamptz
+       x.floor, x.list, x.effective, x.rank, x.reason, x.price, $5::timestamptz
 from jsonb_to_recordset($4::jsonb) as x(offer text, provider text, model text, floor numeric, list numeric,
-	effective numeric, rank int, reason text);
+	effective numeric, rank int, reason text, price numeric);
 
 -- name: lease_node_put
 -- args: hash lease, text node, text takes
@@ -150,12 +158,21 @@ select number, hash, record, sig from gavel.tick where number > $1::bigint order
 select t.number, t.hash, t.record, t.sig, t.transcript, t.book
 from gavel.tick t where t.number = $1::bigint;
 
+-- name: tick_book
+-- args: int number
+-- rows: 0..1: the record, the book that it signed, and the next record
+select t.record, t.sig, t.book, n.record as next_record, n.sig as next_sig
+from gavel.tick t left join gavel.tick n on n.number = t.number + 1 where t.number = $1::bigint;
+
 -- name: tick_open_orders
 -- args: int number
 -- rows: orders of the tick whose maximum nobody but its tenant and the market knows: not ended, never awarded
 select o.hash from gavel.tick_order s join gavel.orders o on o.hash = s.order_hash
-where s.tick = $1::bigint and o.state in ('open', 'bidding')
-  and not exists (select 1 from gavel.lease l where l.order_hash = o.hash);
+where s.tick = $1::bigint and exists (
+	-- of a set none is shown before all may be
+	select 1 from gavel.orders x
+	where (x.hash = o.hash or (x.tenant = o.tenant and x.spread_set = o.spread_set)) and x.state in ('open', 'bidding')
+	  and not exists (select 1 from gavel.lease l where l.order_hash = x.hash));
 
 -- name: ticks_of_order
 -- args: id order

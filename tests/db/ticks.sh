@@ -168,7 +168,7 @@ try_offer 'one of them replaced all the same' 201 '' 14 seq=41 node=k3- cpu=8000
 try_offer 'a second provider' 201 '' 12 seq=1 cpu=120 list=300
 try_offer 'a third, dearer' 201 '' 13 seq=1 cpu=150 list=300
 ok 'the book is signed soon' soon 5 sql_is "select jsonb_array_length(book::jsonb->'rows') from gavel.tick order by number desc limit 1" 19
-ok 'a sealed order still is one' eval 'place 900 auction=sealed; [ "$status" = 201 ] && [ "$(jq -r .receipt.terms.round "$work/answer")" = 0 ]'
+ok 'a sealed order still is one' eval 'place 900 auction=sealed max=1; [ "$status" = 201 ] && [ "$(jq -r .receipt.terms.round "$work/answer")" = 0 ]'
 ok 'no other way of awarding' eval 'place 901 auction=dutch; says 422 auction_unknown'
 place 1 max=1000000
 ok 'a fast order is taken' says 201

@@ -21,6 +21,7 @@ struct stage {
 	struct transcript t;
 	struct transcript_entry entry;
 	struct audit_round round;
+	struct audit_book book; /* an empty one */
 	struct price_shown price;
 	struct voucher_post readings[READINGS];
 	struct sig release_sig;
@@ -93,6 +94,7 @@ agree_round(struct stage *s)
 				 .round = 1 },
 			       { { 0 } } };
 	struct round_terms root = { .order = s->t.order, .round = 1 };
+	struct record_terms book = { .number = 0, .time = 1 };
 
 	keccak256(salt, strlen(salt), &bid.terms.salt);
 	bid.sig = sign(&provider, bid_hash(&bid.terms));
@@ -103,14 +105,21 @@ agree_round(struct stage *s)
 	text = json_encode(&arena, bid_doc_fields, &bid);
 	s->entry.envelope.b =
 		seal_box(&arena, s->t.public_key.b, text, strlen(text), &s->entry.envelope.len);
+	record_book(&arena, NULL, 0, &book);
+	s->book.record = (struct record){ book, sign(&market, record_hash(&book)) };
+	s->t.record = record_hash(&book);
 	root.key = s->t.public_key;
 	s->t.root = root.root = transcript_root(&arena, &s->t);
 	s->t.root_sig = sign(&market, round_hash(&root));
 	transcript_open(&arena, &domain, &s->t);
-	transcript_decide(&arena, &s->t);
+	transcript_decide(&arena, &s->t, NULL);
 	text = json_encode(&arena, transcript_fields, &s->t);
 	keccak256(text, strlen(text), &s->l.record);
-	s->round = (struct audit_round){ .domain = &domain, .t = &s->t, .record = s->l.record };
+	s->round = (struct audit_round){ .domain = &domain,
+					 .t = &s->t,
+					 .record = s->l.record,
+					 .books = &s->book,
+					 .book_count = 1 };
 }
 
 static void

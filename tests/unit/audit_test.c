@@ -3,238 +3,7 @@
  * audit.h on sealed rounds: an honest market is believed, and every lie that a
  * market with its own key can tell is named. The forger signs whatever it likes.
  */
-#include "lease/audit.h"
-
-#include "lease/key.h"
-#include "lease/seal.h"
-#include "tests/unit/tap.h"
-
-enum { BIDDERS = 5, ENTRIES = BIDDERS + 1 };
-
-static struct arena arena;
-static struct domain domain;
-static struct key market, tenant, bidders[BIDDERS], stranger;
-
-/* One round, as the market has it and as it says it. */
-struct stage {
-	struct transcript t;
-	struct transcript_entry entries[ENTRIES + 1];
-	struct award_terms award;
-	struct sig award_sig;
-	struct receipt receipts[BIDDERS];
-	size_t receipt_count;
-	struct choice_shown choices[2];
-	size_t choice_count;
-};
-
-static struct key
-key_number(uint8_t n)
-{
-	uint8_t secret[32] = { 0 };
-	struct err e = ERR_NONE;
-	struct key k;
-
-	secret[31] = n;
-	if (key_from_secret(secret, &k, &e) < 0)
-		fatal("%s", e.text);
-	return k;
-}
-
-static struct sig
-sign(const struct key *k, struct hash h)
-{
-	struct hash digest = terms_digest(&domain, &h);
-	struct sig sig;
-
-	key_sign(k, &digest, &sig);
-	return sig;
-}
-
-/* The next stage is of an interruptible order. */
-static bool interruptible;
-
-static struct group *
-group_of_one(void)
-{
-	struct group *g = ARENA_NEW(&arena, struct group);
-	struct group_service *s = ARENA_NEW(&arena, struct group_service);
-
-	*s = (struct group_service){ .name = "web",
-				     .count = 1,
-				     .resources = { .cpu_milli = 500,
-						    .memory_bytes = 256 << 20,
-						    .storage_bytes = 512 << 20,
-						    .endpoints = 1 } };
-	*g = (struct group){ .name = "one", .billing = "reserved", .services = { s, 1 } };
-	if (interruptible) {
-		g->billing = "metered";
-		g->interruptible = true;
-		g->on_interrupt = "pause";
-	}
-	return g;
-}
-
-static struct json_bytes
-seal_bid(const struct transcript *t, const struct bid_terms *terms, const struct key *by)
-{
-	struct bid_doc doc = { *terms, sign(by, bid_hash(terms)) };
-	const char *text = json_encode(&arena, bid_doc_fields, &doc);
-	struct json_bytes box;
-
-	box.b = seal_box(&arena, t->public_key.b, text, strlen(text), &box.len);
-	return box;
-}
-
-static void
-give_receipts(struct stage *s)
-{
-	s->receipt_count = 0;
-	for (size_t i = 0; i < s->t.entries.count; i++) {
-		const struct transcript_entry *en = &s->entries[i];
-		struct receipt *r = &s->receipts[s->receipt_count];
-
-		if (en->declined != NULL)
-			continue;
-		r->terms = (struct receipt_terms){ .subject = s->t.order,
-						   .round = s->t.round,
-						   .index = (uint64_t)en->index,
-						   .at = (uint64_t)en->received_at };
-		sha256(en->envelope.b, en->envelope.len, &r->terms.item);
-		r->sig = sign(&market, receipt_hash(&r->terms));
-		s->receipt_count++;
-	}
-}
-
-static void
-sign_root(struct stage *s)
-{
-	struct round_terms terms = { .order = s->t.order,
-				     .round = s->t.round,
-				     .key = s->t.public_key };
-
-	s->t.root = terms.root = transcript_root(&arena, &s->t);
-	s->t.root_sig = sign(&market, round_hash(&terms));
-}
-
-static struct hash
-text_hash(const struct stage *s)
-{
-	const char *text = json_encode(&arena, transcript_fields, &s->t);
-	struct hash h;
-
-	keccak256(text, strlen(text), &h);
-	return h;
-}
-
-static void
-sign_award(struct stage *s)
-{
-	s->award = (struct award_terms){ .order = s->t.order,
-					 .provider = s->t.winner,
-					 .rate = s->t.price,
-					 .record = text_hash(s) };
-	s->award_sig = sign(&market, award_hash(&s->award));
-}
-
-/* The tenant takes this bidder; the market signs what the ranking says. */
-static void
-choose(struct stage *s, size_t bidder)
-{
-	struct choice_shown *c = &s->choices[s->choice_count++];
-
-	c->terms = (struct choice_terms){ s->t.order, s->t.round, bidders[bidder].address };
-	c->sig = sign(&tenant, choice_hash(&c->terms));
-	c->received_at = s->t.choose_by - 1;
-	sign_award(s);
-	s->award.provider = c->terms.provider;
-	s->award.rate = transcript_of(&s->t, &c->terms.provider)->price;
-	s->award_sig = sign(&market, award_hash(&s->award));
-}
-
-/* Everything the market concludes, honestly, from what it has taken. */
-static void
-conclude(struct stage *s)
-{
-	sign_root(s);
-	s->t.outcome = s->t.price_by = NULL;
-	s->t.price.nano = 0;
-	memset(&s->t.winner, 0, sizeof(s->t.winner));
-	memset(&s->t.runner_up, 0, sizeof(s->t.runner_up));
-	transcript_open(&arena, &domain, &s->t);
-	transcript_decide(&arena, &s->t);
-	sign_award(s);
-}
-
-/* Floors 60, 70, 50, 80 and a newcomer at 55; one more declines. accept: who picks. */
-static void
-set_stage_of(struct stage *s, const char *accept, uint64_t max)
-{
-	static const unsigned floors[BIDDERS] = { 60, 70, 50, 80, 55 };
-	uint8_t seed[32] = { 9 };
-
-	memset(s, 0, sizeof(*s));
-	s->t = (struct transcript){ .rules = RULES_VERSION,
-				    .round = 3,
-				    .care_hours = 1,
-				    .established_launches = 20,
-				    .ends_at = 5000 * MILLI_US,
-				    .group = *group_of_one(),
-				    .entries = { s->entries, ENTRIES } };
-	s->t.group.accept = accept;
-	s->t.choose_by = accept != NULL ? 9000 * MILLI_US : 0;
-	s->t.terms = (struct order_terms){ .tenant = tenant.address,
-					   .group = group_hash(&s->t.group),
-					   .maxRate = { max },
-					   .deposit = { 1 },
-					   .openBy = 4000000000u,
-					   .auctioneer = market.address,
-					   .nonce = 7 };
-	s->t.order = order_hash(&s->t.terms);
-	s->t.order_sig = sign(&tenant, s->t.order);
-	seal_keys_from_seed(seed, s->t.public_key.b, s->t.secret_key.b);
-	for (unsigned i = 0; i < BIDDERS; i++) {
-		struct bid_terms terms = { .order = s->t.order,
-					   .provider = bidders[i].address,
-					   .floor = { floors[i] },
-					   .list = { floors[i] + 30 },
-					   .round = 3 };
-
-		s->entries[i] = (struct transcript_entry){ .index = 10 + i,
-							   .provider = bidders[i].address,
-							   .received_at = (4000 + i) * MILLI_US,
-							   .launches = i == 4 ? 3 : 100,
-							   .envelope = seal_bid(&s->t, &terms,
-										&bidders[i]) };
-	}
-	s->entries[BIDDERS] = (struct transcript_entry){ .index = 10 + BIDDERS,
-							 .provider = stranger.address,
-							 .received_at = 4500 * MILLI_US,
-							 .declined = "capacity" };
-	give_receipts(s);
-	conclude(s);
-}
-
-static void
-set_stage(struct stage *s)
-{
-	set_stage_of(s, NULL, 1000);
-}
-
-static const char *
-audit(const struct stage *s, struct err *e)
-{
-	struct audit_round r = { .domain = &domain,
-				 .t = &s->t,
-				 .record = text_hash(s),
-				 .award = &s->award,
-				 .award_sig = &s->award_sig,
-				 .receipts = s->receipts,
-				 .receipt_count = s->receipt_count,
-				 .choices = s->choices,
-				 .choice_count = s->choice_count };
-
-	return audit_round(&arena, &r, e) < 0 ? e->code->name : "true";
-}
+#include "tests/unit/audit_stage.h"
 
 /* ------------------------------------------------------------------ */
 /* Lies. Each changes what is published; the forger signs it anew.       */
@@ -346,7 +115,7 @@ lie_void(struct stage *s)
 {
 	s->entries[2].void_why = "does not open";
 	s->entries[2].shown = NULL;
-	transcript_decide(&arena, &s->t);
+	decide(s);
 }
 static void
 lie_newcomer_prices(struct stage *s)
@@ -638,7 +407,11 @@ test_text(void)
 		.domain = &domain, .t = &read, .award = &s.award, .award_sig = &s.award_sig
 	};
 
-	set_stage(&s);
+	set_mixed(&s, NULL);
+	r.books = s.books;
+	r.book_count = 1;
+	r.docs = s.docs;
+	r.doc_count = s.doc_count;
 	text = arena_strdup(&arena, json_encode(&arena, transcript_fields, &s.t));
 	len = strlen(text);
 	memset(&read, 0, sizeof(read));
@@ -717,15 +490,7 @@ test_interruptible(void)
 int
 main(void)
 {
-	struct address contract = { { 1, 2, 3 } };
-
-	arena_init(&arena, 0);
-	domain_init(&domain, 31337, &contract);
-	market = key_number(1);
-	tenant = key_number(2);
-	stranger = key_number(3);
-	for (uint8_t i = 0; i < BIDDERS; i++)
-		bidders[i] = key_number((uint8_t)(10 + i));
+	set_keys();
 	test_truth();
 	test_interruptible();
 	test_lies();

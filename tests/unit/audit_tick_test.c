@@ -164,7 +164,7 @@ set_stage(struct stage *s)
 static void
 lie_rules(struct stage *s)
 {
-	s->t.rules = "runner-up 3";
+	s->t.rules = "runner-up 9";
 }
 static void
 lie_drop_order(struct stage *s)
