@@ -564,10 +564,16 @@ contract Handler is Signers {
         a.seq = uint64(seed >> 16) % 3;
         Escrow.Usage memory b = abi.decode(abi.encode(a), (Escrow.Usage));
         if (seed % 4 != 0) b.amount = 1;
-        uint256 who = seed % 8 == 1 ? k.tenantKey : k.providerKey;
-        if (seed % 4 != 0 && who == k.providerKey) honestly();
-        try escrow.slashUsages(k.lease, a, b, sign(who, usageHash(a)), sign(k.providerKey, usageHash(b))) {}
-            catch {}
+        uint256 first = seed % 8 == 1 ? k.tenantKey : k.providerKey;
+        uint256 second = seed % 8 == 2 ? k.tenantKey : k.providerKey;
+        if (seed % 4 != 0 && first == second) honestly();
+        Escrow.Sig memory sigA = sign(first, usageHash(a));
+        Escrow.Sig memory sigB = sign(second, usageHash(b));
+        try escrow.slashUsages(k.lease, a, b, sigA, sigB) {
+            try escrow.slashUsages(k.lease, a, b, sigA, sigB) {
+                flag("slashed twice for one offence");
+            } catch {}
+        } catch {}
     }
 
     /// The action in hand has every consent it needs, to its end.
