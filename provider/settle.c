@@ -171,6 +171,22 @@ state_of(const struct standing *s, const struct way_step *step)
 	return step->way == WAY_NONE ? "nothing due" : way_name(step->way);
 }
 
+/* "settle up to 1.25": and what it would come to. */
+static const char *
+plan_of(struct settling *g, const struct work *w, const struct standing *s,
+	const struct way_step *step, const struct voucher_terms *voucher)
+{
+	const char *what = state_of(s, step);
+
+	if (g->json)
+		return what;
+	if (step->way == WAY_SETTLE || step->way == WAY_CLOSE)
+		return arena_printf(&g->a, "%s up to %s", what, tokens(g, voucher->amount));
+	if (step->way == WAY_CLAIM)
+		return arena_printf(&g->a, "%s up to %s", what, tokens(g, claim_of(w, s)));
+	return what;
+}
+
 static int
 one(struct settling *g, const struct work *w, struct err *e)
 {
@@ -198,7 +214,8 @@ one(struct settling *g, const struct work *w, struct err *e)
 		if (step.way == WAY_NONE || step.way == WAY_WAIT || g->plan) {
 			/* Old leases that were settled long ago would only be noise. */
 			if (w->state < WORK_ENDED || !standing.ended)
-				say_step(g, w, state_of(&standing, &step), &standing, step.at, 0);
+				say_step(g, w, plan_of(g, w, &standing, &step, &voucher), &standing,
+					 step.at, 0);
 			return 0;
 		}
 		if (evm_send_now(&g->a, &g->evm, &g->key, &g->s->escrow,
