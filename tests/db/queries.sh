@@ -218,6 +218,11 @@ psql -c "insert into gavel.chain_event (block, block_hash, tx_hash, log_index, k
 ok 'its tenant stops one: at once' due '2 8' 3600 0
 psql -c "update gavel.chain_event set canonical = false where kind = 'Stopped'" >/dev/null
 ok 'the chain takes the stop back: it waits' due '' 3600 0
+psql -c "update gavel.lease set opened_at = now() + interval '1 day' where hash = $(bytes 8 32)" >/dev/null
+ok 'opened in a day to come, our clock is wrong: at once' due '8' 3600 0
+psql -c "update gavel.lease set opened_at = now() + interval '10 seconds' where hash = $(bytes 8 32)" >/dev/null
+ok 'ten seconds are no wrong clock' due '' 3600 0
+psql -c "update gavel.lease set opened_at = now() - interval '10 minutes' where hash = $(bytes 8 32)" >/dev/null
 psql -c "update gavel.lease set state = 'closed' where hash = $(bytes 3 32)" >/dev/null
 ok 'a closed lease is not settled' due '2 5 6 8' 0 0
 # Of a deposit that ends everybody hears: each level once, and again after a top-up.

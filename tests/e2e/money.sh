@@ -95,7 +95,7 @@ forge() { # forge CODE SED
 ok 'forged: another maximum' forge audit_order 's/"maxRate":"\([0-9]*\)"/"maxRate":"1\1"/'
 ok 'forged: another base in the lease' forge audit_terms 's/\("terms":{"base":"\)/\19/'
 ok 'forged: a lease signature' forge audit_signature 's/"lease_sig":"0x..../"lease_sig":"0x1234/'
-ok 'forged: the card' forge audit_card 's/"cpu_milli":"1/"cpu_milli":"2/'
+ok 'forged: the card' forge 'audit_\(card\|offer\)' 's/"cpu_milli":"1/"cpu_milli":"2/'
 ok 'forged: what the market says was paid' forge audit_said 's/\("paid":"\)/\11/'
 ok 'forged: a reading' forge audit_signature 's/"healthySeconds":/"healthySeconds":1/g'
 ok 'forged: the time of a block' forge audit_opening 's/\("block":[0-9]*,"time":\)1/\12/'
