@@ -4,6 +4,9 @@
 #define HOUR_S 3600
 #define DAY_S  (24 * HOUR_S)
 
+/* A minute of use says nothing about a month. */
+#define RAN_MIN_S 60
+
 /* Beyond what any clock here shows. */
 #define NEVER ((int64_t)UINT32_MAX)
 
@@ -32,7 +35,7 @@ lasting_of(const struct lasting_facts *f)
 	if (f->state == DUES_PAUSE || f->state == DUES_END)
 		return out;
 	out.at = later(f->read, rate_lasts(rate, left), f->now);
-	if (f->state == DUES_RUN && out.at != 0 && f->ran > 0 && f->ran <= NEVER &&
+	if (f->state == DUES_RUN && out.at != 0 && f->ran >= RAN_MIN_S && f->ran <= NEVER &&
 	    f->due.units != 0 && left.units <= AMOUNT_MAX)
 		out.at_use = later(f->read, by_use(left, f->due, f->ran), f->now);
 	if (out.at_use != 0)

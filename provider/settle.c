@@ -171,6 +171,22 @@ state_of(const struct standing *s, const struct way_step *step)
 	return step->way == WAY_NONE ? "nothing due" : way_name(step->way);
 }
 
+/* "settle up to 1.25": and what it would come to. */
+static const char *
+plan_of(struct settling *g, const struct work *w, const struct standing *s,
+	const struct way_step *step, const struct voucher_terms *voucher)
+{
+	const char *what = state_of(s, step);
+
+	if (g->json)
+		return what;
+	if (step->way == WAY_SETTLE || step->way == WAY_CLOSE)
+		return arena_printf(&g->a, "%s up to %s", what, tokens(g, voucher->amount));
+	if (step->way == WAY_CLAIM)
+		return arena_printf(&g->a, "%s up to %s", what, tokens(g, claim_of(w, s)));
+	return what;
+}
+
 static int
 one(struct settling *g, const struct work *w, struct err *e)
 {
@@ -189,13 +205,17 @@ one(struct settling *g, const struct work *w, struct err *e)
 		standing.now = MAX(standing.now, (uint32_t)(clock_wall() / SECOND_US));
 		voucher = best_voucher(w, &final);
 		step = standing_provider(&standing, &w->terms, &voucher, final);
+		/* A payer that signs overrides it within the window: it would be gas only. */
 		if (step.way == WAY_CLAIM &&
-		    amount_cmp(claim_of(w, &standing), standing.lease.paid) <= 0)
+		    (amount_cmp(claim_of(w, &standing), standing.lease.paid) <= 0 ||
+		     (standing.lease.stop_at == 0 && w->paid.seq != 0 &&
+		      standing.now < (uint64_t)w->paid.upTo + w->terms.window)))
 			step = (struct way_step){ WAY_NONE, 0 };
 		if (step.way == WAY_NONE || step.way == WAY_WAIT || g->plan) {
 			/* Old leases that were settled long ago would only be noise. */
 			if (w->state < WORK_ENDED || !standing.ended)
-				say_step(g, w, state_of(&standing, &step), &standing, step.at, 0);
+				say_step(g, w, plan_of(g, w, &standing, &step, &voucher), &standing,
+					 step.at, 0);
 			return 0;
 		}
 		if (evm_send_now(&g->a, &g->evm, &g->key, &g->s->escrow,

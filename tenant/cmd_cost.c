@@ -50,6 +50,7 @@ struct cost {
 	struct amount due, left; /* due: by the last reading, or by time */
 	struct lasting lasting;	 /* of what is open and runs */
 	uint32_t now;
+	const char *name; /* as it is known here */
 };
 
 enum dues
@@ -110,6 +111,7 @@ cost_read(struct context *c, const char *name, struct cost *x, struct err *e)
 		x->status = NULL;
 	}
 	x->now = MAX(now, x->s.now);
+	x->name = d.name != NULL ? d.name : name != NULL ? name : "NAME";
 	x->due = x->s.lease.paid;
 	if (standing_unknown(&x->s) || x->s.ended)
 		return 0;
@@ -167,14 +169,14 @@ print_json_cost(const struct cost *x)
 }
 
 static void
-print_cost(struct context *c, const char *name, const struct cost *x)
+print_cost(struct context *c, const struct cost *x)
 {
 	const struct json *parts = json_get(x->status, "parts");
 	char text[TIME_TEXT_SIZE], end[TIME_TEXT_SIZE];
 	const char *warning;
 	unsigned level;
 
-	printf("lease      %s, %s\n", x->lease.state, price(c, x->lease.terms.rate));
+	printf("lease      %s, %s, %s\n", x->name, x->lease.state, price(c, x->lease.terms.rate));
 	printf("used       %s\n", money(c, x->due));
 	for (const struct json *p = parts != NULL ? parts->first : NULL; p != NULL; p = p->next)
 		if (strcmp(p->text, "0") != 0)
@@ -183,7 +185,7 @@ print_cost(struct context *c, const char *name, const struct cost *x)
 	if (x->s.ended || standing_unknown(&x->s))
 		return;
 	printf("deposit    %s, %s left\n", money(c, x->s.lease.deposit), money(c, x->left));
-	if (dues_print(c, stdout, name, x->status) &&
+	if (dues_print(c, stdout, x->name, x->status) &&
 	    strcmp(text_of(x->status, "phase"), "paused") == 0)
 		return;
 	if (x->lasting.at == 0)
@@ -200,7 +202,7 @@ print_cost(struct context *c, const char *name, const struct cost *x)
 	if (warning != NULL)
 		fprintf(stderr,
 			"warning: the deposit ends in less than %s: gavel topup %s AMOUNT\n",
-			warning, name);
+			warning, x->name);
 	fflush(stdout);
 }
 
@@ -224,7 +226,7 @@ cost_one(struct context *c, const char *name, void *ctx, struct err *e)
 		if (result == 0 && c->json)
 			print_json_cost(&x);
 		else if (result == 0)
-			print_cost(c, name != NULL ? name : "NAME", &x);
+			print_cost(c, &x);
 		if (!args->watch)
 			return result; /* strings of the context stay */
 		if (result < 0 && !err_retryable(e))

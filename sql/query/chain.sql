@@ -252,8 +252,9 @@ where l.hash = failed.lease and o.hash = l.order_hash;
 -- args: int most, time now, int within_s, amount worth
 -- rows: none; vouchers worth settling become intents: what is unpaid is worth it, or has
 -- waited so long, or is the last there is, for its tenant has stopped the lease or its
--- deposit is used up. With one go those that have waited half as long: a transaction of
--- many costs each of them a quarter.
+-- deposit is used up; so is one that was paid in a time to come: our clock is behind.
+-- With one go those that have waited half as long: a transaction of many costs each of
+-- them a quarter.
 with waiting as (
 	select v.lease, v.amount, v.updated_at,
 	       extract(epoch from $2::timestamptz - greatest(coalesce(l.opened_at, l.created_at),
@@ -266,7 +267,7 @@ with waiting as (
 )
 insert into gavel.intent (kind, lease, amount, created_at)
 select 'settle', lease, amount, $2::timestamptz from waiting
-where at_once or waited >= $3::bigint
+where at_once or waited >= $3::bigint or waited < -300
    or (2 * waited >= $3::bigint and exists (select 1 from waiting where at_once or waited >= $3::bigint))
 order by updated_at limit $1::bigint
 on conflict do nothing;

@@ -218,7 +218,38 @@ psql -c "insert into gavel.chain_event (block, block_hash, tx_hash, log_index, k
 ok 'its tenant stops one: at once' due '2 8' 3600 0
 psql -c "update gavel.chain_event set canonical = false where kind = 'Stopped'" >/dev/null
 ok 'the chain takes the stop back: it waits' due '' 3600 0
+psql -c "update gavel.lease set opened_at = now() + interval '1 day' where hash = $(bytes 8 32)" >/dev/null
+ok 'opened in a day to come, our clock is wrong: at once' due '8' 3600 0
+psql -c "update gavel.lease set opened_at = now() + interval '10 seconds' where hash = $(bytes 8 32)" >/dev/null
+ok 'ten seconds are no wrong clock' due '' 3600 0
+psql -c "update gavel.lease set opened_at = now() - interval '10 minutes' where hash = $(bytes 8 32)" >/dev/null
 psql -c "update gavel.lease set state = 'closed' where hash = $(bytes 3 32)" >/dev/null
 ok 'a closed lease is not settled' due '2 5 6 8' 0 0
+# Of a deposit that ends everybody hears: each level once, and again after a top-up.
+psql -c "update gavel.lease set state = 'closed'" >/dev/null
+lea 9 0 0 '1 minute'
+psql -c "update gavel.lease set deposit = 9000000, rate = 1000000000 where hash = $(bytes 9 32)" >/dev/null # a unit a second
+told() { # told LEFT WANT: with so many seconds left
+	psql -c "delete from gavel.event where type = 'lease.deposit_low'; update gavel.voucher set amount =
+		(select deposit from gavel.lease where hash = $(bytes 9 32)) - $1, up_to = 1000000 where lease = $(bytes 9 32);
+		update gavel.lease set opened_at = to_timestamp(900000) where hash = $(bytes 9 32)" >/dev/null
+	call deposits_tell 'to_timestamp(1000000)' >/dev/null
+	have=$(psql -c "select coalesce(string_agg(data->>'within' || ' ' || (data->>'left_s'), ','), '') from gavel.event where type = 'lease.deposit_low'")
+	[ "$have" = "$2" ] || { echo "have: $have"; false; }
+}
+ok 'a second more than 7 days: nothing' told 604801 ''
+ok '7 days' told 604800 '7d 604800'
+ok 'once' told 604799 ''
+ok 'a day' told 86400 '1d 86400'
+ok 'once' told 3601 ''
+ok 'an hour' told 3600 '1h 3600'
+ok 'once' told 1 ''
+ok 'used up' told 0 '0 0'
+ok 'once' told 0 ''
+ok 'topped up for two days: it has been told of 7' told 172800 ''
+ok 'a day, again' told 86399 '1d 86399'
+ok 'topped up for a month' told 2592000 ''
+ok '7 days, again' told 604800 '7d 604800'
+ok 'from a month to an hour: the nearest alone' told 3599 '1h 3599'
 echo "1..$n"
 exit $bad

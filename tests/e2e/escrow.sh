@@ -123,6 +123,15 @@ ok 'nothing more' test "$(voucher)" = "$had"
 tenant -q agent --once >/dev/null 2>&1
 more() { [ "$(voucher)" -gt "$had" ]; }
 ok 'the tenant itself does' soon 10 more
+
+# --- a payer's word, by a program that is not ours -------------------------------------
+cast=lease/contracts/node_modules/@foundry-rs/cast-linux-amd64/bin/cast
+secret=$($cast wallet decrypt-keystore --keystore-dir "$dir/keys" tenant.json --unsafe-password "$(cat "$dir/keys/password")" | grep -o '0x[0-9a-f]*$')
+attack=$(node tests/e2e/vouchers.mjs "http://127.0.0.1:$market_port" "$lease" "$secret" 2>&1)
+printf '%s\n' "$attack" | grep -vE '^(1\.\.|ok )'
+ok "what a payer may not do: $(printf '%s\n' "$attack" | grep -c '^ok ') ways" grep -qx '1\.\.[34][0-9]' <<<"$attack"
+ok 'each is refused' sh -c '! grep -q "^not ok" "$1"' - <(printf '%s\n' "$attack")
 ok 'it is closed' status 0 tenant close k
+ok 'and true to its last token' status 0 tenant audit lease "$lease"
 ok 'every balance is right' soon 30 tenant -q audit ledger --market "http://127.0.0.1:$market_port"
 finish

@@ -1,8 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# kills.sh - kill -9 at random moments, of the whole market or of one of its roles,
-# while leases are opened, settled and closed; then every sum is checked. How long the
-# killing goes on, in seconds: KILLS_SECONDS (40). TAP.
+# kills.sh - kill -9 at random moments, of the whole market or of one of its roles, or of
+# a provider, while leases are opened, settled and closed; then every sum is checked. How
+# long the killing goes on, in seconds: KILLS_SECONDS (40). TAP.
 cd "$(dirname "$0")/../.." || exit 1
 export GAVEL_DEMO_LAUNCH=60 GAVEL_DEMO_SETTLE=300
 export GAVEL_DEMO_MARKET="tx_bump_s: 2"
@@ -30,10 +30,35 @@ kill_market() {
 	done
 	kill -9 "$pid" $roles 2>/dev/null
 }
+provider() {
+	setsid "$bin/gavel-provider" -c "$dir/$1.yaml" >>"$dir/log/$1.log" 2>&1 </dev/null &
+	echo $! >"$dir/pid/$1"
+}
+# All of one, or its agent, signer or jail alone. The jail has its workers with it.
+kill_provider() {
+	pid=$(cat "$dir/pid/$1")
+	roles=$(pgrep -P "$pid")
+	case $((RANDOM % 2)) in
+	0) kill -9 "$pid" $roles ;;
+	1) kill -9 "$(tr ' ' '\n' <<<"$roles" | shuf -n 1)" ;;
+	esac 2>/dev/null
+	tries=50
+	while kill -0 "$pid" 2>/dev/null && [ $tries -gt 0 ]; do
+		tries=$((tries - 1))
+		sleep 0.1
+	done
+	kill -9 "$pid" $roles 2>/dev/null
+	provider "$1"
+}
 killing() {
 	while :; do
 		sleep "0.$((RANDOM % 9 + 1))"
 		[ $((RANDOM % 2)) = 0 ] || sleep $((RANDOM % 2 + 1))
+		if [ $((RANDOM % 3)) = 0 ]; then
+			kill_provider dc$((RANDOM % 3 + 1))
+			echo x >>"$dir/killed.providers"
+			continue
+		fi
 		kill_market
 		market
 		echo x >>"$dir/killed"
@@ -53,6 +78,10 @@ kill "$killer" && wait "$killer" 2>/dev/null
 killer=
 kill_market
 market
+for dc in dc1 dc2 dc3; do
+	kill -0 "$(cat "$dir/pid/$dc")" 2>/dev/null || provider $dc
+done
+ok "providers were killed too, $(wc -l <"$dir/killed.providers" 2>/dev/null) times" test -s "$dir/killed.providers"
 ok "killed $(wc -l <"$dir/killed" 2>/dev/null) times, it comes up" soon 20 curl -sf "$url/readyz"
 ok 'something was opened meanwhile' sql_is "select count(*) > 0 from gavel.chain_event where kind = 'Opened'" t
 soon 60 sql_is "select count(*) from gavel.orders where state in ('open', 'bidding', 'awarded')" 0 >/dev/null
@@ -82,4 +111,7 @@ true_leases() {
 	done
 }
 ok 'every lease is true to its last token' true_leases
+for dc in dc1 dc2 dc3; do # nothing of a closed lease is left on the machine
+	ok "no container is left at $dc" soon 20 sh -c "! cat /sys/fs/cgroup/pids/gavel-$tag$dc/gv-*/cgroup.procs /sys/fs/cgroup/gavel-$tag$dc/gv-*/cgroup.procs 2>/dev/null | grep -q ."
+done
 finish

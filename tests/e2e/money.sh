@@ -65,7 +65,7 @@ forge() { # forge CODE SED
 ok 'forged: another maximum' forge audit_order 's/"maxRate":"\([0-9]*\)"/"maxRate":"1\1"/'
 ok 'forged: another base in the lease' forge audit_terms 's/\("terms":{"base":"\)/\19/'
 ok 'forged: a lease signature' forge audit_signature 's/"lease_sig":"0x..../"lease_sig":"0x1234/'
-ok 'forged: the card' forge audit_card 's/"cpu_milli":"1/"cpu_milli":"2/'
+ok 'forged: the card' forge 'audit_\(card\|offer\)' 's/"cpu_milli":"1/"cpu_milli":"2/'
 ok 'forged: what the market says was paid' forge audit_said 's/\("paid":"\)/\11/'
 ok 'forged: a reading' forge audit_signature 's/"healthySeconds":/"healthySeconds":1/g'
 ok 'forged: the time of a block' forge audit_opening 's/\("block":[0-9]*,"time":\)1/\12/'
@@ -118,6 +118,8 @@ ok 'the entries of each event sum to zero' sql_is \
 	"select count(*) from (select event from gavel.ledger_entry group by event having sum(amount) <> 0) x" 0
 tenant status new >/dev/null 2>"$dir/new.out"
 ok 'a lease of the time it forgot is not known to it' has 'order_not_found' "$dir/new.out"
+timeout 4 "$bin/gavel" -C "$dir/tenant.yaml" agent --every 1 >"$dir/new.out" 2>&1
+ok 'its tenant goes on signing, by what it has seen' has '^0x[0-9a-f]* signed 0\.' "$dir/new.out"
 escrow=$(tenant -q --json balance | member escrow)
 ok 'its tenant closes it on chain' status_is 0 tenant close --on-chain new
 ok 'and gets the rest' test "$(tenant -q --json balance | member escrow)" -gt "$escrow"

@@ -40,6 +40,8 @@ static const struct ends cases[] = {
 	  0 },
 	{ "the largest deposit at a rate to match", AMOUNT_MAX, AMOUNT_MAX / 2, 6000, 2, UINT32_MAX,
 	  0, DUES_RUN, 6000, 0, 0 },
+	{ "59 s of use say nothing", 1000, 30, 6000, 59, 1, 0, DUES_RUN, 6000, 6970, 0 },
+	{ "a minute does", 1000, 30, 6000, 60, 1, 0, DUES_RUN, 6000, 6970, 7940 },
 	{ "rate 0", 1000, 0, 6000, 0, 0, 0, DUES_RUN, 6000, 0, 0 },
 	{ "time that is no time", 1000, 500, 6000, -5, 1, 1, DUES_RUN, 6000, 6500, 0 },
 };

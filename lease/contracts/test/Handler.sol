@@ -246,8 +246,14 @@ contract Handler is Signers {
     }
 
     function begin(uint256 seed) private returns (bytes32 id) {
-        Escrow.Order memory o = Escrow.Order({
-            tenant: vm.addr(TENANT + seed % 3),
+        Escrow.Order memory o = orderOf(TENANT + seed % 3, seed);
+        if (escrow.balanceOf(o.tenant) < o.deposit) give(o.tenant, o.deposit);
+        return openOrder(o, TENANT + seed % 3, PROVIDER + (seed >> 104) % 2, o.maxRate);
+    }
+
+    function orderOf(uint256 tenantKey, uint256 seed) private returns (Escrow.Order memory) {
+        return Escrow.Order({
+            tenant: vm.addr(tenantKey),
             group: bytes32(seed),
             maxRate: uint128(100_000_000 + (seed >> 8) % 3_000_000_000),
             baseBps: uint16(1000 + (seed >> 40) % 9001),
@@ -260,8 +266,6 @@ contract Handler is Signers {
             feeBps: uint16((seed >> 88) % 2001),
             nonce: (seed >> 112) % 4 == 0 ? nonce++ | 1 << 63 : nonce++
         });
-        if (escrow.balanceOf(o.tenant) < o.deposit) give(o.tenant, o.deposit);
-        return openOrder(o, TENANT + seed % 3, PROVIDER + (seed >> 104) % 2, o.maxRate);
     }
 
     function openOrder(Escrow.Order memory o, uint256 tenantKey, uint256 providerKey, uint128 rate)
@@ -326,6 +330,24 @@ contract Handler is Signers {
 
     function open(uint256 seed, uint256 step) external watched(step) {
         begin(seed);
+    }
+
+    /// One of the three signatures is somebody else's.
+    function openForged(uint256 seed, uint256 step) external watched(step) {
+        uint256 t = TENANT + seed % 3;
+        Escrow.Order memory o = orderOf(t, seed);
+        if (escrow.balanceOf(o.tenant) < o.deposit) give(o.tenant, o.deposit);
+        Escrow.Lease memory l = leaseFrom(o, vm.addr(PROVIDER), o.maxRate);
+        uint256 bad = (seed >> 120) % 3;
+        openMany(
+            list(
+                opening(
+                    o, l, bad == 0 ? STRANGER : t, bad == 1 ? STRANGER : PROVIDER, bad == 2 ? STRANGER : AUCTIONEER
+                )
+            )
+        );
+        (uint96 lock,,,) = escrow.leaseState(idOf(l));
+        if (lock != 0) flag("opened without consent");
     }
 
     /// Whatever was opened once, opened again.
@@ -412,7 +434,9 @@ contract Handler is Signers {
                 (, uint96 again,,) = escrow.leaseState(id);
                 if (again != paid) flag("a claim paid twice");
             } catch {}
-        } catch {}
+        } catch {
+            if (upTo > k.upTo && pos != 0 && vm.getBlockTimestamp() >= pos) flag("a claim that was due is not paid");
+        }
     }
 
     function expire(uint256 seed, uint256 step) external watched(step) {
@@ -540,10 +564,16 @@ contract Handler is Signers {
         a.seq = uint64(seed >> 16) % 3;
         Escrow.Usage memory b = abi.decode(abi.encode(a), (Escrow.Usage));
         if (seed % 4 != 0) b.amount = 1;
-        uint256 who = seed % 8 == 1 ? k.tenantKey : k.providerKey;
-        if (seed % 4 != 0 && who == k.providerKey) honestly();
-        try escrow.slashUsages(k.lease, a, b, sign(who, usageHash(a)), sign(k.providerKey, usageHash(b))) {}
-            catch {}
+        uint256 first = seed % 8 == 1 ? k.tenantKey : k.providerKey;
+        uint256 second = seed % 8 == 2 ? k.tenantKey : k.providerKey;
+        if (seed % 4 != 0 && first == second) honestly();
+        Escrow.Sig memory sigA = sign(first, usageHash(a));
+        Escrow.Sig memory sigB = sign(second, usageHash(b));
+        try escrow.slashUsages(k.lease, a, b, sigA, sigB) {
+            try escrow.slashUsages(k.lease, a, b, sigA, sigB) {
+                flag("slashed twice for one offence");
+            } catch {}
+        } catch {}
     }
 
     /// The action in hand has every consent it needs, to its end.

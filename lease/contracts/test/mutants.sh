@@ -49,6 +49,11 @@ if ! try; then
 	exit 1
 fi
 
+# What no call of the campaign would show: other chains, zero keys, tokens that call
+# back, a bound that stands twice, a statement of a stranger in the payer's name.
+blind="zero is a signer|cached separator on another chain|one unit too much claimed|no lock on the token"
+blind="$blind|a statement is not looked at"
+
 dead=0 alive=0
 while IFS='	' read -r what edit; do
 	case $what in
@@ -59,6 +64,7 @@ while IFS='	' read -r what edit; do
 	all) ;;
 	*) echo "$what" | grep -qE "$1" || continue ;;
 	esac
+	[ -z "$campaign" ] || ! echo "$what" | grep -qxE "$blind" || continue
 	sed "$edit" right.sol >src/Escrow.sol
 	lines=$(diff right.sol src/Escrow.sol | grep -c '^>' || :)
 	if [ "$lines" != 1 ]; then
