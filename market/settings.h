@@ -37,6 +37,7 @@ struct market_settings {
 	/* who may set prices: see standing_rules */
 	uint32_t in_book_s, failures_bp_max, class_launches;
 	struct amount bond_min;
+	uint32_t bond_hours; /* or so much of what its leases earn, if that is more */
 	uint32_t settle_every_ms;
 	uint32_t chain_poll_ms;
 	uint64_t chain_start;	    /* the block the contract was made in */
