@@ -79,6 +79,7 @@ is '  at the runner-up price' "$(runner_up "$bids" "$(lease one .terms.rate)")" 
 is '  every offer has its reason' "$(echo "$bids" | jq -r '[.data[].reason] | sort | join(" ")')" '^dearer region won$'
 is '  as people read it' "$(tenant bids one)" ' 2 +0x.* offer, tick [0-9]+: floor .*, effective .*, dearer$'
 is '  and it was all true' "$(tenant audit auction one 2>&1)" 'true|holds'
+is '  its record fixed by the chain, with the opening' "$(tenant audit heads 2>&1)" 'are fixed'
 ms=$(since "$(order one .created_at)" "$(lease one .created_at)")
 echo "# from order to award: $ms ms"
 is '  within a tick' "$([ "$ms" -lt 600 ] && echo yes || echo "$ms ms")" '^yes$'
