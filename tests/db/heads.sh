@@ -181,7 +181,7 @@ sql 'create table kept as select * from gavel.tick; create table kept_tx as sele
 replica() { sql "set session_replication_role = replica; $1" >/dev/null; }
 restore() { replica 'delete from gavel.tick; insert into gavel.tick select * from kept; delete from gavel.tx; insert into gavel.tx select * from kept_tx'; }
 forge() { # forge N FILTER: record N otherwise, and all that follow it, signed and chained
-	previous= filter=$2
+	previous='' filter=$2
 	for i in $(seq "$1" "$(last)"); do
 		sql "select record from gavel.tick where number = $i" |
 			jq -c --arg p "$previous" "$filter"' | if $p != "" then .previous = $p else . end' |
