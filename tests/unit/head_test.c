@@ -98,7 +98,8 @@ places(void)
 	d = batch_with(b, 2 * HEAD_BYTES, &len);
 	ok(!head_find(&market.address, &escrow, &escrow, d, len, &back), "two are none");
 	/* The last bytes of the batch itself look like one. */
-	cut = arena_copy(&arena, batch_with(b, 0, &len), len);
+	d = batch_with(b, 0, &len);
+	cut = arena_copy(&arena, d, len);
 	memcpy(cut + len - HEAD_BYTES, b, HEAD_BYTES);
 	ok(!head_find(&market.address, &escrow, &escrow, cut, len, &back),
 	   "inside the batch it is none");
