@@ -74,6 +74,7 @@ fee_bps: 100
 accept_ms: 1500
 launch_s: ${GAVEL_DEMO_LAUNCH:-20}
 established_launches: 0
+head_every_s: ${GAVEL_DEMO_HEADS:-10}
 in_book_s: 3
 class_launches: 0
 window_min_s: 60

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "lease/bond.h"
+
 #include "market/book.h"
 
 /* ------------------------------------------------------------------ */
@@ -35,6 +37,7 @@ read_offers(struct arena *a, const struct batch *b, size_t q, struct book_facts 
 		o->failures = (uint32_t)row_int(b, q, i, "failures");
 		o->class_launches = (uint32_t)row_int(b, q, i, "class_launches");
 		o->bond = row_u128(b, q, i, "bond");
+		o->running.nano = row_u128(b, q, i, "running");
 	}
 	return 0;
 }
@@ -248,7 +251,8 @@ make_row(struct arena *a, const struct book_offer *o, const struct market_settin
 	 struct tick_row *row)
 {
 	struct standing_rules rules = book_rules(s);
-	struct offer_standing standing = { .bonded = o->bond >= s->bond_min.units,
+	struct amount required = bond_required(o->running, s->bond_min, s->bond_hours);
+	struct offer_standing standing = { .bonded = o->bond >= required.units,
 					   .in_book_s = seconds(o->in_book_s),
 					   .launches = o->launches,
 					   .failures = o->failures,

@@ -18,6 +18,7 @@ struct book_offer { /* a row of query tick_offers */
 	int64_t in_book_s, age_s;
 	uint32_t launches, failures, class_launches;
 	u128 bond;
+	struct rate running;	 /* of the provider: all its live leases */
 	struct offer_units past; /* item-wise highest floor lately seen */
 	bool has_past;
 };

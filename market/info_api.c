@@ -57,6 +57,8 @@ info_show(struct request *r)
 	jsonw_name(w, "class_launches");
 	jsonw_int(w, s->class_launches);
 	jsonw_member(w, "bond_min", "%s", u128_text(s->bond_min.units, number));
+	jsonw_name(w, "bond_hours");
+	jsonw_int(w, s->bond_hours);
 	jsonw_name(w, "settle_every_ms");
 	jsonw_int(w, s->settle_every_ms);
 	jsonw_name(w, "settle_within_s");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "market/settings.h"
 
+#include "lease/bond.h"
 #include "lease/spot.h"
 #include "lib/conf.h"
 
@@ -38,6 +39,7 @@ static const struct json_field fields[] = { JSON_STR(T, listen, 64, JSON_OPTIONA
 					    JSON_U32(T, failures_bp_max, 10000, JSON_OPTIONAL),
 					    JSON_U32(T, class_launches, 1000, JSON_OPTIONAL),
 					    JSON_AMOUNT(T, bond_min, JSON_OPTIONAL),
+					    JSON_U32(T, bond_hours, BOND_HOURS_MAX, JSON_OPTIONAL),
 					    JSON_U32(T, settle_every_ms, 0, JSON_OPTIONAL),
 					    JSON_U32(T, settle_within_s, 2592000, JSON_OPTIONAL),
 					    JSON_AMOUNT(T, settle_worth, JSON_OPTIONAL),

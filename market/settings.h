@@ -37,6 +37,7 @@ struct market_settings {
 	/* who may set prices: see standing_rules */
 	uint32_t in_book_s, failures_bp_max, class_launches;
 	struct amount bond_min;
+	uint32_t bond_hours; /* or so much of what its leases earn, if that is more */
 	uint32_t settle_every_ms;   /* how often vouchers are looked at */
 	uint32_t settle_within_s;   /* one that waits so long is settled, */
 	struct amount settle_worth; /* or that is worth so much; 0: by time only */

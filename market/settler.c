@@ -183,7 +183,7 @@ static void
 add_head(struct task *t)
 {
 	struct settle *s = t->state;
-	struct head head;
+	struct head head = { .number = 0 };
 	uint8_t *data;
 
 	if (rows_count(s->due, Q_HEAD) == 0 ||

@@ -92,7 +92,7 @@ tick_look(struct task *t)
 	arena_defer(&t->arena, release_arena, &r->a);
 	r->now = clock_wall();
 	r->b = batch_new(t);
-	q_tick_look(r->b, r->now, s->in_book_s, s->bond_min, s->class_launches);
+	q_tick_look(r->b, r->now, s->in_book_s, s->bond_min, s->bond_hours, s->class_launches);
 	return db_run(t, clerk_in(t)->db, r->b);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tenant/heads.h"
 
+#include "lease/audit.h"
 #include "lib/clock.h"
 
 const struct code HEADS_UNSEEN = { "heads_unseen", UNAVAIL,
@@ -238,7 +239,7 @@ static int
 take_shown(struct gather *g, struct err *e)
 {
 	struct arena *a = &g->c->arena;
-	uint64_t last = 0;
+	uint64_t last = 0, before;
 	bool more;
 	const char *path = g->whole ? arena_printf(a, "/v1/heads?after=%lld&limit=%d",
 						   (long long)g->next - 1, HEADS_PAGE)
@@ -246,8 +247,10 @@ take_shown(struct gather *g, struct err *e)
 						   (unsigned long long)g->from, HEADS_PAGE);
 
 	do {
+		before = last;
 		if (take_page(g, path, &more, &last, e) < 0)
 			return -1;
+		more &= last > before; /* the chain tells the rest */
 		path = arena_printf(a, "/v1/heads?after=%llu&limit=%d", (unsigned long long)last,
 				    HEADS_PAGE);
 	} while (more && !g->enough);
@@ -309,6 +312,10 @@ take_records(struct gather *g, uint64_t from, uint64_t to, struct err *e)
 				    0 ||
 			    sig_read(text_of(n, "sig"), &r->sig, e) < 0)
 				return err_wrap(e, "records that the market shows");
+			if (r->terms.number < next) /* or it would never end */
+				return err_field(e, &AUDIT_CHAIN, "/records",
+						 "the market's list shows record %llu twice",
+						 (unsigned long long)r->terms.number);
 			next = r->terms.number + 1;
 		}
 	}
@@ -413,7 +420,7 @@ void
 heads_say(struct context *c, const struct heads_seen *seen, const struct heads_told *told)
 {
 	if (seen->every_s == 0)
-		printf("heads: this market puts none on the chain\n");
+		printf("heads: none compared, the market promises none\n");
 	else if (!told->any)
 		printf("heads: none on the chain yet, of %zu transactions\n", seen->txs.count);
 	else

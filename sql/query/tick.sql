@@ -1,14 +1,18 @@
 -- SPDX-License-Identifier: Apache-2.0
 
 -- name: tick_look
--- args: time now, int in_book_s, amount bond_min, int class_launches
+-- args: time now, int in_book_s, amount bond_min, int bond_hours, int class_launches
 -- rows: 1: the open tick, the last record, who waits, and whether the book is another than the one signed
 with lately as materialized (
 	select r.provider, r.nodes from gavel.offer r
 	where r.replaced_at > $1::timestamptz - make_interval(secs => $2::bigint)
+), running as materialized (
+	select l.provider, sum(l.rate) as rate from gavel.lease l where l.state not in ('closed', 'failed') group by l.provider
 ), standing as materialized (
-	select p.address, p.launches, p.failures, gavel.bond_of(p.address) >= $3::numeric as bonded,
-	       gavel.launched_of(p.address, $1::timestamptz) >= $4::bigint as proven
+	select p.address, p.launches, p.failures,
+	       gavel.bond_of(p.address) >= greatest($3::numeric, div(coalesce(
+	               (select r.rate from running r where r.provider = p.address), 0) * $4::bigint * 3600, 1000000000)) as bonded,
+	       gavel.launched_of(p.address, $1::timestamptz) >= $5::bigint as proven
 	from gavel.provider p
 	where exists (select 1 from gavel.offer o where o.provider = p.address and o.until_tick is null)
 ), live as (
@@ -64,8 +68,11 @@ where o.auction = 'fast' and o.state = 'bidding' and o.first_tick <= $1::bigint 
 -- name: tick_offers
 -- args: int number, time now
 -- rows: the offers of this tick's book and of the next one's, by hash, and how their providers stand
-with standing as materialized (
+with running as materialized (
+	select l.provider, sum(l.rate) as rate from gavel.lease l where l.state not in ('closed', 'failed') group by l.provider
+), standing as materialized (
 	select p.address, p.launches, p.failures, gavel.bond_of(p.address) as bond,
+	       coalesce((select r.rate from running r where r.provider = p.address), 0) as running,
 	       gavel.launched_of(p.address, $2::timestamptz) as class_launches
 	from gavel.provider p
 	where exists (select 1 from gavel.offer o where o.provider = p.address and (o.until_tick is null or o.until_tick > $1::bigint))
@@ -73,7 +80,7 @@ with standing as materialized (
 select o.hash, o.doc, o.sig, o.from_tick, coalesce(o.until_tick, 9223372036854775807) as until_tick,
        extract(epoch from $2::timestamptz - o.since)::bigint as in_book_s,
        extract(epoch from $2::timestamptz - o.received_at)::bigint as age_s,
-       s.launches, s.failures, s.bond, s.class_launches
+       s.launches, s.failures, s.bond, s.running, s.class_launches
 from gavel.offer o join standing s on s.address = o.provider
 where o.until_tick is null or o.until_tick > $1::bigint order by o.hash;
 

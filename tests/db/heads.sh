@@ -93,6 +93,7 @@ ok 'by a transaction of the market' test "$(input_of "kind = 'head'" from)" = "$
 ok 'to itself' test "$(input_of "kind = 'head'" to)" = "$(lower "$market")"
 ok 'that moves nothing' test "$(input_of "kind = 'head'" value)" = 0x0
 ok 'and says tag, number and hash, nothing else' eval 'ends_with_head "kind = '\''head'\''" && [ "$(input_of "kind = '\''head'\''" input | wc -c)" = 107 ]'
+ok 'for the gas that the docs say' sql_is "select max(gas_used) between 22000 and 22920 from gavel.tx where kind = 'head'" t
 before=$(last) count=$(heads)
 ok 'heartbeats go on' soon 10 sql_is "select max(number) >= $before + 4 from gavel.tick" t
 ok 'and cost nothing' test "$(heads)" = "$count"
@@ -122,6 +123,13 @@ accept_fast 11
 ok 'and accepted' says 200
 ok 'its opening is mined' soon 10 sql_is "select count(*) from gavel.tx where kind = 'open' and state = 'mined' and head is not null" 1
 ok 'with a head behind it' ends_with_head "kind = 'open'"
+behind() { # what the node asks for the opening with its head, less without
+	data=$(input_of "kind = 'open'" input) block=$(($(input_of "kind = 'open'" blockNumber) - 1))
+	for cut in 0 104; do
+		rpc eth_estimateGas "{\"from\":\"$market\",\"to\":\"$escrow\",\"data\":\"${data:0:$((${#data} - cut))}\"},\"$(printf 0x%x $block)\"" | jq -r .result
+	done
+}
+ok 'for hardly more gas' eval 'set -- $(behind); echo $(($1 - $2)); [ $(($1 - $2)) -le 900 ]'
 ok 'to the escrow' test "$(input_of "kind = 'open'" to)" = "$(lower "$escrow")"
 ok 'and the lease is open' soon 5 state_is leased
 ok 'so the order is fixed' soon 10 fixed_from "$(get "/v1/orders/$order" | jq '.ticks[0]')"
@@ -173,7 +181,7 @@ sql 'create table kept as select * from gavel.tick; create table kept_tx as sele
 replica() { sql "set session_replication_role = replica; $1" >/dev/null; }
 restore() { replica 'delete from gavel.tick; insert into gavel.tick select * from kept; delete from gavel.tx; insert into gavel.tx select * from kept_tx'; }
 forge() { # forge N FILTER: record N otherwise, and all that follow it, signed and chained
-	previous= filter=$2
+	previous='' filter=$2
 	for i in $(seq "$1" "$(last)"); do
 		sql "select record from gavel.tick where number = $i" |
 			jq -c --arg p "$previous" "$filter"' | if $p != "" then .previous = $p else . end' |

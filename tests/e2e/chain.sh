@@ -5,7 +5,7 @@
 # by a market that is killed in between. At the end every balance is right. TAP.
 cd "$(dirname "$0")/../.." || exit 1
 export GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=1000
-export GAVEL_DEMO_MARKET="tx_bump_s: 2"
+export GAVEL_DEMO_MARKET="tx_bump_s: 2" GAVEL_DEMO_HEADS=86400 # no transactions but those of leases
 . tests/e2e/lib.sh chain
 why() {
 	sql "select id, nonce, kind, state, block from gavel.tx order by id" | sed 's/^/# tx /'

@@ -57,6 +57,7 @@ like '  at the runner-up price' "$(runner_up "$bids" "$(lease one .terms.rate)")
 like '  every offer has its reason' "$(echo "$bids" | jq -r '[.data[].reason] | sort | join(" ")')" '^dearer region won$'
 like '  as people read it' "$(tenant bids one)" ' 2 +0x.* offer, tick [0-9]+: floor .*, effective .*, dearer$'
 like '  and it was all true' "$(tenant audit auction one 2>&1)" 'true|holds'
+like '  its record fixed by the chain, with the opening' "$(tenant audit heads 2>&1)" 'are fixed'
 ms=$(since "$(order one .created_at)" "$(lease one .created_at)")
 echo "# from order to award: $ms ms"
 like '  by the first tick that looked at it' "$(echo "$bids" | jq -r '[.data[].tick] | unique | length')" '^1$'

@@ -5,13 +5,13 @@
 # part ends in checked tokens. TAP.
 cd "$(dirname "$0")/../.." || exit 1
 export GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=1000
-export GAVEL_DEMO_MARKET="tx_bump_s: 2"
+export GAVEL_DEMO_MARKET="tx_bump_s: 2" GAVEL_DEMO_HEADS=86400 # no transactions but those of leases
 . tests/e2e/lib.sh money
 second_pid=
 cleanup() { [ -z "$second_pid" ] || kill -9 $second_pid $(pgrep -P $second_pid) 2>/dev/null; }
 why() {
 	for base in gavel twin; do
-		db $base "select hash, state, failure, updated_at from gavel.lease order by created_at" | sed "s/^/# $base lease /"
+		db $base "select hash, state from gavel.lease order by created_at" | sed "s/^/# $base lease /"
 		db $base "select kind, state, tx, error from gavel.intent order by id desc limit 6" | sed "s/^/# $base intent /"
 	done 2>/dev/null
 }

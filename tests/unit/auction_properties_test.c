@@ -4,7 +4,6 @@
  * single sealed round are in auction_test.c, 15 and 16 in audit*_test.c, 18 and 19 in
  * tests/bench/auction.c, 20 in index_test.c.
  */
-#include "lease/bond.h"
 #include "lease/price.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tick_book.h"
@@ -370,26 +369,6 @@ test_retry_first(void)
 	ok(out[1].end == TICK_AWARDED && out[0].end == TICK_NO_CAPACITY, "but a retry before it");
 }
 
-/* 17: what is taken is given; nobody's loss is more than its bond. */
-static void
-test_bonds(void)
-{
-	unsigned wrong = 0;
-
-	for (int round = 0; round < 200000; round++) {
-		struct rate p = { roll(1u << 20) << roll(40) },
-			    next = { roll(1u << 20) << roll(40) };
-		struct amount bond = { roll(1u << 30) };
-		struct slash s =
-			bond_slash((enum fault)roll(FAULT_CANCEL_OFTEN + 1), p,
-				   (uint32_t)roll(200000), next, (uint32_t)roll(200000), bond);
-
-		wrong += s.total.units != s.to_tenant.units + s.to_pool.units ||
-			 s.total.units > bond.units;
-	}
-	is_int(wrong, 0, "17: slashed = to the tenant + to the pool, within the bond");
-}
-
 int
 main(void)
 {
@@ -401,7 +380,6 @@ main(void)
 	test_spread();
 	test_default();
 	test_retry_first();
-	test_bonds();
 	arena_release(&arena);
 	return tap_done();
 }

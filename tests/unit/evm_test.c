@@ -182,6 +182,50 @@ test_good_objects(void)
 	   "a block");
 }
 
+#define HASH32 "0xcc00000000000000000000000000000000000000000000000000000000000000"
+#define TX                                                                                         \
+	"{\"hash\":\"" HASH32 "\",\"nonce\":\"0x7\",\"blockNumber\":\"0x9\","                      \
+	"\"from\":\"0x1100000000000000000000000000000000000000\","                                 \
+	"\"to\":\"0x2200000000000000000000000000000000000000\",\"input\":\"0xabcd\"}"
+
+static void
+test_transactions(void)
+{
+	static const struct {
+		const char *from, *to, *what;
+	} bad[] = {
+		{ "\"nonce\":\"0x7\",", "", "without a nonce" },
+		{ "0x7", "0x10000000000000000", "a nonce beyond 64 bits" },
+		{ "\"0xabcd\"", "\"0xabc\"", "half a byte of data" },
+		{ "\"0xabcd\"", "null", "without data" },
+		{ "0x11", "0x", "a short sender" },
+		{ "\"0x22", "\"22", "a receiver of another form" },
+		{ "0xcc00", "0xcc", "a short hash" },
+		{ "\"0x9\"", "9", "a block that is a number" },
+	};
+	struct err e = ERR_NONE;
+	struct evm_tx tx;
+
+	ok(rpc_tx_read(&arena, json(TX), &tx, &e) == 0 && tx.found && tx.mined && tx.nonce == 7 &&
+		   tx.block == 9 && tx.from.b[0] == 0x11 && tx.to.b[0] == 0x22 && !tx.creates &&
+		   tx.len == 2 && tx.data[1] == 0xcd && tx.hash.b[0] == 0xcc,
+	   "a transaction: %s", e.text);
+	ok(rpc_tx_read(&arena, json("null"), &tx, &e) == 0 && !tx.found, "no such transaction");
+	ok(rpc_tx_read(&arena, edited(TX, "\"0x9\"", "null"), &tx, &e) == 0 && tx.found &&
+		   !tx.mined,
+	   "one that waits");
+	ok(rpc_tx_read(&arena, edited(TX, "\"0x2200000000000000000000000000000000000000\"", "null"),
+		       &tx, &e) == 0 &&
+		   tx.creates,
+	   "one that makes a contract");
+	for (size_t i = 0; i < NELEMS(bad); i++) {
+		e = (struct err)ERR_NONE;
+		ok(rpc_tx_read(&arena, edited(TX, bad[i].from, bad[i].to), &tx, &e) < 0 &&
+			   e.code == &EVM_BAD_REPLY,
+		   "%s", bad[i].what);
+	}
+}
+
 static void
 test_bad_objects(void)
 {
@@ -507,6 +551,7 @@ main(void)
 	test_numbers();
 	test_bytes();
 	test_good_objects();
+	test_transactions();
 	test_bad_objects();
 	test_fees();
 	test_requests();

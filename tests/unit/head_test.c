@@ -98,7 +98,8 @@ places(void)
 	d = batch_with(b, 2 * HEAD_BYTES, &len);
 	ok(!head_find(&market.address, &escrow, &escrow, d, len, &back), "two are none");
 	/* The last bytes of the batch itself look like one. */
-	cut = arena_copy(&arena, batch_with(b, 0, &len), len);
+	d = batch_with(b, 0, &len);
+	cut = arena_copy(&arena, d, len);
 	memcpy(cut + len - HEAD_BYTES, b, HEAD_BYTES);
 	ok(!head_find(&market.address, &escrow, &escrow, cut, len, &back),
 	   "inside the batch it is none");
@@ -107,6 +108,11 @@ places(void)
 	cut[4 + 32 + 31] ^= 0x40;
 	ok(!head_find(&market.address, &escrow, &escrow, cut, len, &back),
 	   "a batch of another length");
+	cut = arena_copy(&arena, d, len);
+	cut[4 + 31] ^= 0x40;
+	ok(!head_find(&market.address, &escrow, &escrow, cut, len, &back),
+	   "an argument of another form");
+	cut = arena_copy(&arena, d, len);
 	memset(cut + 4 + 32, 0xff, 32);
 	ok(!head_find(&market.address, &escrow, &escrow, cut, len, &back),
 	   "a length beyond all measure");
@@ -271,6 +277,11 @@ truths(void)
 	anchor(&s, 4, 4);
 	t = believed(&s, "the same head twice is none the worse");
 	ok(t.heads == 4 && t.covered == 30, "and covers no less");
+	honest(&s);
+	anchor(&s, 3, 10);
+	anchor(&s, 5, 4);
+	t = believed(&s, "an older head behind a newer one");
+	ok(t.heads == 4 && t.covered == 30, "takes nothing back");
 	honest(&s);
 	s.txs[0].number = 3;
 	(void)believed(&s, "a head before the first record shown");
