@@ -317,15 +317,40 @@ request_stream_backlog(const struct request *r)
 	return evbuffer_get_length(bufferevent_get_output(bev));
 }
 
+/* evhttp takes the first word that something has been written for the word that all
+ * has, and such a word may still be under way from what was sent before: it would
+ * turn the connection to its next request with the rest unsent. So the end is said
+ * when nothing is left to write, and was not a turn of the loop ago either. */
+static void
+stream_ending(void *arg)
+{
+	struct request *r = arg;
+
+	if (!r->gone && request_stream_backlog(r) != 0) {
+		r->drained = false;
+		return;
+	}
+	if (!r->gone && !r->drained) {
+		r->drained = true;
+		return;
+	}
+	timer_free(r->ending);
+	request_detach(r);
+	if (!r->gone)
+		evhttp_send_reply_end(r->ev);
+	request_free(r);
+}
+
 void
 request_stream_end(struct request *r)
 {
-	request_detach(r);
-	if (!r->gone) {
-		evhttp_connection_set_timeout(evhttp_request_get_connection(r->ev), IDLE_S);
-		evhttp_send_reply_end(r->ev);
+	r->on_gone = NULL;
+	if (r->gone) {
+		request_free(r);
+		return;
 	}
-	request_free(r);
+	evhttp_connection_set_timeout(evhttp_request_get_connection(r->ev), IDLE_S);
+	r->ending = timer_every(r->loop, 0, 1000, stream_ending, r);
 }
 
 struct bufferevent *

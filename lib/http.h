@@ -47,6 +47,8 @@ struct request {
 	const char *names[4], *values[4]; /* {name} parts of the path */
 	void (*on_gone)(struct request *r, void *arg);
 	void *on_gone_arg;
+	struct timer *ending; /* of a stream: looks whether all is written */
+	bool drained;
 	const char *ws_key; /* of ws.c: from the request's head */
 };
 

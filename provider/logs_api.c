@@ -46,7 +46,7 @@ struct reader {
 	size_t count;
 	char since[TIME_TEXT_SIZE]; /* "": all */
 	char stream;		    /* 'o', 'e'; 0: all */
-	bool follow, gone, counting, waiting, begun;
+	bool follow, gone, counting, waiting;
 	uint64_t seen, skip, tail;
 };
 
@@ -290,12 +290,6 @@ reader_work(void *arg)
 	struct reader *l = arg;
 	bool ended = l->follow && !l->counting && has_ended(l), all;
 
-	/* Not in the handler: over TLS a head that is sent from there, with more
-	 * within a millisecond, stays in evhttp's buffer one time in a hundred. */
-	if (!l->begun) {
-		l->begun = true;
-		request_stream_begin(l->r, 200, "text/plain; charset=utf-8", reader_gone, l);
-	}
 	if (l->gone) {
 		reader_free(l);
 		return;
@@ -405,5 +399,6 @@ logs_show(struct request *r)
 		request_fail(r, &e);
 		return;
 	}
+	request_stream_begin(r, 200, "text/plain; charset=utf-8", reader_gone, l);
 	reader_every(l, WORK_US);
 }
