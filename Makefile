@@ -190,7 +190,8 @@ $(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(lin
 check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers $(MARKET_BENCH) | contracts
 	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh tests/db/outbox.sh tests/db/ticks.sh \
 		tests/db/index.sh tests/db/answers.sh tests/db/nodes.sh tests/db/choice.sh tests/db/slash.sh \
-		tests/db/failures.sh tests/db/bad_bids.sh tests/db/mixed.sh
+		tests/db/failures.sh tests/db/bad_bids.sh tests/db/mixed.sh \
+		tests/db/spread.sh
 
 # Programs that the end-to-end tests need, and the tests, in their order.
 E2E_BINS  := $(B)/tests/db/sign $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)
@@ -205,6 +206,7 @@ E2E_TESTS += tests/e2e/exec.sh
 E2E_TESTS += tests/e2e/placements.sh
 E2E_TESTS += tests/e2e/pricing.sh
 E2E_TESTS += tests/e2e/fast.sh
+E2E_TESTS += tests/e2e/spread.sh
 E2E_TESTS += tests/e2e/faults.sh
 E2E_TESTS += tests/e2e/storage.sh
 E2E_TESTS += tests/e2e/shop.sh
