@@ -266,6 +266,7 @@ meaning(const char *reason)
 		{ "own_order", "the order is of the offer's own owner" },
 		{ "denied", "the tenant excludes us, or we failed or declined this order" },
 		{ "taken", "another copy of what is spread is here or won here" },
+		{ "newcomer", "copies are spread over those only who may set prices" },
 		{ "spread", "it fits, but there are too few different places for all copies" },
 		{ "refuses", "our lists, or a factor above the card, exclude this tenant" },
 		{ "region", "the order asks for another region" },
