@@ -81,6 +81,7 @@ is '  and it was all true' "$(tenant audit auction three-2 2>&1)" 'price by the 
 for i in 1 2 3; do
 	is "  each lease too ($i)" "$(tenant audit auction "three-$i" 2>&1; echo "exit $?")" 'exit 0'
 done
+is '  down to the last token' "$(tenant audit lease three-2 2>&1; echo "exit $?")" 'in a tick: see gavel audit auction'
 is 'all of it in one answer' "$(tenant status three 2>&1 | grep -c 'workload +running\|workload *running')" '^3$'
 
 # ---- more copies than owners ----
