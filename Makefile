@@ -186,12 +186,24 @@ check-reference: $(REFERENCE)
 check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
 
+DB_TESTS := tests/db/queries.sh
+DB_TESTS += tests/db/outbox.sh
+DB_TESTS += tests/db/ticks.sh
+DB_TESTS += tests/db/index.sh
+DB_TESTS += tests/db/answers.sh
+DB_TESTS += tests/db/nodes.sh
+DB_TESTS += tests/db/choice.sh
+DB_TESTS += tests/db/slash.sh
+DB_TESTS += tests/db/failures.sh
+DB_TESTS += tests/db/bad_bids.sh
+DB_TESTS += tests/db/contract.sh
+DB_TESTS += tests/db/heads.sh
+DB_TESTS += tests/db/mixed.sh
+DB_TESTS += tests/db/spread.sh
+
 $(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers $(MARKET_BENCH) | contracts
-	$(Q)BUILD=$(B) tests/run.sh tests/db/queries.sh tests/db/outbox.sh tests/db/ticks.sh \
-		tests/db/index.sh tests/db/answers.sh tests/db/nodes.sh tests/db/choice.sh tests/db/slash.sh \
-		tests/db/failures.sh tests/db/bad_bids.sh tests/db/mixed.sh \
-		tests/db/spread.sh
+	$(Q)BUILD=$(B) tests/run.sh $(DB_TESTS)
 
 # Programs that the end-to-end tests need, and the tests, in their order.
 E2E_BINS  := $(B)/tests/db/sign $(B)/tests/e2e/jail_test $(B)/tests/e2e/volumes_test $(B)/tests/e2e/ingress_agent $(ISOLATION) $(IMAGES)

@@ -78,6 +78,7 @@ in_book_s: 3
 class_launches: 0
 window_min_s: 60
 settle_every_ms: ${GAVEL_DEMO_SETTLE:-2000}
+settle_within_s: 0
 chain_poll_ms: 25
 confirmations: 0
 ${GAVEL_DEMO_MARKET:-}

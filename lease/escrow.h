@@ -159,6 +159,8 @@ extern const struct address escrow_burnt;
 
 /* The name of the contract's (or the token's) error, or NULL. */
 const char *escrow_reason(const uint8_t selector[static 4]);
+/* What the name at the end of a text means, in a few words for people, or NULL. */
+const char *escrow_reason_why(const char *text);
 /* The data of a revert as text: "BadTenantSig", "insufficient allowance",
  * "panic 0x11", "0x12345678"; "" for none. Strange bytes become '?'. */
 const char *escrow_revert_text(struct arena *a, const uint8_t *data, size_t len);

@@ -325,45 +325,51 @@ escrow_events_read(struct arena *a, const struct hash *topics, size_t topic_coun
 /* ------------------------------------------------------------------ */
 /* Why not.                                                            */
 
-static const char *const reasons[] = {
-	"BadTerms()",
-	"Expired()",
-	"NonceUsed()",
-	"AlreadyOpen()",
-	"NoFunds()",
-	"BadTenantSig()",
-	"BadProviderSig()",
-	"BadAuctioneerSig()",
-	"BadPayerSig()",
-	"BadReleaseSig()",
-	"UnknownLease()",
-	"LeaseEnded()",
-	"LeaseStopped()",
-	"LeaseRuns()",
-	"LeaseMoved()",
-	"FutureVoucher()",
-	"Stale()",
-	"NothingToClaim()",
-	"TooEarly()",
-	"TooLate()",
-	"NotTenant()",
-	"NotProvider()",
-	"NotAuctioneer()",
-	"BadBatch()",
-	"BadKey()",
-	"NoBond()",
-	"NoOffence()",
-	"AlreadySlashed()",
-	"BadToken()",
-	"BadRecipient()",
-	"Reentered()",
+static const struct {
+	const char *error; /* as the contract declares it */
+	const char *why;   /* for people; NULL: the name says it */
+} reasons[] = {
+	{ "BadTerms()", "a bound of the contract is broken" },
+	{ "Expired()", "the time to open it is over" },
+	{ "NonceUsed()", "the order has a lease, had one, or was cancelled" },
+	{ "AlreadyOpen()", "this lease is open, or was void" },
+	{ "NoFunds()", "more than the balance in escrow: see gavel balance" },
+	{ "BadTenantSig()", NULL },
+	{ "BadProviderSig()", NULL },
+	{ "BadAuctioneerSig()", NULL },
+	{ "BadPayerSig()", NULL },
+	{ "BadReleaseSig()", NULL },
+	{ "UnknownLease()", "the lease is not open: not yet, or no more" },
+	{ "LeaseEnded()", "the lease was voided" },
+	{ "LeaseStopped()", "the lease was stopped" },
+	{ "LeaseRuns()", "only of a lease that was stopped" },
+	{ "LeaseMoved()", "something was paid, or the lease was stopped: too late for a void" },
+	{ "FutureVoucher()", "it is for a time that the chain has not reached" },
+	{ "Stale()", "it is older than what was settled" },
+	{ "NothingToClaim()", "nothing is due beyond what was paid" },
+	{ "TooEarly()", "its time has not come" },
+	{ "TooLate()", "its time is over" },
+	{ "NotTenant()", "only the lease's tenant may" },
+	{ "NotProvider()", "only the lease's provider may" },
+	{ "NotAuctioneer()", "only the lease's auctioneer may" },
+	{ "BadBatch()", NULL },
+	{ "BadKey()",
+	  "a key of the lease's own parties cannot be lent, nor taken back unless it was lent" },
+	{ "NoBond()", "there is no bond" },
+	{ "NoOffence()", "the two statements do not contradict each other" },
+	{ "AlreadySlashed()", "that was slashed before" },
+	{ "BadToken()", "no contract, or no plain ERC-20 token" },
+	{ "BadRecipient()", NULL },
+	{ "Reentered()", NULL },
 	/* of OpenZeppelin's ERC-20 (EIP-6093), met when tokens are short */
-	"ERC20InsufficientBalance(address,uint256,uint256)",
-	"ERC20InsufficientAllowance(address,uint256,uint256)",
-	"ERC20InvalidSender(address)",
-	"ERC20InvalidReceiver(address)",
-	"ERC20InvalidApprover(address)",
-	"ERC20InvalidSpender(address)",
+	{ "ERC20InsufficientBalance(address,uint256,uint256)",
+	  "more than the wallet has: see gavel balance" },
+	{ "ERC20InsufficientAllowance(address,uint256,uint256)",
+	  "the token was not approved for that much" },
+	{ "ERC20InvalidSender(address)", NULL },
+	{ "ERC20InvalidReceiver(address)", NULL },
+	{ "ERC20InvalidApprover(address)", NULL },
+	{ "ERC20InvalidSpender(address)", NULL },
 };
 
 const char *
@@ -376,16 +382,30 @@ escrow_reason(const uint8_t selector[static 4])
 	static bool ready;
 
 	for (size_t i = 0; i < NELEMS(reasons) && !ready; i++) {
-		struct hash h = abi_topic(reasons[i]);
+		struct hash h = abi_topic(reasons[i].error);
 
 		memcpy(known[i].selector, h.b, 4);
 		snprintf(known[i].name, sizeof(known[i].name), "%.*s",
-			 (int)strcspn(reasons[i], "("), reasons[i]);
+			 (int)strcspn(reasons[i].error, "("), reasons[i].error);
 	}
 	ready = true;
 	for (size_t i = 0; i < NELEMS(reasons); i++)
 		if (memcmp(known[i].selector, selector, 4) == 0)
 			return known[i].name;
+	return NULL;
+}
+
+const char *
+escrow_reason_why(const char *text)
+{
+	const char *name = strrchr(text, ' ');
+	size_t len;
+
+	name = name != NULL ? name + 1 : text;
+	len = strlen(name);
+	for (size_t i = 0; i < NELEMS(reasons); i++)
+		if (strncmp(reasons[i].error, name, len) == 0 && reasons[i].error[len] == '(')
+			return reasons[i].why;
 	return NULL;
 }
 

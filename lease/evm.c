@@ -85,6 +85,15 @@ rpc_nonce_mined(struct arena *a, const struct address *who)
 }
 
 const char *
+rpc_nonce_at(struct arena *a, const struct address *who, uint64_t block)
+{
+	char text[ADDRESS_TEXT_SIZE];
+
+	return rpc(a, "eth_getTransactionCount",
+		   arena_printf(a, "\"%s\",\"0x%" PRIx64 "\"", address_text(who, text), block));
+}
+
+const char *
 rpc_fee_history(struct arena *a)
 {
 	return rpc(a, "eth_feeHistory", arena_printf(a, "\"0x%x\",\"latest\",[50]", FEE_BLOCKS));
@@ -141,6 +150,20 @@ rpc_receipt(struct arena *a, const struct hash *tx)
 {
 	return rpc(a, "eth_getTransactionReceipt",
 		   arena_printf(a, "\"%s\"", hex_arg(a, tx->b, sizeof(tx->b))));
+}
+
+const char *
+rpc_tx(struct arena *a, const struct hash *tx)
+{
+	return rpc(a, "eth_getTransactionByHash",
+		   arena_printf(a, "\"%s\"", hex_arg(a, tx->b, sizeof(tx->b))));
+}
+
+const char *
+rpc_tx_at(struct arena *a, uint64_t block, uint64_t index)
+{
+	return rpc(a, "eth_getTransactionByBlockNumberAndIndex",
+		   arena_printf(a, "\"0x%" PRIx64 "\",\"0x%" PRIx64 "\"", block, index));
 }
 
 const char *
@@ -388,6 +411,32 @@ rpc_logs_read(struct arena *a, const struct json *result, struct evm_log **logs,
 	return 0;
 }
 
+static bool
+is_null(const struct json *v)
+{
+	return v == NULL || v->type == JSON_NULL;
+}
+
+int
+rpc_tx_read(struct arena *a, const struct json *result, struct evm_tx *out, struct err *e)
+{
+	*out = (struct evm_tx){ .found = false };
+	if (is_null(result))
+		return 0;
+	if (u64_member(result, "nonce", &out->nonce, e) < 0 ||
+	    rpc_hash_read(json_get(result, "hash"), &out->hash, e) < 0 ||
+	    address_member(result, "from", &out->from, e) < 0 ||
+	    rpc_bytes_read(a, json_get(result, "input"), &out->data, &out->len, e) < 0)
+		return err_wrap(e, "transaction");
+	out->creates = is_null(json_get(result, "to"));
+	out->mined = !is_null(json_get(result, "blockNumber"));
+	if ((!out->creates && address_member(result, "to", &out->to, e) < 0) ||
+	    (out->mined && u64_member(result, "blockNumber", &out->block, e) < 0))
+		return err_wrap(e, "transaction");
+	out->found = true;
+	return 0;
+}
+
 int
 rpc_receipt_read(struct arena *a, const struct json *result, struct evm_receipt *out, struct err *e)
 {
@@ -602,13 +651,15 @@ tx_prepare(struct arena *a, struct evm *evm, const struct address *from, const s
 	struct evm_fees fees;
 	struct err refused = ERR_NONE;
 	struct json *result;
+	const char *why;
 	u128 gas, nonce;
 
 	/* A node without a block to come says so; the estimate will do. */
 	if (evm_now(a, evm, rpc_try(a, from, to, data), &result, &refused) < 0 &&
 	    refused.code == &EVM_REFUSED) {
-		*e = refused;
-		return -1;
+		why = escrow_reason_why(refused.text);
+		return err_set(e, &EVM_REFUSED, "%s%s%s", refused.text, why != NULL ? ", " : "",
+			       why != NULL ? why : "");
 	}
 	if (uint_now(a, evm, rpc_gas(a, from, to, data), &gas, e) < 0 ||
 	    uint_now(a, evm, rpc_nonce(a, from), &nonce, e) < 0 || fees_now(a, evm, &fees, e) < 0)
@@ -631,27 +682,23 @@ tx_prepare(struct arena *a, struct evm *evm, const struct address *from, const s
 }
 
 static int
-send_now(struct arena *a, struct evm *evm, const struct key *key, const struct tx *tx,
+send_now(struct arena *a, struct evm *evm, const uint8_t *raw, size_t len, const struct hash *hash,
 	 struct evm_receipt *receipt, struct err *e)
 {
 	struct err refused = ERR_NONE;
 	struct json *result = NULL;
-	const uint8_t *raw;
-	struct hash hash;
-	size_t len;
 
-	raw = tx_sign(a, tx, key, &len, &hash);
 	/* Known: an endpoint had it already. Nonce low: it, or another, is mined. */
 	if (evm_now(a, evm, rpc_send(a, raw, len), &result, &refused) < 0 &&
 	    refused.code != &EVM_KNOWN) {
 		if (refused.code != &EVM_NONCE_LOW ||
-		    evm_now(a, evm, rpc_receipt(a, &hash), &result, e) < 0 ||
+		    evm_now(a, evm, rpc_receipt(a, hash), &result, e) < 0 ||
 		    rpc_receipt_read(a, result, receipt, e) < 0 || !receipt->found) {
 			*e = refused;
 			return err_wrap(e, "send");
 		}
 	}
-	if (wait_receipt(a, evm, &hash, receipt, e) < 0)
+	if (wait_receipt(a, evm, hash, receipt, e) < 0)
 		return -1;
 	return receipt->success ? 0 : err_set(e, &EVM_REFUSED, "the transaction was reverted");
 }
@@ -660,27 +707,50 @@ int
 evm_send_now(struct arena *a, struct evm *evm, const struct key *key, const struct address *to,
 	     struct calldata data, struct evm_receipt *receipt, struct err *e)
 {
+	const uint8_t *raw;
+	struct hash hash;
 	struct tx tx;
+	size_t len;
 
 	assert(evm->chain_id != 0);
 	if (tx_prepare(a, evm, &key->address, to, data, &tx, e) < 0)
 		return -1;
-	return send_now(a, evm, key, &tx, receipt, e);
+	raw = tx_sign(a, &tx, key, &len, &hash);
+	return send_now(a, evm, raw, len, &hash, receipt, e);
+}
+
+int
+evm_create_sign(struct arena *a, struct evm *evm, const struct key *key, struct calldata code,
+		struct evm_creation *c, struct err *e)
+{
+	struct tx tx;
+
+	assert(evm->chain_id != 0);
+	if (tx_prepare(a, evm, &key->address, NULL, code, &tx, e) < 0)
+		return err_wrap(e, "deploy");
+	c->raw = tx_sign(a, &tx, key, &c->len, &c->hash);
+	c->created = tx_created(&key->address, tx.nonce);
+	return 0;
+}
+
+int
+evm_create_now(struct arena *a, struct evm *evm, const struct evm_creation *c,
+	       struct evm_receipt *receipt, struct err *e)
+{
+	if (send_now(a, evm, c->raw, c->len, &c->hash, receipt, e) < 0)
+		return err_wrap(e, "deploy");
+	return address_equal(&c->created, &receipt->created)
+		       ? 0
+		       : bad(e, "the contract is not where it should be");
 }
 
 int
 evm_deploy_now(struct arena *a, struct evm *evm, const struct key *key, struct calldata code,
 	       struct evm_receipt *receipt, struct err *e)
 {
-	struct address created;
-	struct tx tx;
+	struct evm_creation c;
 
-	assert(evm->chain_id != 0);
-	if (tx_prepare(a, evm, &key->address, NULL, code, &tx, e) < 0 ||
-	    send_now(a, evm, key, &tx, receipt, e) < 0)
-		return err_wrap(e, "deploy");
-	created = tx_created(&key->address, tx.nonce);
-	return address_equal(&created, &receipt->created)
-		       ? 0
-		       : bad(e, "the contract is not where it should be");
+	if (evm_create_sign(a, evm, key, code, &c, e) < 0)
+		return -1;
+	return evm_create_now(a, evm, &c, receipt, e);
 }

@@ -51,6 +51,16 @@ struct evm_receipt {
 	size_t log_count;
 };
 
+struct evm_tx {
+	bool found, mined;
+	uint64_t nonce, block; /* block: when mined */
+	struct hash hash;
+	struct address from, to;
+	bool creates; /* a contract: `to` is zero */
+	const uint8_t *data;
+	size_t len;
+};
+
 /* Wei per gas. */
 struct evm_fees {
 	u128 tip, max_fee;
@@ -62,6 +72,8 @@ const char *rpc_block(struct arena *a, const char *tag_or_null, uint64_t number)
 const char *rpc_nonce(struct arena *a, const struct address *who);
 /* Of what is mined: the nonce that the chain waits for. */
 const char *rpc_nonce_mined(struct arena *a, const struct address *who);
+/* As it was after a block; nodes may have forgotten old ones. */
+const char *rpc_nonce_at(struct arena *a, const struct address *who, uint64_t block);
 const char *rpc_fee_history(struct arena *a);
 /* `from` and, for a creation, `to` may be NULL. */
 const char *rpc_gas(struct arena *a, const struct address *from, const struct address *to,
@@ -78,6 +90,8 @@ rpc_call_at(struct arena *a, const struct address *to, struct calldata data, uin
 const char *rpc_code(struct arena *a, const struct address *who);
 const char *rpc_send(struct arena *a, const uint8_t *raw, size_t len);
 const char *rpc_receipt(struct arena *a, const struct hash *tx);
+const char *rpc_tx(struct arena *a, const struct hash *tx);
+const char *rpc_tx_at(struct arena *a, uint64_t block, uint64_t index);
 const char *rpc_logs(struct arena *a, const struct address *contract, uint64_t from, uint64_t to);
 /* Only those that begin with these topics. */
 const char *rpc_logs_of(struct arena *a, const struct address *contract, const struct hash *topics,
@@ -94,6 +108,8 @@ int rpc_hash_read(const struct json *result, struct hash *out, struct err *e) mu
 int rpc_block_read(const struct json *result, struct evm_block *out, struct err *e) mustcheck;
 int rpc_receipt_read(struct arena *a, const struct json *result, struct evm_receipt *out,
 		     struct err *e) mustcheck;
+int rpc_tx_read(struct arena *a, const struct json *result, struct evm_tx *out,
+		struct err *e) mustcheck;
 int rpc_logs_read(struct arena *a, const struct json *result, struct evm_log **logs, size_t *count,
 		  struct err *e) mustcheck;
 /* Of rpc_fee_history(): what the middle of the last blocks paid as a tip, and
@@ -124,7 +140,20 @@ int evm_check_chain(struct arena *a, struct evm *evm, struct err *e) mustcheck;
  * makes a contract. What the contract refuses is not sent: EVM_REFUSED. */
 int evm_send_now(struct arena *a, struct evm *evm, const struct key *key, const struct address *to,
 		 struct calldata data, struct evm_receipt *receipt, struct err *e) mustcheck;
-/* A contract, and its address checked against the sender's nonce. */
+/* A contract in two steps, for whoever keeps the signed bytes in between: they make
+ * it once, however often they are sent. */
+struct evm_creation {
+	const uint8_t *raw; /* in the arena */
+	size_t len;
+	struct hash hash;
+	struct address created; /* where it will be */
+};
+int evm_create_sign(struct arena *a, struct evm *evm, const struct key *key, struct calldata code,
+		    struct evm_creation *c, struct err *e) mustcheck;
+/* EVM_NONCE_LOW: another transaction has its nonce, it will never be mined. */
+int evm_create_now(struct arena *a, struct evm *evm, const struct evm_creation *c,
+		   struct evm_receipt *receipt, struct err *e) mustcheck;
+/* Both, and its address checked against the sender's nonce. */
 int evm_deploy_now(struct arena *a, struct evm *evm, const struct key *key, struct calldata code,
 		   struct evm_receipt *receipt, struct err *e) mustcheck;
 int evm_call_now(struct arena *a, struct evm *evm, const struct address *to, struct calldata data,

@@ -18,6 +18,9 @@ const struct code KEYSTORE_PASSWORD = { "wrong_password", DENIED, "the password 
 const struct code KEYSTORE_BAD = { "keystore_bad", INVALID,
 				   "the file is not a version 3 key store" };
 
+const struct code KEYSTORE_NO_ADDRESS = { "keystore_no_address", INVALID,
+					  "the key store does not say whose it is" };
+
 #define PBKDF2_ROUNDS_MAX 10000000u
 #define LOG2_N_MIN	  1u
 #define LOG2_N_MAX	  20u
@@ -233,12 +236,33 @@ keystore_address(const char *path, struct address *out, struct err *e)
 
 	arena_init(&a, 0);
 	text = file_read(&a, path, &len, e);
-	if (text != NULL && json_parse(&a, text, len, &doc, e) == 0)
-		result = hex_read(text_of(doc, "address"), out->b, sizeof(out->b), e);
+	if (text != NULL && json_parse(&a, text, len, &doc, e) == 0) {
+		if (doc->type == JSON_OBJECT && json_get(doc, "address") == NULL)
+			result = err_set(e, &KEYSTORE_NO_ADDRESS, "\"address\" is not in it");
+		else
+			result = hex_read(text_of(doc, "address"), out->b, sizeof(out->b), e);
+	}
 	if (result < 0 && text != NULL)
 		err_wrap(e, "%s", path);
 	arena_release(&a);
 	return result;
+}
+
+int
+keystore_whose(const char *path, const char *password_file, struct address *out, struct err *e)
+{
+	struct key key;
+
+	if (keystore_address(path, out, e) == 0)
+		return 0;
+	if (e->code != &KEYSTORE_NO_ADDRESS || password_file == NULL)
+		return -1;
+	*e = (struct err)ERR_NONE;
+	if (keystore_load(path, password_file, &key, e) < 0)
+		return -1;
+	*out = key.address;
+	key_release(&key);
+	return 0;
 }
 
 /* ------------------------------------------------------------------ */

@@ -12,6 +12,7 @@
 
 extern const struct code KEYSTORE_PASSWORD; /* wrong password */
 extern const struct code KEYSTORE_BAD;
+extern const struct code KEYSTORE_NO_ADDRESS; /* only the password tells it */
 
 /* A new file, mode 0600; an existing one is never overwritten. scrypt with
  * N = 2^log2_n (1 to 20), r = 8, p = 1; 18 is what geth writes (a second, 256
@@ -25,8 +26,12 @@ int keystore_load(const char *path, const char *password_file, struct key *key,
 /* That first line. The caller wipes it. */
 #define PASSWORD_SIZE 256
 int password_read(const char *path, char out[static PASSWORD_SIZE], struct err *e) mustcheck;
-/* Only the address, without the password. */
+/* Only the address, without the password: KEYSTORE_NO_ADDRESS where the wallet that
+ * wrote the file has left it out, as some do. */
 int keystore_address(const char *path, struct address *out, struct err *e) mustcheck;
+/* The address, with the password of a file where it must be. */
+int keystore_whose(const char *path, const char *password_file, struct address *out,
+		   struct err *e) mustcheck;
 /* The same from text. */
 int keystore_open(struct arena *a, const char *text, size_t len, const char *password,
 		  struct key *key, struct err *e) mustcheck;

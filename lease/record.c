@@ -110,13 +110,14 @@ bottom_row(struct arena *a, const struct hash *leaves, size_t count)
 struct hash
 record_root(struct arena *a, const struct hash *leaves, size_t count)
 {
-	struct hash *row = bottom_row(a, leaves, count);
+	struct hash *row;
 	struct tagged t;
 
 	if (count == 0) {
 		tagged_begin(&t, "none");
 		return tagged_end(&t);
 	}
+	row = bottom_row(a, leaves, count);
 	while (count > 1)
 		count = rise(row, count);
 	return row[0];

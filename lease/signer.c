@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "lease/signer.h"
 
+#include "lease/head.h"
 #include "lease/jwt.h"
 #include "lease/offer.h"
 #include "lease/pool.h"
@@ -185,6 +186,18 @@ verb_round_close(void *ctx, const void *in, size_t len, void *out, size_t *out_l
 	return 0;
 }
 
+/* To itself without data it does nothing: it takes a nonce's place. With a head it says
+ * which record is the market's, and nothing else can be said. */
+static bool
+may_send(const struct signer *s, const struct address *to, const uint8_t *data, size_t len)
+{
+	struct head head;
+
+	if (address_equal(to, &s->key.address))
+		return len == 0 || head_read(data, len, &head);
+	return address_equal(to, &s->domain.contract) || address_equal(to, &s->token);
+}
+
 static int
 verb_tx(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struct err *e)
 {
@@ -198,9 +211,7 @@ verb_tx(void *ctx, const void *in, size_t len, void *out, size_t *out_len, struc
 	int result = 0;
 
 	memcpy(&ask, in, sizeof(ask));
-	/* To itself and without data it does nothing: it takes a nonce's place. */
-	if (!address_equal(&ask.to, &s->domain.contract) && !address_equal(&ask.to, &s->token) &&
-	    (!address_equal(&ask.to, &s->key.address) || len != sizeof(ask)))
+	if (!may_send(s, &ask.to, (const uint8_t *)in + sizeof(ask), len - sizeof(ask)))
 		return err_set(e, &SIGNER_REFUSED,
 			       "a transaction to anything but the escrow or its token");
 	arena_init(&a, 0);

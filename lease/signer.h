@@ -6,7 +6,8 @@
  * not a digest: the signer hashes it itself under its own domain, so whoever
  * takes over the network-facing process can ask for statements of these kinds
  * and for nothing else. Transactions go only to the escrow contract or the
- * token, never with value; or, empty, to its own address, to use up a nonce.
+ * token, never with value; or to its own address, empty to use up a nonce, or with the
+ * head of the chain of records (head.h).
  *
  * Rounds. The X25519 key of a sealed round is derived from the signing key, the
  * order and the round, so nothing secret is stored. ROUND_CLOSE signs the root

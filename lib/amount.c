@@ -156,14 +156,17 @@ amount_from_human(const char *text, unsigned decimals, struct amount *out, struc
 	const char *dot = strchr(text, '.');
 	const char *p = text;
 
-	if (*text == '\0' || (dot != NULL && (dot == text || dot[1] == '\0')))
+	if (*text == '\0' || (dot != NULL && (dot == text || dot[1] == '\0')) ||
+	    text[strspn(text, "0123456789.")] != '\0' ||
+	    (dot != NULL && strchr(dot + 1, '.') != NULL))
 		return err_set(e, &ERR_BAD_DATA, "expected an amount like 12.50, got \"%.40s\"",
 			       text);
 	for (; *p != '\0'; p++) {
 		if (p == dot)
 			continue;
 		if (n + decimals + 2 >= sizeof(digits))
-			return err_set(e, &AMOUNT_OVERFLOW, "%.40s", text);
+			return err_set(e, &AMOUNT_OVERFLOW, "%.40s is more than there can be",
+				       text);
 		places += dot != NULL && p > dot;
 		digits[n++] = *p;
 	}
@@ -175,7 +178,11 @@ amount_from_human(const char *text, unsigned decimals, struct amount *out, struc
 	p = digits;
 	while (p[0] == '0' && p[1] != '\0')
 		p++;
-	return amount_read(p, out, e);
+	if (amount_read(p, out, e) == 0)
+		return 0;
+	return e->code == &AMOUNT_OVERFLOW
+		       ? err_set(e, &AMOUNT_OVERFLOW, "%.40s is more than there can be", text)
+		       : -1;
 }
 
 const char *

@@ -108,7 +108,9 @@ task_on_timer(evutil_socket_t fd, short what, void *arg)
 		task_wake(t);
 		return;
 	}
-	task_kill(t, &ERR_TIMEOUT, t->at != NULL && t->at->name != NULL ? t->at->name : "waiting");
+	task_kill(t, &ERR_TIMEOUT,
+		  arena_printf(&t->arena, "out of time at the step %s",
+			       t->at != NULL && t->at->name != NULL ? t->at->name : "waiting"));
 }
 
 static void

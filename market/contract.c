@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "market/contract.h"
 
+#include <fcntl.h>
+#include <libgen.h>
 #include <unistd.h>
 
 #include "lease/evm.h"
@@ -46,17 +48,26 @@ file_text(struct arena *a, const char *path, size_t *len)
 	return text;
 }
 
+/* There after a power cut, and whole: what it says may have cost gas. */
 static int
 file_write(struct tool *x, const char *path, const char *text, struct err *e)
 {
 	const char *temporary = arena_printf(&x->a, "%s.new", path);
 	FILE *f = fopen(temporary, "we");
+	int dir, failed;
 
 	if (f == NULL)
 		return err_errno(e, "write %s", temporary);
-	if (fputs(text, f) < 0 || fclose(f) != 0 || rename(temporary, path) != 0)
-		return err_errno(e, "write %s", path);
-	return 0;
+	failed = fputs(text, f) < 0 || fflush(f) != 0 || fsync(fileno(f)) != 0;
+	failed = fclose(f) != 0 || failed || rename(temporary, path) != 0;
+	dir = failed ? -1
+		     : open(dirname(arena_strdup(&x->a, path)), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	failed = dir < 0 || fsync(dir) != 0;
+	if (failed)
+		err_errno(e, "write %s", path);
+	if (dir >= 0)
+		close(dir);
+	return failed ? -1 : 0;
 }
 
 static int
@@ -363,6 +374,111 @@ find_recorded(struct tool *x, struct err *e)
 	return 1;
 }
 
+/* ------------------------------------------------------------------ */
+/* What was signed and may have been sent: kept before the first byte of it leaves,
+ * so that a run that was killed is gone on with and not repeated.        */
+
+static const char *
+pending_text(struct tool *x, const struct evm_creation *c)
+{
+	char text[ADDRESS_TEXT_SIZE], *raw = arena_alloc(&x->a, 2 * c->len + 3);
+	struct jsonw *w = jsonw_new(true);
+	const char *copy;
+
+	jsonw_open(w, '{');
+	jsonw_member(w, "token", "%s", address_text(&x->token, text));
+	jsonw_name(w, "min_window");
+	jsonw_int(w, x->args->min_window);
+	jsonw_member(w, "escrow", "%s", address_text(&c->created, text));
+	jsonw_name(w, "transaction");
+	jsonw_str(w, hex_text(c->raw, c->len, raw));
+	jsonw_close(w, '}');
+	copy = arena_strdup(&x->a, jsonw_text(w, NULL));
+	jsonw_free(w);
+	return copy;
+}
+
+static int
+pending_read(struct tool *x, struct evm_creation *c, uint32_t *min_window, struct err *e)
+{
+	const struct json *token, *escrow, *window, *raw;
+	struct json *doc;
+	struct tx tx;
+
+	if (read_json(x, record_path(x, ".pending"), &doc, e) < 0)
+		return -1;
+	token = json_get(doc, "token");
+	escrow = json_get(doc, "escrow");
+	window = json_get(doc, "min_window");
+	raw = json_get(doc, "transaction");
+	if (token == NULL || escrow == NULL || window == NULL || raw == NULL ||
+	    token->text == NULL || escrow->text == NULL || window->text == NULL ||
+	    raw->text == NULL || address_read(token->text, &x->token, e) < 0 ||
+	    address_read(escrow->text, &c->created, e) < 0 ||
+	    bytes_of(&x->a, raw->text, &c->raw, &c->len, e) < 0 || !tx_read(c->raw, c->len, &tx) ||
+	    tx.chain_id != x->evm.chain_id || !tx.creates)
+		return err_set(e, &ERR_CONFIG, "%s is not a transaction of ours",
+			       record_path(x, ".pending"));
+	keccak256(c->raw, c->len, &c->hash);
+	*min_window = (uint32_t)strtoul(window->text, NULL, 10);
+	return 0;
+}
+
+static int
+pending_forget(struct tool *x, const char *why)
+{
+	fprintf(stderr, "what a run before this one signed is left: %s\n", why);
+	unlink(record_path(x, ".pending"));
+	return 0;
+}
+
+/* The token of a devnet that has begun anew is gone with it. */
+static bool
+token_is_there(struct tool *x)
+{
+	struct err ignored = ERR_NONE;
+	struct json *result;
+	const uint8_t *code;
+	size_t len;
+
+	return evm_now(&x->a, &x->evm, rpc_code(&x->a, &x->token), &result, &ignored) < 0 ||
+	       rpc_bytes_read(&x->a, result, &code, &len, &ignored) < 0 || len != 0;
+}
+
+/* 1: the contract of a run that did not come to its end is there now. */
+static int
+go_on(struct tool *x, struct evm_receipt *receipt, struct err *e)
+{
+	const char *path = record_path(x, ".pending");
+	char text[ADDRESS_TEXT_SIZE];
+	struct evm_creation c;
+	uint32_t min_window;
+
+	if (access(path, F_OK) != 0)
+		return 0;
+	if (pending_read(x, &c, &min_window, e) < 0)
+		return -1;
+	if (x->args->token == NULL && !token_is_there(x))
+		return pending_forget(x, "the chain has begun anew");
+	address_text(&x->token, text);
+	if (min_window != x->args->min_window ||
+	    (x->args->token != NULL && strcasecmp(x->args->token, text) != 0))
+		return err_set(
+			e, &RECORD_DIFFERS,
+			"%s: begun for the token %s, windows from %u s (remove the file only "
+			"if that contract is not wanted: it may be mined)",
+			path, text, min_window);
+	fprintf(stderr, "going on with what a run before this one signed\n");
+	if (evm_create_now(&x->a, &x->evm, &c, receipt, e) == 0)
+		return 1;
+	if (e->code != &EVM_NONCE_LOW && e->code != &EVM_REFUSED)
+		return -1;
+	*e = (struct err)ERR_NONE;
+	return pending_forget(x, "it was not mined, and its nonce is used");
+}
+
+/* ------------------------------------------------------------------ */
+
 static int
 deploy_token(struct tool *x, struct err *e)
 {
@@ -380,25 +496,41 @@ deploy_token(struct tool *x, struct err *e)
 }
 
 static int
-deploy(struct tool *x, struct err *e)
+deploy_escrow(struct tool *x, struct evm_receipt *receipt, struct err *e)
 {
-	struct evm_receipt receipt;
+	struct evm_creation c;
 	struct calldata code;
 
 	if (keystore_load(x->args->key_file, x->args->password_file, &x->key, e) < 0 ||
 	    deploy_token(x, e) < 0)
 		return -1;
 	fprintf(stderr, "deploying the escrow\n");
-	if (creation_code(x, ESCROW_NAME, &code, e) < 0 ||
-	    evm_deploy_now(&x->a, &x->evm, &x->key,
-			   escrow_create(&x->a, code.b, code.len, &x->token, x->args->min_window),
-			   &receipt, e) < 0)
+	if (creation_code(x, ESCROW_NAME, &code, e) < 0)
+		return -1;
+	code = escrow_create(&x->a, code.b, code.len, &x->token, x->args->min_window);
+	if (evm_create_sign(&x->a, &x->evm, &x->key, code, &c, e) < 0 ||
+	    file_write(x, record_path(x, ".pending"), pending_text(x, &c), e) < 0 ||
+	    evm_create_now(&x->a, &x->evm, &c, receipt, e) < 0)
 		return err_wrap(e, ESCROW_NAME);
+	return 0;
+}
+
+static int
+deploy(struct tool *x, struct err *e)
+{
+	struct evm_receipt receipt;
+	int had = go_on(x, &receipt, e);
+
+	if (had < 0 || (had == 0 && deploy_escrow(x, &receipt, e) < 0))
+		return -1;
 	x->escrow = receipt.created;
 	x->min_window = x->args->min_window;
 	x->block = receipt.block;
 	x->gas = receipt.gas_used;
-	return keep(x, e);
+	if (keep(x, e) < 0)
+		return -1;
+	unlink(record_path(x, ".pending"));
+	return 0;
 }
 
 static int

@@ -48,6 +48,8 @@ info_show(struct request *r)
 	jsonw_int(w, s->tick_ms);
 	jsonw_name(w, "heartbeat_s");
 	jsonw_int(w, s->heartbeat_s);
+	jsonw_name(w, "head_every_s");
+	jsonw_int(w, s->head_every_s);
 	jsonw_name(w, "in_book_s");
 	jsonw_int(w, s->in_book_s);
 	jsonw_name(w, "failures_bp_max");
@@ -57,6 +59,9 @@ info_show(struct request *r)
 	jsonw_member(w, "bond_min", "%s", u128_text(s->bond_min.units, number));
 	jsonw_name(w, "settle_every_ms");
 	jsonw_int(w, s->settle_every_ms);
+	jsonw_name(w, "settle_within_s");
+	jsonw_int(w, s->settle_within_s);
+	jsonw_member(w, "settle_worth", "%s", u128_text(s->settle_worth.units, number));
 	jsonw_close(w, '}');
 	jsonw_close(w, '}');
 	request_answer_json(r, 200, w);

@@ -66,7 +66,7 @@ serve(const struct market_settings *s)
 	struct err e = ERR_NONE;
 	size_t n = 0;
 
-	if (keystore_address(s->key_file, &web.market, &e) < 0)
+	if (keystore_whose(s->key_file, s->password_file, &web.market, &e) < 0)
 		fatal("%s", e.text);
 	clerk.market = web.market;
 	daemon_pair(sign);

@@ -33,10 +33,13 @@ struct market_settings {
 	uint32_t spot_free_s;	/* a run interrupted within it is not paid */
 	uint32_t tick_ms;	/* a tick is closed no more often */
 	uint32_t heartbeat_s;	/* a record at least this often */
+	uint32_t head_every_s;	/* its head goes on the chain so often, if anything happened */
 	/* who may set prices: see standing_rules */
 	uint32_t in_book_s, failures_bp_max, class_launches;
 	struct amount bond_min;
-	uint32_t settle_every_ms;
+	uint32_t settle_every_ms;   /* how often vouchers are looked at */
+	uint32_t settle_within_s;   /* one that waits so long is settled, */
+	struct amount settle_worth; /* or that is worth so much; 0: by time only */
 	uint32_t chain_poll_ms;
 	uint64_t chain_start;	    /* the block the contract was made in */
 	uint32_t fee_max_gwei;	    /* per gas, that is paid at most */

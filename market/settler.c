@@ -5,6 +5,9 @@
  *	pending intents of one kind -> calldata -> estimate -> sign
  *	-> stored with its hash -> broadcast -> receipt -> intents done
  *
+ * The head of the chain of records (lease/head.h) goes behind a batch, if it is
+ * newer than the last one that went; where no batch comes in time, by itself.
+ *
  * The signed bytes are stored before they are sent: after any crash the same
  * bytes are sent again, and the chain takes them once. One that is not mined in
  * time is replaced under the same nonce with higher fees, or with an empty one
@@ -12,6 +15,7 @@
  * in a batch fails by itself and disturbs no neighbour.
  */
 #include "lease/evm.h"
+#include "lease/head.h"
 #include "lease/signer.h"
 #include "lib/clock.h"
 #include "lib/log.h"
@@ -30,6 +34,9 @@
 #define GAS_EMPTY	 21000u
 #define GWEI		 ((u128)1000000000u)
 
+/* The batch of `look`. */
+enum { Q_DUE, Q_OPEN, Q_PENDING, Q_HEAD };
+
 struct settle {
 	struct batch *b, *due;
 	struct evm_call rpc;
@@ -38,6 +45,8 @@ struct settle {
 	const char *kind;
 	const char *intents; /* [1, 2] */
 	struct calldata data;
+	struct address to;
+	int64_t head; /* the record whose head the data carries, or -1 */
 	uint64_t gas, nonce;
 	const uint8_t *raw;
 	size_t raw_len;
@@ -88,12 +97,14 @@ look(struct task *t)
 	s->due = batch_new(t);
 	if (now - c->settled_at >= (int64_t)c->settings->settle_every_ms * MILLI_US) {
 		c->settled_at = now;
-		q_settle_due(s->due, 500, clock_wall());
+		q_settle_due(s->due, 500, clock_wall(), c->settings->settle_within_s,
+			     c->settings->settle_worth);
 	} else {
 		q_void_strays(s->due, clock_wall());
 	}
 	q_tx_open(s->due, 0);
 	q_intents_pending(s->due, BATCH_MAX);
+	q_head_due(s->due, clock_wall(), c->settings->head_every_s);
 	return db_run(t, c->db, s->due);
 }
 
@@ -103,7 +114,7 @@ static int
 read_doc(struct task *t, size_t row, const char *column, const struct json_field *fields, void *out)
 {
 	struct settle *s = t->state;
-	const char *text = row_text(s->due, 2, row, column);
+	const char *text = row_text(s->due, Q_PENDING, row, column);
 
 	return json_decode(&t->arena, text, strlen(text), fields, out, &t->err);
 }
@@ -118,10 +129,10 @@ openings(struct task *t)
 		if (read_doc(t, i, "order_terms", order_terms_fields, &o[i].order) < 0 ||
 		    read_doc(t, i, "lease_terms", lease_terms_fields, &o[i].lease) < 0)
 			return -1;
-		row_bytes(s->due, 2, i, "order_sig", o[i].tenant_sig.b, 64);
-		row_bytes(s->due, 2, i, "lease_sig", o[i].provider_sig.b, 64);
-		row_bytes(s->due, 2, i, "award_sig", o[i].auctioneer_sig.b, 64);
-		row_bytes(s->due, 2, i, "record", o[i].record.b, 32);
+		row_bytes(s->due, Q_PENDING, i, "order_sig", o[i].tenant_sig.b, 64);
+		row_bytes(s->due, Q_PENDING, i, "lease_sig", o[i].provider_sig.b, 64);
+		row_bytes(s->due, Q_PENDING, i, "award_sig", o[i].auctioneer_sig.b, 64);
+		row_bytes(s->due, Q_PENDING, i, "record", o[i].record.b, 32);
 	}
 	s->data = escrow_open_many(&t->arena, o, s->count);
 	return 0;
@@ -137,15 +148,15 @@ vouchers(struct task *t, bool closing)
 	for (size_t i = 0; i < s->count; i++) {
 		if (read_doc(t, i, "lease_terms", lease_terms_fields, &v[i].lease) < 0)
 			return -1;
-		row_bytes(s->due, 2, i, "lease", v[i].voucher.lease.b, 32);
-		v[i].voucher.amount.units = row_u128(s->due, 2, i, "voucher_amount");
-		v[i].voucher.upTo = (uint32_t)row_int(s->due, 2, i, "up_to");
-		row_bytes(s->due, 2, i, "payer_sig", v[i].payer_sig.b, 64);
-		row_bytes(s->due, 2, i, "provider_sig", v[i].provider_sig.b, 64);
+		row_bytes(s->due, Q_PENDING, i, "lease", v[i].voucher.lease.b, 32);
+		v[i].voucher.amount.units = row_u128(s->due, Q_PENDING, i, "voucher_amount");
+		v[i].voucher.upTo = (uint32_t)row_int(s->due, Q_PENDING, i, "up_to");
+		row_bytes(s->due, Q_PENDING, i, "payer_sig", v[i].payer_sig.b, 64);
+		row_bytes(s->due, Q_PENDING, i, "provider_sig", v[i].provider_sig.b, 64);
 		c[i] = (struct closing){ .lease = v[i].lease,
 					 .voucher = v[i].voucher,
 					 .payer_sig = v[i].payer_sig };
-		row_bytes(s->due, 2, i, "release_sig", c[i].release_sig.b, 64);
+		row_bytes(s->due, Q_PENDING, i, "release_sig", c[i].release_sig.b, 64);
 	}
 	s->data = closing ? escrow_close_many(&t->arena, c, s->count)
 			  : escrow_settle_many(&t->arena, v, s->count);
@@ -167,14 +178,54 @@ one_void(struct task *t)
 	return 0;
 }
 
+/* By itself to ourselves, or behind a batch. */
+static void
+add_head(struct task *t)
+{
+	struct settle *s = t->state;
+	struct head head;
+	uint8_t *data;
+
+	if (rows_count(s->due, Q_HEAD) == 0 ||
+	    sizeof(struct signer_tx) + s->data.len + HEAD_BYTES > CHAN_BYTES_MAX)
+		return;
+	s->head = row_int(s->due, Q_HEAD, 0, "number");
+	head.number = (uint64_t)s->head;
+	row_bytes(s->due, Q_HEAD, 0, "hash", head.record.b, sizeof(head.record.b));
+	data = arena_alloc(&t->arena, s->data.len + HEAD_BYTES);
+	if (s->data.len > 0)
+		memcpy(data, s->data.b, s->data.len);
+	head_write(&head, data + s->data.len);
+	s->data = (struct calldata){ data, s->data.len + HEAD_BYTES };
+}
+
+static int
+build_head(struct task *t)
+{
+	struct settle *s = t->state;
+	struct clerk *c = t->owner;
+
+	s->kind = "head";
+	s->intents = "[]";
+	s->to = c->market;
+	s->data = (struct calldata){ NULL, 0 };
+	add_head(t);
+	return 0;
+}
+
 static int
 build(struct task *t)
 {
 	struct settle *s = t->state;
+	struct clerk *c = t->owner;
 	struct jsonw *w;
 	int result;
 
-	s->kind = row_text(s->due, 2, 0, "kind");
+	s->head = -1;
+	if (s->count == 0)
+		return build_head(t);
+	s->to = c->settings->escrow;
+	s->kind = row_text(s->due, Q_PENDING, 0, "kind");
 	if (strcmp(s->kind, "open") == 0)
 		result = openings(t);
 	else if (strcmp(s->kind, "void") == 0)
@@ -184,10 +235,12 @@ build(struct task *t)
 	w = jsonw_new(false);
 	jsonw_open(w, '[');
 	for (size_t i = 0; i < s->count; i++)
-		jsonw_int(w, row_int(s->due, 2, i, "id"));
+		jsonw_int(w, row_int(s->due, Q_PENDING, i, "id"));
 	jsonw_close(w, ']');
 	s->intents = arena_strdup(&t->arena, jsonw_text(w, NULL));
 	jsonw_free(w);
+	if (result == 0 && strcmp(s->kind, "void") != 0) /* whose data is no batch */
+		add_head(t);
 	return result;
 }
 
@@ -211,15 +264,15 @@ follow(struct task *t)
 {
 	struct settle *s = t->state;
 
-	s->nonce = (uint64_t)row_int(s->due, 1, 0, "nonce");
-	for (size_t i = 0; i < rows_count(s->due, 1); i++) {
-		if ((uint64_t)row_int(s->due, 1, i, "nonce") != s->nonce)
+	s->nonce = (uint64_t)row_int(s->due, Q_OPEN, 0, "nonce");
+	for (size_t i = 0; i < rows_count(s->due, Q_OPEN); i++) {
+		if ((uint64_t)row_int(s->due, Q_OPEN, i, "nonce") != s->nonce)
 			break;
-		s->tx = row_int(s->due, 1, i, "id");
-		s->kind = row_text(s->due, 1, i, "kind");
-		s->signed_at = row_time(s->due, 1, i, "created_at");
-		row_bytes(s->due, 1, i, "hash", s->hash.b, sizeof(s->hash.b));
-		s->raw = row_blob(s->due, 1, i, "raw", &s->raw_len);
+		s->tx = row_int(s->due, Q_OPEN, i, "id");
+		s->kind = row_text(s->due, Q_OPEN, i, "kind");
+		s->signed_at = row_time(s->due, Q_OPEN, i, "created_at");
+		row_bytes(s->due, Q_OPEN, i, "hash", s->hash.b, sizeof(s->hash.b));
+		s->raw = row_blob(s->due, Q_OPEN, i, "raw", &s->raw_len);
 		rival_add(s);
 	}
 	return task_jump(t, send_raw);
@@ -232,10 +285,13 @@ choose(struct task *t)
 
 	if (batch_failed(s->due, &t->err))
 		return TASK_FAIL;
-	if (rows_count(s->due, 1) > 0) /* one is under way */
+	if (rows_count(s->due, Q_OPEN) > 0) /* one is under way */
 		return follow(t);
-	s->count = rows_count(s->due, 2);
-	return s->count == 0 ? TASK_DONE : TASK_NEXT;
+	s->count = rows_count(s->due, Q_PENDING);
+	if (s->count == 0 &&
+	    (rows_count(s->due, Q_HEAD) == 0 || !row_bool(s->due, Q_HEAD, 0, "due")))
+		return TASK_DONE;
+	return TASK_NEXT;
 }
 
 /* ------------------------------------------------------------------ */
@@ -249,7 +305,7 @@ estimate(struct task *t)
 
 	if (build(t) < 0)
 		return TASK_FAIL;
-	return ask(t, rpc_gas(&t->arena, &c->market, &c->settings->escrow, s->data));
+	return ask(t, rpc_gas(&t->arena, &c->market, &s->to, s->data));
 }
 
 static enum next refused(struct task *t);
@@ -263,7 +319,7 @@ nonce_ask(struct task *t)
 	u128 gas;
 
 	if (answer(t, &result) < 0) {
-		if (t->err.code != &EVM_REFUSED)
+		if (t->err.code != &EVM_REFUSED || s->count == 0)
 			return TASK_FAIL;
 		/* The contract refuses it whole: find the one by halves. */
 		if (s->count > 1) {
@@ -306,7 +362,7 @@ sign_with(struct task *t, uint64_t nonce)
 				  .gas = s->empty ? GAS_EMPTY : s->gas,
 				  .tip = s->fees.tip,
 				  .max_fee = s->fees.max_fee,
-				  .to = s->empty ? c->market : c->settings->escrow };
+				  .to = s->empty ? c->market : s->to };
 	size_t len = s->empty ? 0 : s->data.len;
 	uint8_t *in = arena_alloc(&t->arena, sizeof(head) + len);
 
@@ -355,7 +411,8 @@ keep(struct task *t)
 	keccak256(s->raw, s->raw_len, &s->hash);
 	raw = (struct json_bytes){ (uint8_t *)(uintptr_t)s->raw, s->raw_len };
 	s->b = batch_new(t);
-	q_tx_put(s->b, (int64_t)s->nonce, &s->hash, &raw, s->kind, s->intents, clock_wall());
+	q_tx_put(s->b, (int64_t)s->nonce, &s->hash, &raw, s->kind, s->intents, s->head,
+		 clock_wall());
 	return db_run(t, c->db, s->b);
 }
 
@@ -369,8 +426,8 @@ kept(struct task *t)
 	s->tx = row_int(s->b, 0, 0, "tx");
 	s->signed_at = clock_wall();
 	rival_add(s);
-	log_info("tx.signed", "kind=%s leases=%zu nonce=%llu", s->kind, s->count,
-		 (unsigned long long)s->nonce);
+	log_info("tx.signed", "kind=%s leases=%zu nonce=%llu head=%lld", s->kind, s->count,
+		 (unsigned long long)s->nonce, (long long)s->head);
 	return TASK_NEXT;
 }
 
@@ -614,6 +671,7 @@ replace(struct task *t)
 		return task_jump(t, receipt_ask);
 	}
 	s->gas = tx.gas;
+	s->to = tx.to;
 	s->data = (struct calldata){ tx.data, tx.data_len };
 	s->empty = s->moot || tx.data_len == 0;
 	if (s->moot)

@@ -19,6 +19,7 @@
  */
 #include <inttypes.h>
 
+#include "lease/head.h"
 #include "lease/signer.h"
 #include "lease/spread_rows.h"
 #include "lib/clock.h"
@@ -510,6 +511,7 @@ tick_store(struct task *t)
 		     json_encode(&r->a, record_terms_fields, &r->t.record.terms), &r->t.record.sig,
 		     json_encode(&r->a, tick_transcript_fields, &r->t),
 		     json_encode(&r->a, tick_book_fields, &r->next), r->print,
+		     record_stirs(r->number > 0 ? &r->t.before.terms : NULL, &r->t.record.terms),
 		     (wall_t)r->t.record.terms.time * MILLI_US);
 	for (size_t i = 0; i < r->order_count; i++)
 		store_order(t, i);

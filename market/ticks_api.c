@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Ticks over REST: the records, and what their roots stand for. */
+/*
+ * Ticks over REST: the records, what their roots stand for, and the transactions of
+ * the market's key, some of which carry the head of the records (lease/head.h).
+ */
 #include "lease/tick_transcript.h"
 #include "lib/clock.h"
 #include "market/web.h"
@@ -10,7 +13,7 @@
 static const struct code TICK_NOT_FOUND = { "tick_not_found", NOT_FOUND, "there is no such tick" };
 
 struct tick_get {
-	int64_t number, limit;
+	int64_t number, limit, tick;
 	struct batch *b;
 };
 
@@ -72,20 +75,103 @@ static const struct step list_steps[] = { { "read", list_read },
 					  { "answer", list_answer },
 					  STEP_END };
 
+static bool
+page_of_query(struct request *r, struct tick_get *g)
+{
+	const char *after = request_query(r, "after"), *limit = request_query(r, "limit"),
+		   *tick = request_query(r, "tick");
+	struct err e = ERR_NONE;
+
+	*g = (struct tick_get){ .number = after != NULL ? strtoll(after, NULL, 10) : -1,
+				.limit = limit != NULL ? strtol(limit, NULL, 10) : 100,
+				.tick = tick != NULL ? strtoll(tick, NULL, 10) : -1 };
+	if (g->limit >= 1 && g->limit <= PAGE_MOST)
+		return true;
+	err_field(&e, &ERR_BAD_DATA, "limit", "limit must be 1 to %d", PAGE_MOST);
+	request_fail(r, &e);
+	return false;
+}
+
 void
 tick_list(struct request *r)
 {
-	const char *after = request_query(r, "after"), *limit = request_query(r, "limit");
-	struct tick_get g = { .number = after != NULL ? strtoll(after, NULL, 10) : -1,
-			      .limit = limit != NULL ? strtol(limit, NULL, 10) : 100 };
-	struct err e = ERR_NONE;
+	struct tick_get g;
 
-	if (g.limit < 1 || g.limit > PAGE_MOST) {
-		err_field(&e, &ERR_BAD_DATA, "limit", "limit must be 1 to %d", PAGE_MOST);
-		request_fail(r, &e);
-		return;
+	if (page_of_query(r, &g))
+		*(struct tick_get *)request_task(r, "ticks", list_steps, sizeof(g))->state = g;
+}
+
+/* ------------------------------------------------------------------ */
+/* GET /v1/heads?after=&tick=                                           */
+
+static enum next
+heads_read(struct task *t)
+{
+	struct tick_get *g = t->state;
+	struct web *w = task_request(t)->ctx;
+
+	g->b = batch_new(t);
+	q_heads_list(g->b, g->number, g->tick, g->limit + 1);
+	return db_run(t, w->db, g->b);
+}
+
+static void
+write_sent(struct jsonw *w, const struct batch *b, size_t row)
+{
+	char text[HASH_TEXT_SIZE];
+	struct hash hash;
+
+	jsonw_open(w, '{');
+	jsonw_name(w, "nonce");
+	jsonw_int(w, row_int(b, 0, row, "nonce"));
+	row_bytes(b, 0, row, "hash", hash.b, sizeof(hash.b));
+	jsonw_member(w, "tx", "%s", hash_text(&hash, text));
+	jsonw_name(w, "block");
+	jsonw_int(w, row_int(b, 0, row, "block"));
+	if (!row_null(b, 0, row, "head")) {
+		jsonw_name(w, "number");
+		jsonw_int(w, row_int(b, 0, row, "head"));
+		row_bytes(b, 0, row, "record", hash.b, sizeof(hash.b));
+		jsonw_member(w, "record", "%s", hash_text(&hash, text));
 	}
-	*(struct tick_get *)request_task(r, "ticks", list_steps, sizeof(g))->state = g;
+	jsonw_close(w, '}');
+}
+
+static enum next
+heads_answer(struct task *t)
+{
+	struct tick_get *g = t->state;
+	struct jsonw *w;
+	size_t count;
+
+	if (batch_failed(g->b, &t->err))
+		return TASK_FAIL;
+	count = rows_count(g->b, 0);
+	w = jsonw_new(false);
+	jsonw_open(w, '{');
+	jsonw_name(w, "data");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < MIN(count, (size_t)g->limit); i++)
+		write_sent(w, g->b, i);
+	jsonw_close(w, ']');
+	jsonw_name(w, "has_more");
+	jsonw_bool(w, count > (size_t)g->limit);
+	jsonw_close(w, '}');
+	request_answer_json(task_request(t), 200, w);
+	return TASK_DONE;
+}
+
+static const struct step heads_steps[] = { { "read", heads_read },
+					   { "answer", heads_answer },
+					   STEP_END };
+
+void
+head_list(struct request *r)
+{
+	struct tick_get g;
+
+	if (page_of_query(r, &g))
+		*(struct tick_get *)request_task(r, "heads", heads_steps, sizeof(g))->state = g;
 }
 
 /* ------------------------------------------------------------------ */

@@ -23,7 +23,8 @@ static const char usage[] =
 	"first deploys the test token, which anyone may mint: for devnets only. Prints\n"
 	"JSON with the addresses, the chain id and the block to index from. What a block\n"
 	"explorer needs to verify it stays in DIR (default: beside the key), escrow-CHAIN.json\n"
-	"and escrow-CHAIN.input.json; with these there, a second run sends nothing.\n"
+	"and escrow-CHAIN.input.json; with these there, a second run sends nothing. A run that\n"
+	"was killed is gone on with: what it signed is in escrow-CHAIN.pending.json.\n"
 	"\n"
 	"contract check compares the code at an address with ours, but for what the\n"
 	"constructor wrote, and prints that. Status 11: it differs.\n";
@@ -42,6 +43,19 @@ key_new_file(const char *path, const char *password_file, struct err *e)
 	printf("%s\n", address_text(&key.address, text));
 	key_release(&key);
 	return 0;
+}
+
+static bool
+seconds_read(const char *text, uint32_t *out)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len > 9 || strspn(text, "0123456789") != len) {
+		fprintf(stderr, "error: --min-window: \"%.40s\" is no number of seconds\n", text);
+		return false;
+	}
+	*out = (uint32_t)strtoul(text, NULL, 10);
+	return true;
 }
 
 int
@@ -69,7 +83,10 @@ tool_main(int argc, char **argv)
 		case 'b': d.dir = optarg; break;
 		case 't': d.token = optarg; break;
 		case 'R': d.record = optarg; break;
-		case 'w': d.min_window = (uint32_t)strtoul(optarg, NULL, 10); break;
+		case 'w':
+			if (!seconds_read(optarg, &d.min_window))
+				return 2;
+			break;
 		default: fputs(usage, stderr); return 2;
 		}
 	if (strcmp(noun, "key") == 0 && strcmp(verb, "new") == 0 && d.password_file != NULL &&
@@ -88,7 +105,7 @@ tool_main(int argc, char **argv)
 	}
 	if (result == 0)
 		return 0;
-	fprintf(stderr, "error: %s\n", e.text);
+	fprintf(stderr, "error: %s [%s]\n", e.text, e.code->name);
 	return kind_exit_status(e.code->kind);
 }
 

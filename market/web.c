@@ -54,6 +54,7 @@ static const struct route routes[] = {
 	{ "GET", "/v1/ticks", tick_list },
 	{ "GET", "/v1/ticks/{tick}", tick_show },
 	{ "GET", "/v1/ticks/{tick}/transcript", tick_transcript },
+	{ "GET", "/v1/heads", head_list },
 	{ "GET", "/v1/ticks/{tick}/book", tick_book },
 	{ "GET", "/v1/price-index", price_index_show },
 	{ "GET", "/v1/price-index/trades", price_index_trades },

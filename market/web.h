@@ -80,6 +80,7 @@ void receipt_show(struct request *r);
 void tick_list(struct request *r);
 void tick_show(struct request *r);
 void tick_transcript(struct request *r);
+void head_list(struct request *r);
 void tick_book(struct request *r);
 void price_index_show(struct request *r);
 void price_index_trades(struct request *r);

@@ -184,7 +184,7 @@ serve(struct provider_settings *s)
 	if (geteuid() != 0)
 		fatal("gavel-provider starts as root, for containers; the part that talks does not "
 		      "keep it");
-	if (keystore_address(s->key_file, &agent.self, &e) < 0)
+	if (keystore_whose(s->key_file, s->password_file, &agent.self, &e) < 0)
 		fatal("%s", e.text);
 	arena_init(&a, 0);
 	if (inventory_settle(&a, s, &inventory, &e) < 0)

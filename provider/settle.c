@@ -9,6 +9,8 @@
 
 /* Steps of one lease in one run: settle, claim, finish. */
 #define STEPS_MAX 4
+/* Leases of one transaction, 1.7 million gas; what does not fit is halved. */
+#define BATCH_MAX ((size_t)100)
 
 struct settling {
 	struct arena a;
@@ -20,8 +22,40 @@ struct settling {
 	size_t count;
 	bool plan, json;
 	struct jsonw *w;
+	unsigned decimals; /* of the token, and what it is called */
+	const char *symbol;
 	int failed;
 };
+
+/* Without a market it is the token that tells. One that does not is shown in base
+ * units. */
+static void
+token_ask(struct settling *g)
+{
+	struct err ignored = ERR_NONE;
+	const uint8_t *bytes, *name;
+	size_t len, name_len;
+	struct abi abi;
+	u128 v;
+
+	g->symbol = "units";
+	abi_call(&abi, &g->a, "decimals()");
+	if (evm_call_now(&g->a, &g->evm, &g->s->token, (struct calldata){ abi.b, abi.len }, &bytes,
+			 &len, &ignored) < 0 ||
+	    !abi_word_uint(bytes, len, 0, &v) || v > 18)
+		return;
+	g->decimals = (unsigned)v;
+	g->symbol = "tokens";
+	abi_call(&abi, &g->a, "symbol()");
+	if (evm_call_now(&g->a, &g->evm, &g->s->token, (struct calldata){ abi.b, abi.len }, &bytes,
+			 &len, &ignored) < 0 ||
+	    !abi_word_bytes(bytes, len, 0, &name, &name_len) || name_len == 0 || name_len > 12)
+		return;
+	for (size_t i = 0; i < name_len; i++)
+		if (name[i] <= ' ' || name[i] > '~')
+			return;
+	g->symbol = arena_strndup(&g->a, (const char *)name, name_len);
+}
 
 static int
 begin(struct settling *g, struct err *e)
@@ -34,15 +68,21 @@ begin(struct settling *g, struct err *e)
 	g->book = book_open(arena_printf(&g->a, "%s/agent/book.sqlite", g->s->state_dir), e);
 	if (g->book == NULL || book_every(g->book, &g->a, &g->works, &g->count, e) < 0)
 		return -1;
-	return evm_check_chain(&g->a, &g->evm, e);
+	if (evm_check_chain(&g->a, &g->evm, e) < 0)
+		return -1;
+	if (!g->json)
+		token_ask(g);
+	return 0;
 }
 
+/* For people; JSON has base units. */
 static const char *
 tokens(struct settling *g, struct amount amount)
 {
 	char text[AMOUNT_TEXT_SIZE];
 
-	return arena_strdup(&g->a, u128_text(amount.units, text));
+	return arena_strdup(&g->a, g->json ? u128_text(amount.units, text)
+					   : amount_human(amount, g->decimals, text));
 }
 
 /* The voucher as the payer signed it, and whether it is the last word. */
@@ -70,14 +110,14 @@ static struct calldata
 call_of(struct settling *g, const struct work *w, enum way way, const struct standing *s,
 	const struct voucher_terms *voucher)
 {
+	/* We send it ourselves, which is our word on it. What the book has of ours is over
+	 * the last reading, and the payer's over one before. */
 	struct settlement settlement = { .lease = w->terms,
 					 .voucher = *voucher,
-					 .payer_sig = w->payer_sig,
-					 .provider_sig = w->voucher_sig };
+					 .payer_sig = w->payer_sig };
 	struct closing closing = { .lease = w->terms,
 				   .voucher = *voucher,
-				   .payer_sig = w->payer_sig,
-				   .release_sig = w->release_sig };
+				   .payer_sig = w->payer_sig };
 
 	switch (way) {
 	case WAY_SETTLE: return escrow_settle_many(&g->a, &settlement, 1);
@@ -93,11 +133,15 @@ say_step(struct settling *g, const struct work *w, const char *did, const struct
 	 uint32_t at, uint64_t gas)
 {
 	char id[ID_TEXT_SIZE], time[TIME_TEXT_SIZE];
+	/* With what was added; of what has ended, the contract keeps nothing. */
+	struct amount deposit = s->lease.deposit.units != 0
+					? s->lease.deposit
+					: (struct amount){ w->terms.deposit.units };
 
 	id_text(ID_LEASE, &w->id, id);
 	if (!g->json) {
-		printf("%s  %s: %s of %s paid", id, did, tokens(g, s->lease.paid),
-		       tokens(g, w->terms.deposit));
+		printf("%s  %s: %s of %s %s paid", id, did, tokens(g, s->lease.paid),
+		       tokens(g, deposit), g->symbol);
 		if (at != 0)
 			printf(", until %s", time_text((wall_t)at * SECOND_US, time));
 		if (gas != 0)
@@ -137,7 +181,9 @@ one(struct settling *g, const struct work *w, struct err *e)
 		struct way_step step;
 		bool final;
 
-		if (standing_now(&g->a, &g->evm, &g->s->escrow, &w->terms, &standing, e) < 0)
+		if (standing_now(&g->a, &g->evm, &g->s->escrow, &w->terms, &standing, e) < 0 ||
+		    (standing_unknown(&standing) &&
+		     standing_past(&g->a, &g->evm, &g->s->escrow, &w->hash, &standing, e) < 0))
 			return -1;
 		/* The next block is what counts, and the last may be old. */
 		standing.now = MAX(standing.now, (uint32_t)(clock_wall() / SECOND_US));
@@ -172,6 +218,102 @@ is_named(const struct work *w, const char *lease)
 	       strcmp(lease, hash_text(&w->hash, hash)) == 0;
 }
 
+/* ------------------------------------------------------------------ */
+/* Many at once: a lease costs a quarter of what it costs alone.        */
+
+struct due {
+	const struct work *w;
+	struct voucher_terms voucher;
+	struct standing before;
+};
+
+/* What this lease can do now is `way`: pay its voucher, or end by it. */
+static bool
+is_due(struct settling *g, const struct work *w, enum way way, struct due *out)
+{
+	struct err ignored = ERR_NONE; /* it is told of when the lease is looked at alone */
+	bool final;
+
+	if (standing_now(&g->a, &g->evm, &g->s->escrow, &w->terms, &out->before, &ignored) < 0)
+		return false;
+	out->before.now = MAX(out->before.now, (uint32_t)(clock_wall() / SECOND_US));
+	out->voucher = best_voucher(w, &final);
+	out->w = w;
+	return standing_provider(&out->before, &w->terms, &out->voucher, final).way == way;
+}
+
+static struct calldata
+batch_of(struct settling *g, enum way way, const struct due *due, size_t count)
+{
+	struct settlement *pay = arena_alloc(&g->a, count * sizeof(*pay));
+	struct closing *end = arena_alloc(&g->a, count * sizeof(*end));
+
+	for (size_t i = 0; i < count; i++) {
+		const struct work *w = due[i].w;
+
+		/* We send it: see call_of(). */
+		pay[i] = (struct settlement){ .lease = w->terms,
+					      .voucher = due[i].voucher,
+					      .payer_sig = w->payer_sig };
+		end[i] = (struct closing){ .lease = w->terms,
+					   .voucher = due[i].voucher,
+					   .payer_sig = w->payer_sig };
+	}
+	return way == WAY_CLOSE ? escrow_close_many(&g->a, end, count)
+				: escrow_settle_many(&g->a, pay, count);
+}
+
+/* What the contract refuses here is tried alone afterwards, and its error told then.
+ * Anything else ends the run: one that is sent and not yet mined is not to be sent again
+ * in pieces. */
+static int
+batch_send(struct settling *g, enum way way, const struct due *due, size_t count, struct err *e)
+{
+	struct evm_receipt receipt;
+	struct err failed = ERR_NONE;
+
+	if (count < 2)
+		return 0;
+	if (evm_send_now(&g->a, &g->evm, &g->key, &g->s->escrow, batch_of(g, way, due, count),
+			 &receipt, &failed) < 0) {
+		if (failed.code == &ERR_TOO_BIG || failed.code == &EVM_REFUSED)
+			return batch_send(g, way, due, count / 2, e) < 0
+				       ? -1
+				       : batch_send(g, way, due + count / 2, count - count / 2, e);
+		*e = failed;
+		return err_wrap(e, "%s of %zu", way_name(way), count);
+	}
+	for (size_t i = 0; i < count; i++) {
+		struct standing s = due[i].before;
+		struct err skipped = ERR_NONE; /* and then looked at alone */
+
+		if (standing_now(&g->a, &g->evm, &g->s->escrow, &due[i].w->terms, &s, &skipped) ==
+			    0 &&
+		    standing_receipt(&g->a, &g->s->escrow, &due[i].w->hash, &receipt, &s,
+				     &skipped) == 0)
+			say_step(g, due[i].w, way_name(way), &s, 0, receipt.gas_used / count);
+	}
+	return 0;
+}
+
+static int
+together(struct settling *g, enum way way, const char *lease, struct err *e)
+{
+	struct due *due = arena_alloc(&g->a, BATCH_MAX * sizeof(*due));
+	size_t n = 0;
+
+	for (size_t i = 0; i < g->count; i++) {
+		const struct work *w = &g->works[i];
+
+		if (!is_named(w, lease) || !is_due(g, w, way, &due[n]) || ++n < BATCH_MAX)
+			continue;
+		if (batch_send(g, way, due, n, e) < 0)
+			return -1;
+		n = 0;
+	}
+	return batch_send(g, way, due, n, e);
+}
+
 static int
 each(struct settling *g, const char *lease, struct err *e)
 {
@@ -197,6 +339,15 @@ each(struct settling *g, const char *lease, struct err *e)
 	return 0;
 }
 
+static int
+all(struct settling *g, const char *lease, struct err *e)
+{
+	if (!g->plan &&
+	    (together(g, WAY_SETTLE, lease, e) < 0 || together(g, WAY_CLOSE, lease, e) < 0))
+		return -1;
+	return each(g, lease, e);
+}
+
 int
 settle_run(struct provider_settings *s, const char *lease, bool plan, bool json)
 {
@@ -206,7 +357,7 @@ settle_run(struct provider_settings *s, const char *lease, bool plan, bool json)
 	arena_init(&g.a, 0);
 	g.w = jsonw_new(true);
 	jsonw_open(g.w, '[');
-	if (begin(&g, &e) < 0 || each(&g, lease, &e) < 0) {
+	if (begin(&g, &e) < 0 || all(&g, lease, &e) < 0) {
 		fprintf(stderr, "error: %s [%s]\n", e.text, e.code->name);
 		g.failed = kind_exit_status(e.code->kind);
 	}

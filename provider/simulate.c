@@ -522,7 +522,7 @@ simulate_run(const struct simulate *sim, struct err *e)
 	arena_init(&r.arena, 0);
 	domain_init(&r.domain, s->chain_id, &s->escrow);
 	if (since_read(sim->since != NULL ? sim->since : "7d", clock_wall(), &r.since, e) < 0 ||
-	    keystore_address(s->key_file, &r.self, e) < 0 ||
+	    keystore_whose(s->key_file, s->password_file, &r.self, e) < 0 ||
 	    inventory_settle(&r.arena, s, &inventory, e) < 0)
 		return -1;
 	if (sim->json) {

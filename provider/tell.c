@@ -59,7 +59,7 @@ begin(struct tell *t, const struct provider_settings *s, bool json, struct err *
 
 	*t = (struct tell){ .settings = s, .market = { s->market_url, s->market_ca } };
 	arena_init(&t->arena, 0);
-	if (keystore_address(s->key_file, &t->self, e) < 0 ||
+	if (keystore_whose(s->key_file, s->password_file, &t->self, e) < 0 ||
 	    market_get(&t->arena, &t->market, "/.well-known/gavel", &doc, e) < 0)
 		return -1;
 	address_text(&t->self, t->self_text);

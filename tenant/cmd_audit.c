@@ -4,9 +4,10 @@
 
 static const struct command kinds[] = {
 	{ "auction", "", "", "", cmd_audit_auction }, { "tick", "", "", "", cmd_audit_tick },
-	{ "ledger", "", "", "", cmd_audit_ledger },   { "pool", "", "", "", cmd_audit_pool },
-	{ "sign", "", "", "", cmd_audit_sign },	      { "lease", "", "", "", cmd_audit_lease },
-	{ "revoke", "", "", "", cmd_audit_revoke },   { "list", "", "", "", cmd_audit_list },
+	{ "heads", "", "", "", cmd_audit_heads },     { "ledger", "", "", "", cmd_audit_ledger },
+	{ "pool", "", "", "", cmd_audit_pool },	      { "sign", "", "", "", cmd_audit_sign },
+	{ "lease", "", "", "", cmd_audit_lease },     { "revoke", "", "", "", cmd_audit_revoke },
+	{ "list", "", "", "", cmd_audit_list },
 };
 
 int
@@ -20,8 +21,8 @@ cmd_audit(struct context *c, int argc, char **argv, struct err *e)
 	near = argc > 1 ? command_nearest(kinds, NELEMS(kinds), argv[1]) : NULL;
 	if (near != NULL)
 		return err_set(e, &TENANT_USAGE, "audit %.40s: did you mean %s?", argv[1], near);
-	return err_set(
-		e, &TENANT_USAGE,
-		"audit auction NAME, audit tick N, audit lease NAME, audit ledger, audit pool "
-		"PROVIDER [CLASS], or audit sign, revoke, list");
+	return err_set(e, &TENANT_USAGE,
+		       "audit auction NAME, audit tick N, audit heads, audit lease NAME, audit "
+		       "ledger, audit pool "
+		       "PROVIDER [CLASS], or audit sign, revoke, list");
 }

@@ -5,14 +5,15 @@
  * looked at it, and its award. What is true, lease/tick_transcript.c says.
  *
  * A file is {"chain_id", "escrow", "market", "transcripts": [as GET .../transcript],
- * "offers": [{"offer", "sig"}], "order", "lease": as GET /v1/leases/.., or missing}.
+ * "offers": [{"offer", "sig"}], "heads": as heads.h, what the chain had of the records
+ * then, "order", "lease": as GET /v1/leases/.., or missing}.
  */
 #include <getopt.h>
 #include <unistd.h>
 
 #include "lease/tick_transcript.h"
 #include "lib/clock.h"
-#include "tenant/tenant.h"
+#include "tenant/heads.h"
 
 #define TICKS_MAX 4096u
 #define FILE_MAX  (1L << 30)
@@ -22,6 +23,7 @@ struct tick_evidence {
 	struct address escrow, market;
 	struct json_list transcripts; /* of struct tick_transcript */
 	struct json_list offers;      /* of struct offer_doc */
+	struct heads_seen heads;      /* no records: of before markets had them */
 	struct hash order;	      /* zero: ticks, and not an order */
 	struct json *lease;
 };
@@ -33,6 +35,7 @@ static const struct json_field evidence_fields[] = {
 	JSON_ADDRESS(T, market, 0),
 	JSON_LIST(T, transcripts, tick_transcript_fields, struct tick_transcript, TICKS_MAX, 0),
 	JSON_LIST(T, offers, offer_doc_fields, struct offer_doc, 65536, 0),
+	JSON_OBJ(T, heads, heads_seen_fields, JSON_OPTIONAL),
 	JSON_HASH(T, order, JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_NODE(T, lease, JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_END
@@ -70,6 +73,19 @@ get_tick(struct context *c, struct tick_evidence *v, struct gathered *g, int64_t
 	return 0;
 }
 
+static int
+get_heads(struct context *c, struct tick_evidence *v, struct err *e)
+{
+	const struct tick_transcript *all = v->transcripts.items;
+	uint64_t from = UINT64_MAX, to = 0;
+
+	for (size_t i = 0; i < v->transcripts.count; i++) {
+		from = MIN(from, all[i].record.terms.number);
+		to = MAX(to, all[i].record.terms.number);
+	}
+	return v->transcripts.count > 0 ? heads_of_ticks(c, from, to, &v->heads, e) : 0;
+}
+
 static void
 whose(const struct context *c, struct tick_evidence *v)
 {
@@ -89,7 +105,7 @@ from_market(struct context *c, int64_t from, int64_t to, struct tick_evidence *v
 	for (int64_t n = from; n <= to; n++)
 		if (get_tick(c, v, &g, n, e) < 0)
 			return -1;
-	return 0;
+	return get_heads(c, v, e);
 }
 
 static int
@@ -104,6 +120,8 @@ from_order(struct context *c, const struct json *order, struct tick_evidence *v,
 	for (const struct json *n = ticks != NULL ? ticks->first : NULL; n != NULL; n = n->next)
 		if (n->text == NULL || get_tick(c, v, &g, strtoll(n->text, NULL, 10), e) < 0)
 			return -1;
+	if (get_heads(c, v, e) < 0)
+		return -1;
 	if (lease == NULL || lease->type != JSON_OBJECT)
 		return 0;
 	return market_get(&c->arena, &c->market,
@@ -111,12 +129,10 @@ from_order(struct context *c, const struct json *order, struct tick_evidence *v,
 			  e);
 }
 
-/* Evidence of many ticks is larger than what the API takes. */
-static int
-from_file(struct context *c, const char *path, struct tick_evidence *v, struct err *e)
+int
+evidence_read(struct context *c, const char *path, struct json **doc, struct err *e)
 {
 	FILE *f = fopen(path, "re");
-	struct json *doc;
 	char *text;
 	size_t len;
 	long size;
@@ -134,10 +150,17 @@ from_file(struct context *c, const char *path, struct tick_evidence *v, struct e
 	text = arena_alloc(&c->arena, (size_t)size + 1);
 	len = fread(text, 1, (size_t)size, f);
 	fclose(f);
-	if (json_parse_large(&c->arena, text, len, &doc, e) < 0 ||
-	    json_read(&c->arena, doc, evidence_fields, v, e) < 0)
-		return err_wrap(e, "%s", path);
-	return 0;
+	return json_parse_large(&c->arena, text, len, doc, e) < 0 ? err_wrap(e, "%s", path) : 0;
+}
+
+static int
+from_file(struct context *c, const char *path, struct tick_evidence *v, struct err *e)
+{
+	struct json *doc;
+
+	if (evidence_read(c, path, &doc, e) < 0)
+		return -1;
+	return json_read(&c->arena, doc, evidence_fields, v, e) < 0 ? err_wrap(e, "%s", path) : 0;
 }
 
 /* ------------------------------------------------------------------ */
@@ -202,7 +225,7 @@ say_order(struct context *c, const struct tick_evidence *v, const struct tick_tr
 
 static void
 report(struct context *c, const struct tick_evidence *v, const struct tick_transcript *t,
-       int64_t took_us, struct jsonw *w)
+       const struct heads_told *told, int64_t took_us, struct jsonw *w)
 {
 	const struct tick_entry *orders = t->orders.items;
 
@@ -215,6 +238,8 @@ report(struct context *c, const struct tick_evidence *v, const struct tick_trans
 		jsonw_int(w, (int64_t)t->offers.count);
 		jsonw_name(w, "open");
 		jsonw_int(w, (int64_t)t->open.count);
+		jsonw_name(w, "on_chain");
+		jsonw_bool(w, told->any && t->record.terms.number <= told->covered);
 		jsonw_name(w, "micros");
 		jsonw_int(w, took_us);
 		jsonw_name(w, "orders");
@@ -237,9 +262,22 @@ report(struct context *c, const struct tick_evidence *v, const struct tick_trans
 /* ------------------------------------------------------------------ */
 /* Judging.                                                            */
 
+/* The records of a tick are those that the market shows to everybody, which are what
+ * the chain has. */
+static int
+judge_agree(const struct tick_evidence *v, const struct tick_transcript *t, struct err *e)
+{
+	if (v->heads.every_s == 0 ||
+	    (heads_agree(&v->heads, &t->before) && heads_agree(&v->heads, &t->record)))
+		return 0;
+	return err_field(e, &AUDIT_CHAIN, "/record",
+			 "the records around tick %llu are not those of the market's list",
+			 (unsigned long long)t->record.terms.number);
+}
+
 static int
 judge_ticks(struct context *c, const struct tick_evidence *v, const struct domain *d,
-	    struct jsonw *w, struct err *e)
+	    const struct heads_told *told, struct jsonw *w, struct err *e)
 {
 	const struct tick_transcript *all = v->transcripts.items;
 
@@ -247,9 +285,10 @@ judge_ticks(struct context *c, const struct tick_evidence *v, const struct domai
 		mono_t began = clock_mono();
 
 		if (tick_transcript_audit(&c->arena, d, &v->market, &all[i], v->offers.items,
-					  v->offers.count, NULL, 0, e) < 0)
+					  v->offers.count, NULL, 0, e) < 0 ||
+		    judge_agree(v, &all[i], e) < 0)
 			return -1;
-		report(c, v, &all[i], clock_mono() - began, w);
+		report(c, v, &all[i], told, clock_mono() - began, w);
 	}
 	return 0;
 }
@@ -353,13 +392,16 @@ static int
 judge(struct context *c, const struct tick_evidence *v, struct err *e)
 {
 	struct jsonw *w = c->json ? jsonw_new(true) : NULL;
+	struct heads_told told;
 	struct domain domain;
 	int rc;
 
 	domain_init(&domain, v->chain_id, &v->escrow);
 	if (w != NULL)
 		jsonw_open(w, '[');
-	rc = judge_ticks(c, v, &domain, w, e);
+	rc = heads_judge(&v->heads, &domain, &v->market, &told, e);
+	if (rc == 0)
+		rc = judge_ticks(c, v, &domain, &told, w, e);
 	if (rc == 0 && !hash_equal(&v->order, &(struct hash){ { 0 } }))
 		rc = judge_order(v, &domain, e);
 	if (w != NULL) {
@@ -368,6 +410,8 @@ judge(struct context *c, const struct tick_evidence *v, struct err *e)
 			printf("%s", jsonw_text(w, NULL));
 		jsonw_free(w);
 	}
+	if (rc == 0 && w == NULL && v->transcripts.count > 0)
+		heads_say(c, &v->heads, &told);
 	return rc;
 }
 

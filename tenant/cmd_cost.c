@@ -4,28 +4,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lease/lasting.h"
 #include "lib/clock.h"
 #include "tenant/tenant.h"
-
-#define HOUR_S 3600u
-#define DAY_S  (24 * HOUR_S)
-
-const char *
-deposit_warning(uint32_t lasts_s, unsigned *level)
-{
-	static const struct {
-		uint32_t below_s;
-		const char *text;
-	} levels[] = { { HOUR_S, "1 hour" }, { DAY_S, "1 day" }, { 7 * DAY_S, "7 days" } };
-
-	for (unsigned i = 0; i < NELEMS(levels); i++)
-		if (lasts_s <= levels[i].below_s) {
-			*level = (unsigned)NELEMS(levels) - i;
-			return levels[i].text;
-		}
-	*level = 0;
-	return NULL;
-}
 
 bool
 dues_print(struct context *c, FILE *out, const char *name, const struct json *status)
@@ -67,9 +48,38 @@ struct cost {
 	struct standing s;
 	struct json *status;	 /* of the gateway, or NULL */
 	struct amount due, left; /* due: by the last reading, or by time */
-	uint32_t lasts_s;	 /* from now on, at the full rate */
-	wall_t ends_at;
+	struct lasting lasting;	 /* of what is open and runs */
+	uint32_t now;
 };
+
+enum dues
+dues_of(const struct json *status)
+{
+	const char *state = text_of(json_get(status, "dues"), "state");
+
+	for (enum dues d = DUES_THROTTLE; d <= DUES_END; d++)
+		if (strcmp(state, dues_name(d)) == 0)
+			return d;
+	return DUES_RUN;
+}
+
+struct lasting
+lasting_for(const struct lease_terms *terms, struct amount deposit, struct amount due,
+	    const struct json *status, uint32_t now)
+{
+	const struct json *usage = json_get(status, "usage");
+	int64_t read = usage != NULL ? number_of(usage, "upTo") : 0;
+	struct lasting_facts f = { .deposit = deposit,
+				   .due = due,
+				   .read = read > 0 ? MIN(read, (int64_t)now) : (int64_t)now,
+				   .ran = usage != NULL ? number_of(usage, "healthySeconds") : 0,
+				   .rate = terms->rate,
+				   .base = terms->base,
+				   .state = dues_of(status),
+				   .now = now };
+
+	return lasting_of(&f);
+}
 
 static struct amount
 minus(struct amount a, struct amount b)
@@ -99,6 +109,7 @@ cost_read(struct context *c, const char *name, struct cost *x, struct err *e)
 		*e = (struct err)ERR_NONE;
 		x->status = NULL;
 	}
+	x->now = MAX(now, x->s.now);
 	x->due = x->s.lease.paid;
 	if (standing_unknown(&x->s) || x->s.ended)
 		return 0;
@@ -106,11 +117,11 @@ cost_read(struct context *c, const char *name, struct cost *x, struct err *e)
 	if (usage != NULL && usage->type == JSON_OBJECT)
 		x->due = amount_of(usage, "amount");
 	else
-		x->due = standing_at_most(&x->s, &x->lease.terms, MAX(now, x->s.now));
+		x->due = standing_at_most(&x->s, &x->lease.terms, x->now);
 	x->left = minus(x->s.lease.deposit, x->due);
-	x->lasts_s =
-		x->s.lease.stop_at != 0 ? UINT32_MAX : rate_lasts(x->lease.terms.rate, x->left);
-	x->ends_at = x->lasts_s == UINT32_MAX ? 0 : ((wall_t)now + x->lasts_s) * SECOND_US;
+	if (x->s.lease.stop_at == 0)
+		x->lasting =
+			lasting_for(&x->lease.terms, x->s.lease.deposit, x->due, x->status, x->now);
 	return 0;
 }
 
@@ -131,10 +142,16 @@ print_json_cost(const struct cost *x)
 	jsonw_member(w, "deposit", "%s", u128_text(x->s.lease.deposit.units, number));
 	jsonw_member(w, "left", "%s", u128_text(x->left.units, number));
 	jsonw_name(w, "lasts_s");
-	jsonw_int(w, x->lasts_s);
+	if (x->lasting.at != 0)
+		jsonw_int(w, x->lasting.at - x->now);
+	else
+		jsonw_null(w);
 	jsonw_name(w, "ends_at");
-	jsonw_str(w, x->ends_at != 0 ? time_text(x->ends_at, time) : NULL);
-	warning = x->ends_at != 0 ? deposit_warning(x->lasts_s, &level) : NULL;
+	jsonw_str(w, x->lasting.at != 0 ? time_text(x->lasting.at * SECOND_US, time) : NULL);
+	jsonw_name(w, "ends_at_by_use");
+	jsonw_str(w,
+		  x->lasting.at_use != 0 ? time_text(x->lasting.at_use * SECOND_US, time) : NULL);
+	warning = x->lasting.at != 0 ? lasting_warning(x->lasting.at - x->now, &level) : NULL;
 	jsonw_name(w, "warning");
 	jsonw_str(w, warning);
 	jsonw_name(w, "dues");
@@ -169,14 +186,21 @@ print_cost(struct context *c, const char *name, const struct cost *x)
 	if (dues_print(c, stdout, name, x->status) &&
 	    strcmp(text_of(x->status, "phase"), "paused") == 0)
 		return;
-	if (x->ends_at == 0)
+	if (x->lasting.at == 0)
 		return;
-	printf("lasts      %s, until %s at the full rate\n",
-	       duration_text((int64_t)x->lasts_s * SECOND_US, text), time_text(x->ends_at, end));
-	warning = deposit_warning(x->lasts_s, &level);
+	printf("lasts      %s, until %s at %s\n",
+	       duration_text((x->lasting.at - x->now) * SECOND_US, text),
+	       time_text(x->lasting.at * SECOND_US, end),
+	       dues_of(x->status) == DUES_THROTTLE ? "the base" : "the full rate");
+	if (x->lasting.at_use > x->lasting.at)
+		printf("           %s, until %s by its use so far\n",
+		       duration_text((x->lasting.at_use - x->now) * SECOND_US, text),
+		       time_text(x->lasting.at_use * SECOND_US, end));
+	warning = lasting_warning(x->lasting.at - x->now, &level);
 	if (warning != NULL)
-		fprintf(stderr, "warning: the deposit ends in less than %s: gavel topup\n",
-			warning);
+		fprintf(stderr,
+			"warning: the deposit ends in less than %s: gavel topup %s AMOUNT\n",
+			warning, name);
 	fflush(stdout);
 }
 
@@ -229,8 +253,10 @@ cmd_cost(struct context *c, int argc, char **argv, struct err *e)
 		switch (opt) {
 		case 'w': args.watch = true; break;
 		case 'e': args.every.tv_sec = MAX(strtol(optarg, NULL, 10), 1L); break;
-		default: return err_set(e, &TENANT_USAGE, "cost");
+		default: return option_fault(argv, "cost", e);
 		}
+	if (argc - optind > 1)
+		return err_set(e, &TENANT_USAGE, "one deployment, or none for the last one");
 	return parts_each(c, optind < argc ? argv[optind] : NULL, cost_one, &args, e);
 }
 

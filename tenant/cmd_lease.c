@@ -28,15 +28,17 @@ lease_path(struct context *c, const struct lease_ref *l, const char *rest)
 /* ------------------------------------------------------------------ */
 
 static void
-print_usage(struct context *c, const struct lease_ref *l, const struct json *status)
+print_usage(struct context *c, const char *name, const struct lease_ref *l,
+	    const struct json *status)
 {
 	const struct json *usage = json_get(status, "usage"), *parts = json_get(status, "parts");
 	struct amount due = amount_of(usage, "amount"), left = { l->terms.deposit.units };
 	char text[TIME_TEXT_SIZE];
 	struct err ignored = ERR_NONE;
+	uint32_t now = (uint32_t)(clock_wall() / SECOND_US);
 	const char *warning;
+	struct lasting lasting;
 	struct standing s;
-	uint32_t lasts_s;
 	unsigned level;
 
 	if (usage == NULL || usage->type != JSON_OBJECT)
@@ -53,15 +55,19 @@ print_usage(struct context *c, const struct lease_ref *l, const struct json *sta
 			printf("            %-9s %s\n", p->name,
 			       money(c, amount_of(parts, p->name)));
 	printf("deposit     %s, ", money(c, left));
+	lasting = lasting_for(&l->terms, left, due, status, now);
 	left.units -= MIN(due.units, left.units);
-	lasts_s = rate_lasts(l->terms.rate, left);
-	printf("%s left: enough for %s\n", money(c, left),
-	       duration_text((int64_t)lasts_s * SECOND_US, text));
-	warning = strcmp(l->state, "active") == 0 && strcmp(text_of(status, "phase"), "paused") != 0
-			  ? deposit_warning(lasts_s, &level)
+	printf("%s left", money(c, left));
+	if (lasting.at != 0)
+		printf(": enough for %s",
+		       duration_text((lasting.at - (int64_t)now) * SECOND_US, text));
+	putchar('\n');
+	warning = strcmp(l->state, "active") == 0 && lasting.at != 0
+			  ? lasting_warning(lasting.at - (int64_t)now, &level)
 			  : NULL;
 	if (warning != NULL)
-		say(c, "warning: the deposit ends in less than %s: gavel topup", warning);
+		say(c, "warning: the deposit ends in less than %s: gavel topup %s AMOUNT", warning,
+		    name);
 }
 
 const char *
@@ -183,7 +189,7 @@ status_one(struct context *c, const char *name, void *ctx, struct err *e)
 			printf("endpoint    %s port %s: %s\n", text_of(p, "service"),
 			       text_of(p, "port"), text_of(p, "url"));
 		print_images(c, status);
-		print_usage(c, &l, status);
+		print_usage(c, d.name != NULL ? d.name : "NAME", &l, status);
 	}
 	printf("settled     %s paid, %s returned\n", money(c, amount_of(l.lease, "paid")),
 	       money(c, amount_of(l.lease, "refund")));

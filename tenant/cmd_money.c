@@ -37,7 +37,7 @@ cmd_wallet(struct context *c, int argc, char **argv, struct err *e)
 			return -1;
 		key_release(&key);
 	}
-	if (keystore_address(c->key_file, &address, e) < 0)
+	if (context_address(c, &address, e) < 0)
 		return -1;
 	printf("%s\n", address_text(&address, text));
 	return 0;
@@ -226,8 +226,7 @@ cmd_balance(struct context *c, int argc, char **argv, struct err *e)
 
 	if (context_connect_alone(c, e) < 0)
 		return -1;
-	if (argc > 1 ? address_read(argv[1], &who, e) < 0
-		     : keystore_address(c->key_file, &who, e) < 0)
+	if (argc > 1 ? address_read(argv[1], &who, e) < 0 : context_address(c, &who, e) < 0)
 		return -1;
 	if (chain_balance(c, &c->token, token_balance_of(&c->arena, &who), &wallet, e) < 0 ||
 	    chain_balance(c, &c->escrow, escrow_balance_of(&c->arena, &who), &escrow, e) < 0)

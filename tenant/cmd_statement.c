@@ -327,7 +327,7 @@ cmd_statement(struct context *c, int argc, char **argv, struct err *e)
 	if (market ? context_connect(c, e) < 0 : context_connect_alone(c, e) < 0)
 		return -1;
 	if (optind < argc ? address_read(argv[optind], &s.who, e) < 0
-			  : keystore_address(c->key_file, &s.who, e) < 0)
+			  : context_address(c, &s.who, e) < 0)
 		return -1;
 	if (market ? from_market(&s, e) < 0 : from_chain(&s, e) < 0)
 		return -1;

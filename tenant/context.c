@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The context of a command: settings, market, key, deployments by name. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -69,6 +70,7 @@ market_read(struct context *c, const struct json *doc, struct err *e)
 	c->fee_bps = (uint32_t)number_of(rules, "fee_bps");
 	c->launch_s = (uint32_t)number_of(rules, "launch_s");
 	c->spot_free_s = (uint32_t)number_of(rules, "spot_free_s");
+	c->head_every_s = (uint32_t)number_of(rules, "head_every_s");
 	c->window_min_s = (uint32_t)number_of(rules, "window_min_s");
 	c->evm.chain_id = (uint64_t)number_of(doc, "chain_id");
 	/* A market that names another chain than our own node would have us sign
@@ -107,13 +109,15 @@ state_read(struct context *c, const char *name, struct json **doc, struct err *e
 {
 	const char *path = state_path(c, name);
 	FILE *f = fopen(path, "re");
+	struct stat st;
 	char *text;
 	size_t n;
 
 	if (f == NULL)
 		return 0;
-	text = arena_alloc(&c->arena, JSON_BYTES_MAX);
-	n = fread(text, 1, JSON_BYTES_MAX, f);
+	n = fstat(fileno(f), &st) == 0 ? MIN((size_t)st.st_size, (size_t)JSON_BYTES_MAX) : 0;
+	text = arena_alloc(&c->arena, n + 1);
+	n = fread(text, 1, n, f);
 	fclose(f);
 	return json_parse(&c->arena, text, n, doc, e) < 0 ? err_wrap(e, "%s", path) : 1;
 }
@@ -172,6 +176,31 @@ context_unlock(struct context *c, struct err *e)
 		return -1;
 	explicit_bzero(line, sizeof(line));
 	c->has_key = true;
+	return 0;
+}
+
+void
+context_lock(struct context *c)
+{
+	key_release(&c->key);
+	c->has_key = false;
+}
+
+int
+context_address(struct context *c, struct address *out, struct err *e)
+{
+	if (c->has_key) {
+		*out = c->key.address;
+		return 0;
+	}
+	if (keystore_address(c->key_file, out, e) == 0)
+		return 0;
+	if (e->code != &KEYSTORE_NO_ADDRESS)
+		return -1;
+	*e = (struct err)ERR_NONE;
+	if (context_unlock(c, e) < 0)
+		return -1;
+	*out = c->key.address;
 	return 0;
 }
 
@@ -387,13 +416,30 @@ lease_keep(struct context *c, const struct deployment *d, const struct lease_ref
 }
 
 int
-lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l, struct err *e)
+lease_look(struct context *c, struct lease_ref *l, struct err *e)
 {
 	char text[TIME_TEXT_SIZE];
-	struct lease_copy copy;
 	struct standing s;
-	struct json *doc;
 	const char *seen;
+
+	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, e) < 0 ||
+	    standing_past(&c->arena, &c->evm, &c->escrow, &l->hash, &s, e) < 0)
+		return -1;
+	l->state = standing_unknown(&s) ? "opening" : s.ended ? "closed" : "active";
+	seen = arena_printf(&c->arena, "{\"opened_at\":\"%s\",\"state\":\"%s\"}",
+			    time_text((wall_t)s.start * SECOND_US, text), l->state);
+	if (json_parse(&c->arena, seen, strlen(seen), &l->lease, e) < 0)
+		return -1;
+	if (c->has_key)
+		l->gateway.token = context_token(c, &l->provider, "all", &l->hash);
+	return 0;
+}
+
+int
+lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l, struct err *e)
+{
+	struct lease_copy copy;
+	struct json *doc;
 	int found = state_read(c, copy_name(c, d), &doc, e);
 
 	*l = (struct lease_ref){ .order = NULL };
@@ -407,17 +453,40 @@ lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l,
 	l->hash = lease_hash(&copy.terms);
 	l->provider = copy.terms.provider;
 	l->gateway = copy.gateway;
-	if (standing_now(&c->arena, &c->evm, &c->escrow, &l->terms, &s, e) < 0 ||
-	    standing_past(&c->arena, &c->evm, &c->escrow, &l->hash, &s, e) < 0)
-		return -1;
-	l->state = standing_unknown(&s) ? "opening" : s.ended ? "closed" : "active";
-	seen = arena_printf(&c->arena, "{\"opened_at\":\"%s\",\"state\":\"%s\"}",
-			    time_text((wall_t)s.start * SECOND_US, text), l->state);
-	if (json_parse(&c->arena, seen, strlen(seen), &l->lease, e) < 0)
-		return -1;
-	if (c->has_key)
-		l->gateway.token = context_token(c, &l->provider, "all", &l->hash);
-	return 0;
+	return lease_look(c, l, e);
+}
+
+size_t
+leases_recall(struct context *c, struct lease_ref **list)
+{
+	const char *path = home_path(c, "XDG_STATE_HOME", ".local/state", "/leases");
+	DIR *d = opendir(path);
+	struct dirent *entry;
+	size_t n = 0;
+
+	*list = NULL;
+	while (d != NULL && (entry = readdir(d)) != NULL) {
+		const char *dot = strrchr(entry->d_name, '.');
+		struct err ignored = ERR_NONE; /* half a file is another's business */
+		struct lease_copy copy;
+		struct json *doc;
+
+		if (entry->d_name[0] == '.' || dot == NULL || strcmp(dot, ".json") != 0 ||
+		    state_read(c,
+			       arena_printf(&c->arena, "../leases/%.*s", (int)(dot - entry->d_name),
+					    entry->d_name),
+			       &doc, &ignored) != 1 ||
+		    json_read(&c->arena, doc, lease_copy_fields, &copy, &ignored) < 0)
+			continue;
+		*list = arena_grow(&c->arena, *list, n, sizeof(**list));
+		(*list)[n++] = (struct lease_ref){ .terms = copy.terms,
+						   .hash = lease_hash(&copy.terms),
+						   .provider = copy.terms.provider,
+						   .gateway = copy.gateway };
+	}
+	if (d != NULL)
+		closedir(d);
+	return n;
 }
 
 int

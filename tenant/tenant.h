@@ -14,6 +14,7 @@
 #include "lease/evm.h"
 #include "lease/key.h"
 #include "lease/reading.h"
+#include "lease/lasting.h"
 #include "lease/standing.h"
 #include "market/client.h"
 #include "provider/client.h"
@@ -31,7 +32,7 @@ struct context {
 	struct evm evm;
 	struct address auctioneer, escrow, token;
 	const char *symbol;
-	uint32_t decimals, fee_bps, launch_s, window_min_s, spot_free_s;
+	uint32_t decimals, fee_bps, launch_s, window_min_s, spot_free_s, head_every_s;
 	struct domain domain;
 	struct key key;
 	bool has_key;
@@ -54,6 +55,10 @@ int context_connect(struct context *c, struct err *e) mustcheck;
 int context_connect_alone(struct context *c, struct err *e) mustcheck;
 /* Open the key store. */
 int context_unlock(struct context *c, struct err *e) mustcheck;
+/* Whose key store it is; the password is asked for only where the file does not say. */
+int context_address(struct context *c, struct address *out, struct err *e) mustcheck;
+/* Forgets the key: another file's may be read. */
+void context_lock(struct context *c);
 /* A short-lived token for `audience`. */
 const char *context_token(struct context *c, const struct address *audience, const char *scope,
 			  const struct hash *lease);
@@ -129,6 +134,10 @@ int lease_find(struct context *c, const struct deployment *d, struct lease_ref *
 /* The same from our own copy and the chain, without the market; l->order is NULL. */
 int lease_recall(struct context *c, const struct deployment *d, struct lease_ref *l,
 		 struct err *e) mustcheck;
+/* All that were ever seen here, whether they still run or not; lease_look() asks the
+ * chain for the state of one. */
+size_t leases_recall(struct context *c, struct lease_ref **list);
+int lease_look(struct context *c, struct lease_ref *l, struct err *e) mustcheck;
 /* Name, connection, key, lease: what commands about a deployment begin with. */
 int lease_begin(struct context *c, const char *name, struct deployment *d, struct lease_ref *l,
 		struct err *e) mustcheck;
@@ -219,9 +228,12 @@ int market_block(struct context *c, const struct market_client *m, const struct 
 /* close --on-chain: cmd_alone.c. */
 int close_on_chain(struct context *c, const char *name, bool ask_provider, bool wait,
 		   struct err *e) mustcheck;
-/* "under 7 days", "1 day", "1 hour" for a deposit that ends so soon, or NULL; level:
- * how near, from 1. */
-const char *deposit_warning(uint32_t lasts_s, unsigned *level);
+/* What the gateway's status says that a lease does by what is paid: cmd_cost.c. */
+enum dues dues_of(const struct json *status);
+/* Until when this deposit lasts, by the status' last reading. */
+struct lasting
+lasting_for(const struct lease_terms *terms, struct amount deposit, struct amount due,
+	    const struct json *status, uint32_t now);
 
 /* Evidence for audits: evidence.c. */
 struct gathered {
@@ -239,6 +251,8 @@ int gather_book(struct context *c, struct gathered *g, const struct json *round,
  * cmd_audit_tick.c. save: a file for the evidence, or NULL. */
 int audit_fast_order(struct context *c, const struct json *order, const char *save,
 		     struct err *e) mustcheck;
+/* A file of evidence, which may be larger than what the API takes. */
+int evidence_read(struct context *c, const char *path, struct json **doc, struct err *e) mustcheck;
 /* The value of --copy. */
 int copy_read(const char *text, uint32_t *copy, struct err *e) mustcheck;
 
@@ -267,6 +281,7 @@ int cmd_balance(struct context *c, int argc, char **argv, struct err *e);
 int cmd_faucet(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_auction(struct context *c, int argc, char **argv, struct err *e);
+int cmd_audit_heads(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_tick(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_ledger(struct context *c, int argc, char **argv, struct err *e);
 int cmd_audit_lease(struct context *c, int argc, char **argv, struct err *e);

@@ -37,10 +37,14 @@ for program in "$@"; do
 		printf 'FAIL  %-44s %4d of %d, exit %d\n' "$program" "$bad" $((ok + bad)) "$status"
 		grep -A4 '^not ok ' "$out" | head -40
 		tail -n 25 "$out"
+		[ -z "${TEST_TOTALS:-}" ] || {
+			echo "$program: $bad failed, exit $status"
+			{ grep -hE '^(not ok|FAIL) ' "$out" || tail -n 3 "$out"; } | head -20 | sed 's/^/	/'
+		} >>"$TEST_TOTALS.failed"
 	fi
 done
 [ $skipped = 0 ] || echo "$skipped programs skipped"
 echo "$passed passed, $failed failed"
-# For a run of several tiers: .ci/run adds up.
+# For a run of several tiers: .ci/run adds up, and says at its end what failed.
 [ -z "${TEST_TOTALS:-}" ] || echo "$passed $failed" >>"$TEST_TOTALS"
 [ $failed = 0 ]

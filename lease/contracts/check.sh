@@ -65,6 +65,23 @@ for (const [n, what, tests] of attacks)
 			fail("attacks", `${n}, ${what}: no such test passed: ${test || "none"}`);
 passed++;
 
+// Every invariant of the table is looked at where it says, by a campaign that has passed.
+const invariants = fs.readFileSync("test/invariants.txt", "utf8").split("\n")
+	.filter(l => l !== "" && !l.startsWith("#")).map(l => l.split("\t"));
+for (let i = 1; i <= 13; i++)
+	if (!invariants.some(([n]) => Number(n) === i))
+		fail("invariants", `number ${i} is missing`);
+for (const [n, what, places] of invariants)
+	for (const place of (places ?? "").split(" ")) {
+		const [file, name] = place.split(":");
+		const text = fs.existsSync(`test/${file}`) ? fs.readFileSync(`test/${file}`, "utf8") : "";
+		if (!text.includes(`function ${name}(`))
+			fail("invariants", `${n}, ${what}: no such function: ${place || "none"}`);
+	}
+if (!names.has("invariant_money_is_where_it_should_be"))
+	fail("invariants", "the campaign has not passed");
+passed++;
+
 // The standard JSON input that verifies the contract makes the same bytecode.
 try {
 	const made = process.env.GAVEL_CONTRACTS ?? "../../build/contracts";

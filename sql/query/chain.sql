@@ -152,27 +152,33 @@ where i.state = 'pending'
 order by i.id limit $1::bigint;
 
 -- name: tx_put
--- args: int nonce, hash hash, bytes raw, text kind, text intents, time now
--- rows: 1; intents: [id, ...]
+-- args: int nonce, hash hash, bytes raw, text kind, text intents, int head, time now
+-- rows: 1; intents: [id, ...]; head: the record whose head it carries, or -1
 with put as (
-	insert into gavel.tx (nonce, hash, raw, kind, created_at)
-	values ($1::bigint, $2::bytea, $3::bytea, $4::text, $6::timestamptz) returning id
+	insert into gavel.tx (nonce, hash, raw, kind, head, created_at)
+	values ($1::bigint, $2::bytea, $3::bytea, $4::text, nullif($6::bigint, -1), $7::timestamptz) returning id
 ), evidence as (
 	insert into gavel.settled (lease, amount, up_to, payer_sig, provider_sig, usage, usage_sig)
 	select v.lease, v.amount, v.up_to, v.payer_sig, v.provider_sig, v.usage, v.usage_sig
 	from gavel.intent i join gavel.voucher v on v.lease = i.lease
 	where $4::text in ('settle', 'close') and i.id in (select value::bigint from jsonb_array_elements_text($5::jsonb))
 	on conflict do nothing
+), moved as (
+	update gavel.intent i set state = 'sent', tx = put.id from put
+	where i.id in (select value::bigint from jsonb_array_elements_text($5::jsonb))
 )
-update gavel.intent i set state = 'sent', tx = put.id from put
-where i.id in (select value::bigint from jsonb_array_elements_text($5::jsonb)) returning i.tx;
+select id as tx from put;
 
 -- name: tx_replace
 -- args: int nonce, hash hash, bytes raw, text kind, time now
--- rows: 1; the same nonce with other fees: its intents go with it
+-- rows: 1; the same nonce with other fees: its intents go with it, and its head if it
+-- still has data
 with put as (
-	insert into gavel.tx (nonce, hash, raw, kind, created_at)
-	values ($1::bigint, $2::bytea, $3::bytea, $4::text, $5::timestamptz) returning id
+	insert into gavel.tx (nonce, hash, raw, kind, created_at, head)
+	select $1::bigint, $2::bytea, $3::bytea, $4::text, $5::timestamptz,
+	       (select max(x.head) from gavel.tx x where x.nonce = $1::bigint and x.state in ('signed', 'sent')
+	           and $4::text not in ('cancel', 'fill'))
+	returning id
 ), moved as (
 	update gavel.intent i set tx = put.id from put
 	where i.state = 'sent' and i.tx in (select id from gavel.tx where nonce = $1::bigint and state in ('signed', 'sent'))
@@ -243,13 +249,26 @@ update gavel.orders o set next_at = to_timestamp(0) from gavel.lease l, failed
 where l.hash = failed.lease and o.hash = l.order_hash;
 
 -- name: settle_due
--- args: int most, time now
--- rows: none; vouchers worth settling become intents
+-- args: int most, time now, int within_s, amount worth
+-- rows: none; vouchers worth settling become intents: what is unpaid is worth it, or has
+-- waited so long, or is the last there is, for its tenant has stopped the lease or its
+-- deposit is used up. With one go those that have waited half as long: a transaction of
+-- many costs each of them a quarter.
+with waiting as (
+	select v.lease, v.amount, v.updated_at,
+	       extract(epoch from $2::timestamptz - greatest(coalesce(l.opened_at, l.created_at),
+	               (select max(i.created_at) from gavel.intent i where i.lease = v.lease and i.kind = 'settle'))) as waited,
+	       v.amount >= l.deposit or ($4::numeric > 0 and v.amount - l.paid >= $4::numeric)
+	       or exists (select 1 from gavel.chain_event c where c.lease = v.lease and c.canonical and c.kind = 'Stopped') as at_once
+	from gavel.voucher v join gavel.lease l on l.hash = v.lease
+	where l.state = 'active' and v.amount > l.paid
+	  and not exists (select 1 from gavel.intent i where i.lease = v.lease and i.state in ('pending', 'sent'))
+)
 insert into gavel.intent (kind, lease, amount, created_at)
-select 'settle', v.lease, v.amount, $2::timestamptz from gavel.voucher v join gavel.lease l on l.hash = v.lease
-where l.state = 'active' and v.amount > l.paid
-  and not exists (select 1 from gavel.intent i where i.lease = v.lease and i.state in ('pending', 'sent'))
-order by v.updated_at limit $1::bigint
+select 'settle', lease, amount, $2::timestamptz from waiting
+where at_once or waited >= $3::bigint
+   or (2 * waited >= $3::bigint and exists (select 1 from waiting where at_once or waited >= $3::bigint))
+order by updated_at limit $1::bigint
 on conflict do nothing;
 
 -- name: void_strays

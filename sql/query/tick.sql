@@ -118,10 +118,10 @@ select r.item, r.subject, r.round, r.idx, r.at, r.sig from gavel.receipt r
 join gavel.orders o on o.hash = r.item where r.round = $1::bigint and r.sig is not null order by r.idx;
 
 -- name: tick_store
--- args: int number, hash hash, text record, sig sig, text transcript, text book, text print, time at
+-- args: int number, hash hash, text record, sig sig, text transcript, text book, text print, bool stirs, time at
 -- rows: none; a second record of a number breaks the batch
-insert into gavel.tick (number, hash, record, sig, transcript, book, print, at)
-values ($1::bigint, $2::bytea, $3::text, $4::bytea, $5::text, $6::text, $7::text, $8::timestamptz);
+insert into gavel.tick (number, hash, record, sig, transcript, book, print, stirs, at)
+values ($1::bigint, $2::bytea, $3::text, $4::bytea, $5::text, $6::text, $7::text, $8::boolean, $9::timestamptz);
 
 -- name: tick_order_seen
 -- args: hash order, int number, text print

@@ -8,7 +8,8 @@ cd "$(dirname "$0")/../.." || exit 1
 top=$PWD
 build=$top/${BUILD:-build}
 command -v node >/dev/null || { echo "1..0 # SKIP no node"; exit 77; }
-port=${GAVEL_CLI_PORT:-$((20000 + $$ % 10000))}
+. tests/db/ports.sh
+port=$(free_ports)
 tmp=$(mktemp -d)
 market=
 stop() {
@@ -194,5 +195,9 @@ if [ "$(last)" = 150 ]; then echo "ok $n - when those can open no more, the next
 	sed 's/^/# /' posts
 	bad=1
 fi
+# More leases than one page of the market's: the agent looks at every one.
+run agent --once
+is 'the agent reads the first page of its leases' 0 'warning: lea_1: '
+is 'and the next' 0 'warning: lea_2: '
 echo "1..$n"
 exit $bad

@@ -30,6 +30,11 @@ function answer(method, path, body) {
 			token: { address: address('33'), symbol: 'TUSD', decimals: 6 },
 			rules: { fee_bps: 100, launch_s: 20, window_min_s: 60 },
 		}]
+	if (path.startsWith('/v1/leases?')) { // two pages of one
+		const second = path.includes('cursor=lea_1')
+		return [200, { data: [{ id: second ? 'lea_2' : 'lea_1' }], has_more: !second,
+			next_cursor: second ? undefined : 'lea_1' }]
+	}
 	if (path.startsWith('/v1/accounts/'))
 		return [200, { balance: free, free }]
 	if (method === 'POST' && path === '/v1/orders') {

@@ -89,6 +89,7 @@ sql_dir: $PWD/sql/schema
 chain_poll_ms: 100
 confirmations: 0
 settle_every_ms: 300
+settle_within_s: 0
 window_min_s: 60
 accept_ms: ${accept_ms:-60000}
 launch_s: ${launch_s:-30}

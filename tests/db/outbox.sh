@@ -81,6 +81,7 @@ chain_poll_ms: 100
 confirmations: 0
 tx_bump_s: 2
 settle_every_ms: 500
+settle_within_s: 0
 END
 as_user "$bin/gavel-market" -c "$work/market.yaml" migrate 2>/dev/null
 market() {

@@ -12,14 +12,18 @@
  *	papers ESCROW bid N floor=.. list=.. <ROUND_DOC
  *	papers ESCROW accept N <AWARD_DOC
  *	papers ESCROW token N audience=0x.. scope=.. until=..
+ *	papers ESCROW record N <RECORD_TERMS
+ *	papers ESCROW transaction N nonce=.. number=.. record=0x.. (both missing: empty)
  */
 #include <stdio.h>
 
 #include "lease/documents.h"
+#include "lease/head.h"
 #include "lease/jwt.h"
 #include "lease/key.h"
 #include "lease/offer.h"
 #include "lease/seal.h"
+#include "lease/tx.h"
 
 static struct arena a;
 static struct domain domain;
@@ -246,6 +250,53 @@ token(void)
 	puts(jwt_make(&a, &me, &claims));
 }
 
+/* A record as the market of this key would sign it. */
+static void
+record(void)
+{
+	char hash_hex[HASH_TEXT_SIZE], sig_hex[SIG_TEXT_SIZE];
+	struct record_terms terms;
+	struct hash h;
+	struct sig sig;
+
+	memset(&terms, 0, sizeof(terms));
+	read_input(record_terms_fields, &terms);
+	h = record_hash(&terms);
+	sig = sign(&me, h);
+	printf("{\"hash\":\"%s\",\"terms\":%s,\"sig\":\"%s\"}\n", hash_text(&h, hash_hex),
+	       json_encode(&a, record_terms_fields, &terms), sig_text(&sig, sig_hex));
+}
+
+/* To itself, signed bytes and hash: with a head, or empty. */
+static void
+transaction(void)
+{
+	struct head head = { .number = number("number", 0) };
+	struct tx tx = { .chain_id = 31337,
+			 .nonce = number("nonce", 0),
+			 .gas = 100000,
+			 .tip = 1000000000,
+			 .max_fee = 20000000000,
+			 .to = me.address };
+	uint8_t data[HEAD_BYTES];
+	char hash_hex[HASH_TEXT_SIZE];
+	struct err e = ERR_NONE;
+	const uint8_t *raw;
+	struct hash hash;
+	size_t len;
+
+	if (text("record", NULL) != NULL) {
+		if (hash_read(text("record", ""), &head.record, &e) < 0)
+			fatal("%s", e.text);
+		head_write(&head, data);
+		tx.data = data;
+		tx.data_len = sizeof(data);
+	}
+	raw = tx_sign(&a, &tx, &me, &len, &hash);
+	printf("%s %s\n", hex_text(raw, len, arena_alloc(&a, 2 * len + 3)),
+	       hash_text(&hash, hash_hex));
+}
+
 static void
 show_address(void)
 {
@@ -261,9 +312,15 @@ main(int argc, char **argv)
 		const char *name;
 		void (*run)(void);
 	} kinds[] = {
-		{ "address", show_address }, { "provider", provider }, { "offer", offer },
-		{ "order", order },	     { "bid", bid },	       { "accept", accept_award },
+		{ "address", show_address },
+		{ "provider", provider },
+		{ "offer", offer },
+		{ "order", order },
+		{ "bid", bid },
+		{ "accept", accept_award },
 		{ "token", token },
+		{ "record", record },
+		{ "transaction", transaction },
 	};
 	struct address escrow;
 	struct err e = ERR_NONE;

@@ -180,5 +180,45 @@ ok 'an opening of a lease that is not known' call chain_events_put "'[[12, \"$(p
 	\"$(printf 'd1%.0s' $(seq 32))\", \"$(printf '%040d' 2)\", 12, \"0\", \"0\", \"$(printf 'ee%.0s' $(seq 32))\", []]]'"
 ok 'ends its order' test "$(psql -c "select state, next_at is null from gavel.orders")" = 'expired|t'
 ok 'whose deposit is not held twice' test "$(psql -c "select gavel.free_balance($(addr 2))")" = 0
+# Which vouchers are worth a transaction.
+bytes() { printf "decode(repeat('%02x', %d), 'hex')" "$1" "$2"; }
+lea() { # lea N PAID AMOUNT OPENED: a lease that opened so long ago, and its voucher; deposit 1000
+	psql -c "insert into gavel.orders (hash, id, tenant, nonce, idem_key, terms, sig, grp, window_us, deposit, state, ends_at, next_at, created_at)
+		values ($(bytes $1 32), $(bytes $1 16), $(addr 2), $((100 + $1)), 'o$1', '{}', $(bytes 171 64), '{}', 1, 1000, 'leased', now(), now(), now());
+	insert into gavel.lease (hash, id, order_hash, round, tenant, provider, terms, rate, deposit, record, award_sig, state, accept_by, opened_at, paid, created_at)
+		values ($(bytes $1 32), $(bytes $1 16), $(bytes $1 32), 1, $(addr 2), $(addr 7), '{}', 1, 1000, $(bytes 1 32), $(bytes 1 64), 'active', now(), now() - interval '$4', $2, now() - interval '$4');
+	insert into gavel.voucher (lease, amount, up_to, payer_sig, provider_sig, usage, usage_sig, updated_at)
+		values ($(bytes $1 32), $3, 1, $(bytes 1 64), $(bytes 1 64), '{}', $(bytes 1 64), now())" >/dev/null
+}
+due() { # due WANT WITHIN WORTH: the leases that become intents, which are then forgotten
+	call settle_due 500 'now()' "$2" "$3" >/dev/null
+	have=$(psql -c "select coalesce(string_agg(trim(leading '0' from left(encode(lease, 'hex'), 2)), ' ' order by lease), '') from gavel.intent where state = 'pending'")
+	psql -c "delete from gavel.intent where state = 'pending'" >/dev/null
+	[ "$have" = "$1" ] || { echo "have: $have"; false; }
+}
+lea 8 0 50 '10 minutes'
+lea 2 0 50 '40 minutes'
+lea 3 0 500 '1 minute'
+lea 4 50 50 '3 hours'
+ok 'nothing has waited an hour' due '' 3600 0
+ok 'one is worth it, and one goes with it' due '2 3' 3600 500
+ok 'a unit less is not' due '' 3600 501
+ok 'of a longer time it goes alone' due 3 7200 500
+lea 5 0 1 '61 minutes'
+ok 'one has waited: those that have waited half go with it' due '2 5' 3600 0
+ok 'at once: all that is unpaid' due '2 3 5 8' 0 0
+psql -c "insert into gavel.intent (kind, lease, amount, state, created_at) values ('settle', $(bytes 5 32), 1, 'done', now() - interval '5 minutes')" >/dev/null
+ok 'settled five minutes ago: it waits again' due '' 3600 0
+lea 6 0 1000 '1 minute'
+ok 'the deposit is used up: at once' due '2 6' 3600 0
+psql -c "update gavel.voucher set amount = 999 where lease = $(bytes 6 32)" >/dev/null
+ok 'with a unit left it waits' due '' 3600 0
+psql -c "insert into gavel.chain_event (block, block_hash, tx_hash, log_index, kind, at, lease)
+	values (20, $(bytes 33 32), $(bytes 34 32), 0, 'Stopped', 1, $(bytes 8 32))" >/dev/null
+ok 'its tenant stops one: at once' due '2 8' 3600 0
+psql -c "update gavel.chain_event set canonical = false where kind = 'Stopped'" >/dev/null
+ok 'the chain takes the stop back: it waits' due '' 3600 0
+psql -c "update gavel.lease set state = 'closed' where hash = $(bytes 3 32)" >/dev/null
+ok 'a closed lease is not settled' due '2 5 6 8' 0 0
 echo "1..$n"
 exit $bad

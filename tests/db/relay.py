@@ -58,6 +58,11 @@ class Relay(http.server.BaseHTTPRequestHandler):
         with open(MODE, encoding="utf-8") as file:
             mode = (file.read().split() or ["ok"])[0]
         body = self.rfile.read(int(self.headers["Content-Length"]))
+        if mode == "away" or (mode == "unsent" and b"eth_sendRawTransaction" in body):
+            self.send_response(502)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         node = http.client.HTTPConnection("127.0.0.1", NODE, timeout=30)
         node.request("POST", "/", body, {"Content-Type": "application/json"})
         reply = node.getresponse().read()

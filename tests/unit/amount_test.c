@@ -172,6 +172,8 @@ test_human(void)
 
 		ok(amount_from_human(bad[i], 6, &a, &e) < 0 && e.code != NULL, "\"%s\" is refused",
 		   bad[i]);
+		ok(strstr(e.text, bad[i]) != NULL && strstr(e.text, "000000\"") == NULL,
+		   "as it was written: %s", e.text);
 	}
 	is_str(amount_human(A(AMOUNT_MAX), 18, text), "79228162514.264337593543950335",
 	       "the largest amount");

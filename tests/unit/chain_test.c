@@ -252,7 +252,7 @@ test_money(void)
 	   "the tokens are gone");
 	transact("withdraw too much", &tenant, &escrow,
 		 escrow_withdraw(&arena, &tenant.address, (struct amount){ hundred.units + 1 }),
-		 "NoFunds");
+		 "NoFunds, more than the balance");
 }
 
 static struct opening

@@ -129,6 +129,10 @@ test_skipped(void)
 	word[4] = 1;
 	ok(escrow_events_read(&arena, skipped, 2, word, 32, &ev) == 0,
 	   "more than four bytes are none");
+	ok(escrow_reason_why("chain: NoFunds") != NULL && escrow_reason_why("NoFunds") != NULL &&
+		   escrow_reason_why("chain: NoFund") == NULL &&
+		   escrow_reason_why("BadTenantSig") == NULL && escrow_reason_why("") == NULL,
+	   "what a reason means, by its whole name");
 	ok(escrow_reason((const uint8_t[4]){ 1, 2, 3, 4 }) == NULL,
 	   "an unknown reason has no name");
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * keystore_test.c - the vectors of the Web3 Secret Storage definition (also
- * ethereum/tests KeyStoreTests), files of our own, and files that are wrong.
+ * ethereum/tests KeyStoreTests), files of our own, of geth and of Foundry's cast, which
+ * reads ours too, and files that are wrong. Run from the root; cast's part is skipped
+ * where it is not installed.
  */
 #include "lease/keystore.h"
 
@@ -10,6 +12,12 @@
 #include <unistd.h>
 
 #include "tests/unit/tap.h"
+
+#ifdef __aarch64__
+#define CAST "lease/contracts/node_modules/@foundry-rs/cast-linux-arm64/bin/cast"
+#else
+#define CAST "lease/contracts/node_modules/@foundry-rs/cast-linux-amd64/bin/cast"
+#endif
 
 static struct arena arena;
 static char directory[] = "/tmp/keystore_test.XXXXXX";
@@ -142,7 +150,109 @@ test_files(void)
 	ok(keystore_read(arena_printf(&arena, "%s/b", directory), "x", &got, &e) < 0,
 	   "a missing file is an error");
 	unlink(path);
-	ok(rmdir(directory) == 0, "and nothing was left behind");
+}
+
+/* As geth keeps a key, N = 2^18 and r = 8: 256 MiB, a second. */
+static void
+test_heavy(void)
+{
+	const char *path = arena_printf(&arena, "%s/heavy.json", directory);
+	struct err e = ERR_NONE;
+	struct key key, got;
+
+	key_new(&key);
+	is_int(keystore_write(path, &key, "heavy", 18, &e), 0, "N = 2^18, r = 8: written");
+	ok(keystore_read(path, "heavy", &got, &e) == 0 && memcmp(got.secret, key.secret, 32) == 0,
+	   "and read: %s", e.code == NULL ? "" : e.text);
+	unlink(path);
+}
+
+/* A file of geth's own tests, of 2016. */
+static void
+test_geth(void)
+{
+	static const char text[] =
+		"{\"address\":\"7ef5a6135f1fd6a02593eedc869c6d41d934aef8\",\"crypto\":{\"cipher\":"
+		"\"aes-128-ctr\",\"ciphertext\":"
+		"\"1d0839166e7a15b9c1333fc865d69858b22df26815ccf601b28219b6192974e1\","
+		"\"cipherparams\":{"
+		"\"iv\":\"8df6caa7ff1b00c4e871f002cb7921ed\"},\"kdf\":\"scrypt\",\"kdfparams\":{"
+		"\"dklen\":"
+		"32,\"n\":8,\"p\":16,\"r\":8,\"salt\":"
+		"\"e5e6ef3f4ea695f496b643ebd3f75c0aa58ef4070e90c80c5d3fb0241bf1595c\"},\"mac\":"
+		"\"6d16dfde774845e4585357f24bce530528bc69f4f84e1e22880d34fa45c273e5\"},\"id\":"
+		"\"950077c7-71e3-4c44-a4a1-143919141ed4\",\"version\":3}";
+	struct err e = ERR_NONE;
+	char address[ADDRESS_TEXT_SIZE];
+	struct key key;
+
+	if (ok(keystore_open(&arena, text, strlen(text), "foobar", &key, &e) == 0,
+	       "a file of geth's: %s", e.code == NULL ? "" : e.text))
+		is_str(address_text(&key.address, address),
+		       "0x7EF5A6135f1FD6a02593eEdC869c6D41D934aef8", "its address");
+}
+
+/* What cast prints, or NULL when it fails. */
+static const char *
+cast(const char *arguments)
+{
+	FILE *f = popen(arena_printf(&arena, CAST " wallet %s 2>&1", arguments), "r");
+	char *text = arena_alloc(&arena, 4096);
+	size_t len;
+
+	if (f == NULL)
+		fatal("popen: %s", strerror(errno));
+	len = fread(text, 1, 4095, f);
+	text[len] = '\0';
+	return pclose(f) == 0 ? text : NULL;
+}
+
+static void
+test_cast(void)
+{
+	const char *theirs = arena_printf(&arena, "%s/theirs", directory);
+	const char *ours = arena_printf(&arena, "%s/ours", directory);
+	const char *password = arena_printf(&arena, "%s/password", directory);
+	char text[HASH_TEXT_SIZE];
+	struct err e = ERR_NONE;
+	struct address address;
+	struct key key;
+	const char *said;
+	FILE *f;
+
+	if (access(CAST, X_OK) != 0) {
+		ok(true, "# SKIP no cast");
+		return;
+	}
+	said = cast(arena_printf(&arena,
+				 "import theirs --keystore-dir %s --private-key %s "
+				 "--unsafe-password 'p\xc3\xa4ss word'",
+				 directory, SECRET));
+	ok(said != NULL, "cast writes a key store");
+	is_int(keystore_read(theirs, "p\xc3\xa4ss word", &key, &e), 0, "which we read");
+	is_str(hex_text(key.secret, 32, text), SECRET, "with its key");
+	ok(keystore_address(theirs, &address, &e) < 0 && e.code == &KEYSTORE_NO_ADDRESS,
+	   "it does not say whose it is: %s", e.text);
+	f = fopen(password, "we");
+	ok(f != NULL && fputs("p\xc3\xa4ss word\n", f) >= 0 && fclose(f) == 0, "a password");
+	e = (struct err)ERR_NONE;
+	ok(keystore_whose(theirs, password, &address, &e) == 0 &&
+		   address_equal(&address, &key.address),
+	   "the password tells");
+	ok(keystore_whose(theirs, NULL, &address, &e) < 0 && e.code == &KEYSTORE_NO_ADDRESS,
+	   "without one, nobody");
+	is_int(keystore_write(ours, &key, "another", 13, &e), 0, "ours");
+	said = cast(arena_printf(
+		&arena, "decrypt-keystore --keystore-dir %s ours --unsafe-password another",
+		directory));
+	ok(said != NULL && strstr(said, SECRET) != NULL, "cast reads them");
+	said = cast(arena_printf(&arena,
+				 "decrypt-keystore --keystore-dir %s ours --unsafe-password wrong",
+				 directory));
+	ok(said == NULL, "but not with another password");
+	unlink(theirs);
+	unlink(ours);
+	unlink(password);
 }
 
 int
@@ -154,6 +264,10 @@ main(void)
 	test_published();
 	test_wrong();
 	test_files();
+	test_heavy();
+	test_geth();
+	test_cast();
+	ok(rmdir(directory) == 0, "nothing was left behind");
 	arena_release(&arena);
 	return tap_done();
 }

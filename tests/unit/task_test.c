@@ -252,7 +252,8 @@ test_deadline(void)
 	task_new(&loop, "late", waiting, 0, 30 * MILLI_US, on_done, NULL);
 	run(1);
 	is_str(trace, "w!", "a deadline ends what nobody wakes");
-	ok(last_err.code == &ERR_TIMEOUT, "with a timeout");
+	ok(last_err.code == &ERR_TIMEOUT && strstr(last_err.text, "out of time") != NULL,
+	   "with a timeout: %s", last_err.text);
 	ok(clock_mono() - begun >= 30 * MILLI_US, "and not before its time");
 	fresh();
 	begun = clock_mono();

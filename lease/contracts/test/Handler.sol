@@ -26,7 +26,7 @@ contract Handler is Signers {
         bool isVoid;
     }
 
-    uint256 private constant WINDOW = 60;
+    uint256 public constant WINDOW = 60;
     uint256 private constant SESSION = 0x5E55; // a key that tenants lend
 
     mapping(bytes32 => Known) private known;
@@ -44,6 +44,7 @@ contract Handler is Signers {
     uint256 public actions;
     uint256 public into;
     uint256 public outOf;
+    uint256 public fees; // by the events
 
     constructor() {
         token = new TestToken();
@@ -156,6 +157,7 @@ contract Handler is Signers {
             uint256 fee = paid * feeBps / 10000 - (paid - moved) * feeBps / 10000;
             book[toAddress(l.topics[1])] += moved - fee;
             book[toAddress(l.topics[2])] += fee;
+            fees += fee;
             k.held -= moved;
             if (moved != paid - k.paid) flag("moved is not the difference");
             if (feeBps != k.lease.feeBps || fee > moved) flag("not the fee that was signed");
@@ -297,12 +299,15 @@ contract Handler is Signers {
     /// An amount around what is due, now and then far above.
     function someAmount(Known storage k, uint32 upTo, uint256 seed) private view returns (uint96) {
         if (seed % 8 == 0) return type(uint96).max;
-        uint256 due = uint256(k.lease.rate) * (upTo - k.start) / 1e9;
+        if (seed % 8 == 1) return uint96(clamp(seed >> 8, 0, k.paid)); // one that fell
+        uint256 due = upTo > k.start ? uint256(k.lease.rate) * (upTo - k.start) / 1e9 : 0;
         return uint96(k.paid + clamp(seed >> 8, 0, (due > k.paid ? due - k.paid : 0) + 2));
     }
 
     function someTime(Known storage k, uint256 seed) private view returns (uint32) {
         uint256 from = k.upTo == 0 ? vm.getBlockTimestamp() : k.upTo;
+        if (seed % 16 == 0) return uint32(vm.getBlockTimestamp() + 1 + (seed >> 8) % 100); // not yet
+        if (seed % 16 == 1) return uint32(from - 1 - (seed >> 8) % 30); // before what was settled
         return uint32(clamp(seed, from, vm.getBlockTimestamp()));
     }
 
@@ -403,6 +408,10 @@ contract Handler is Signers {
             uint256 time = upTo - (k.upTo == 0 ? k.start : k.upTo);
             if (paid - k.paid > uint256(k.lease.base) * time / 1e9) flag("above base x time");
             saw("finish");
+            try escrow.finish(k.lease) {
+                (, uint96 again,,) = escrow.leaseState(id);
+                if (again != paid) flag("a claim paid twice");
+            } catch {}
         } catch {}
     }
 
@@ -548,6 +557,14 @@ contract Handler is Signers {
 
     function peopleCount() external view returns (uint256) {
         return people.length;
+    }
+
+    function leaseOf(uint256 i) external view returns (Escrow.Lease memory) {
+        return known[ids[i]].lease;
+    }
+
+    function paidOf(uint256 i) external view returns (uint256) {
+        return known[ids[i]].paid;
     }
 
     function leases() external view returns (uint256) {
