@@ -200,6 +200,7 @@ DB_TESTS += tests/db/contract.sh
 DB_TESTS += tests/db/heads.sh
 DB_TESTS += tests/db/mixed.sh
 DB_TESTS += tests/db/bonds.sh
+DB_TESTS += tests/db/spread.sh
 
 $(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers $(MARKET_BENCH) | contracts
@@ -213,6 +214,7 @@ E2E_TESTS += tests/e2e/alone.sh
 E2E_TESTS += tests/e2e/kills.sh
 E2E_TESTS += tests/e2e/money.sh
 E2E_TESTS += tests/e2e/spot.sh
+E2E_TESTS += tests/e2e/spread.sh
 E2E_TESTS += tests/e2e/fast.sh
 E2E_TESTS += tests/e2e/life.sh
 E2E_TESTS += tests/e2e/exec.sh

@@ -372,7 +372,8 @@ static bool
 same_offer(const struct transcript_offer *a, const struct transcript_offer *b)
 {
 	return hash_equal(&a->offer, &b->offer) && address_equal(&a->provider, &b->provider) &&
-	       same_text(a->model, b->model) && a->sets_prices == b->sets_prices &&
+	       same_text(a->model, b->model) && a->launches == b->launches &&
+	       a->failures == b->failures && a->sets_prices == b->sets_prices &&
 	       rate_cmp(a->floor, b->floor) == 0 && rate_cmp(a->list, b->list) == 0 &&
 	       rate_cmp(a->effective, b->effective) == 0 && a->rank == b->rank &&
 	       same_text(a->reason, b->reason);

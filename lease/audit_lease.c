@@ -150,6 +150,9 @@ check_card(struct arena *a, const struct audit_lease *l, struct err *e)
 			continue;
 		if (json_read(a, en->shown, bid_doc_fields, &bid, e) < 0)
 			return err_wrap(e, "round");
+		/* For less than its bid it was taken by a standing offer, which has no salt. */
+		if (rate_cmp(l->lease.rate, bid.terms.floor) < 0)
+			continue;
 		if (!hash_equal(&bid.terms.salt, &salt))
 			return err_field(e, &AUDIT_CARD, "/price",
 					 "the salt of the winner's bid is of another");

@@ -234,8 +234,8 @@ begin_row(struct tick *t, struct auction *a, const struct group_service *s)
 	row->entries = arena_copy(t->a, t->scratch, (row->count + 1) * sizeof(struct entry));
 	for (size_t i = 0; i < row->count; i++) {
 		row->entries[i].fits = true;
-		if (row->entries[i].sets_prices)
-			give_reason(a, &row->entries[i], REASON_CAPACITY);
+		give_reason(a, &row->entries[i],
+			    row->entries[i].sets_prices ? REASON_CAPACITY : REASON_NEWCOMER);
 	}
 	for (size_t i = 0; i < t->offer_count; i++)
 		if (a->row_count == 1 || why[i] == OFFER_MATCHES)
@@ -441,7 +441,7 @@ explain_spread(struct auction *a, enum tick_reason winners)
 		for (size_t i = 0; i < a->rows[r].count; i++) {
 			struct entry *e = &a->rows[r].entries[i];
 
-			if (e->fits)
+			if (e->fits && e->sets_prices)
 				give_reason(a, e, REASON_DEARER);
 		}
 	for (size_t r = 0; r < a->row_count; r++)
@@ -611,8 +611,8 @@ tick_end_name(enum tick_end end)
 const char *
 tick_reason_name(enum tick_reason reason)
 {
-	static const char *const names[] = { "capacity",  "spread",    "invalid", "dearer",
-					     "outranked", "above_max", "won" };
+	static const char *const names[] = { "capacity", "newcomer",  "spread",	   "invalid",
+					     "dearer",	 "outranked", "above_max", "won" };
 
 	if (reason < REASON_CAPACITY)
 		return offer_match_name((enum offer_match)reason);

@@ -102,6 +102,7 @@ enum tick_kind { TICK_NOBODY, TICK_OFFER, TICK_BID };
 enum tick_reason {
 	REASON_NONE = OFFER_MATCHES,
 	REASON_CAPACITY = 32,
+	REASON_NEWCOMER,  /* it may not set prices, and only those that do are spread over */
 	REASON_SPREAD,	  /* it fits, but too few different ones do for all copies */
 	REASON_INVALID,	  /* a bid's floor is 0, or its list below the floor */
 	REASON_DEARER,	  /* another's effective price, or lot, was lower: see its rank */

@@ -38,6 +38,8 @@ const struct json_field transcript_entry_fields[] = {
 static const struct json_field transcript_offer_fields[] = { JSON_HASH(T, offer, 0),
 							     JSON_ADDRESS(T, provider, 0),
 							     JSON_STR(T, model, 128, MAYBE),
+							     JSON_U32(T, launches, 0, MAYBE),
+							     JSON_U32(T, failures, 0, MAYBE),
 							     JSON_BOOLEAN(T, sets_prices, MAYBE),
 							     JSON_RATE(T, floor, MAYBE),
 							     JSON_RATE(T, list, MAYBE),
@@ -341,6 +343,8 @@ offer_line(const struct clearing *c, size_t index)
 {
 	return (struct transcript_offer){ .offer = c->offers[index].id,
 					  .provider = c->offers[index].offer->provider,
+					  .launches = c->offers[index].launches,
+					  .failures = c->offers[index].failures,
 					  .reason = tick_reason_name(
 						  (enum tick_reason)c->out.offer_reasons[index]) };
 }

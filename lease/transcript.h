@@ -52,6 +52,7 @@ struct transcript_offer {
 	struct hash offer;
 	struct address provider;
 	const char *model;
+	uint32_t launches, failures; /* of the provider, as the book has it */
 	bool sets_prices;
 	struct rate floor, list, effective; /* 0: it took no part, for `reason` */
 	uint32_t rank;			    /* among entries and offers together */

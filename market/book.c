@@ -95,11 +95,13 @@ read_past(struct arena *a, const struct batch *b, size_t q, struct book_facts *f
 static int
 read_taken(struct arena *a, const struct batch *b, size_t q, struct book_facts *f, struct err *e)
 {
-	f->taken_count = rows_count(b, q);
-	f->taken = arena_alloc(a, (f->taken_count + 1) * sizeof(*f->taken));
-	for (size_t i = 0; i < f->taken_count; i++) {
+	/* Grown from nothing, as the awards of the tick go on to grow it. */
+	for (size_t i = 0; i < rows_count(b, q); i++) {
 		const char *takes = row_text(b, q, i, "takes");
 
+		f->taken = arena_grow(a, f->taken, i, sizeof(*f->taken));
+		f->taken_count = i + 1;
+		memset(&f->taken[i], 0, sizeof(*f->taken));
 		row_bytes(b, q, i, "provider", f->taken[i].provider.b, 20);
 		f->taken[i].node = row_text(b, q, i, "node");
 		if (json_decode(a, takes, strlen(takes), shape_fields, &f->taken[i].shape, e) < 0)

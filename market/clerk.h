@@ -7,6 +7,7 @@
  *
  *	clerk.c    the desk: orders whose time has come, one life_next() each
  *	round.c    a sealed round: announce, close, open, clear, award
+ *	round_book.c  the book that it is closed with
  *	receipts.c signatures for what the web roles have taken
  *	ticks.c    standing offers and fast orders, every tick_ms
  *	indexer.c  the chain's events into the database
@@ -47,8 +48,9 @@ struct clerk {
 	bool price_index_busy;
 	wall_t classed_at; /* orders before this have a row in order_class */
 	bool deposits_busy;
-	unsigned pools_busy;	 /* auctions of pools under way */
-	struct at_work *at_work; /* orders that a task is busy with */
+	unsigned pools_busy;	       /* auctions of pools under way */
+	struct at_work *at_work;       /* orders that a task is busy with */
+	struct round_book *round_book; /* of the last round that was closed, or NULL */
 };
 
 struct clerk_start {

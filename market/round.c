@@ -16,15 +16,16 @@
  */
 #include <inttypes.h>
 
+#include "lease/attest.h"
 #include "lease/key.h"
 #include "lease/signer.h"
-#include "lease/tick_transcript.h"
 #include "lease/transcript.h"
 #include "lib/clock.h"
 #include "lib/log.h"
 #include "market/audits.h"
 #include "market/book.h"
 #include "market/clerk.h"
+#include "market/round_book.h"
 #include "query.h"
 
 /* The next round of an order without a bid: soon at first, then more rarely. */
@@ -32,6 +33,8 @@
 #define RETRY_MAX_US (10 * SECOND_US)
 /* Of what a round reads and stores: its book may be large. */
 #define BATCH_MAX ((size_t)64 * 1024 * 1024)
+/* Of the batch that stores the root: after it what not every round asks for. */
+#define Q_OPTIONAL 4u
 /* From the last moment of a choice to the end of the order: to accept and to open. */
 #define CHOICE_REST_US (15 * SECOND_US)
 
@@ -44,10 +47,9 @@ struct round {
 	struct signer_round ask;
 	struct hash public_key;
 	struct signer_round_closed closed;
-	struct arena a;		     /* of the book and what is made of it */
-	struct json_list rows;	     /* of struct tick_row: the book as it was signed */
-	struct record_terms record;  /* that signed it */
-	struct transcript_book book; /* the same with its offers */
+	struct arena a;			    /* of what is made of the round */
+	const struct transcript_book *book; /* NULL: none takes part */
+	size_t audits_at, book_at;	    /* of the batch; 0: not asked for */
 	struct transcript t;
 	const char *transcript; /* as JSON */
 	struct award_terms award;
@@ -179,34 +181,22 @@ close_read(struct task *t)
 	arena_defer(&t->arena, release_arena, &r->a);
 	r->b = batch_new(t);
 	if (transcript_wants_book(&r->order.group))
-		q_round_book(r->b, &r->order.hash, r->order.facts.round);
+		q_round_last_tick(r->b, &r->order.hash, r->order.facts.round);
 	q_bids_of_round(r->b, &r->order.hash, r->order.facts.round);
 	return db_run(t, clerk_of(t)->db, r->b);
 }
 
-/* What the last tick's record signed. A market's first record is signed as soon as its
- * clerk runs; before that no round is closed. */
+/* A market's first record is signed as soon as its clerk runs; before that no round is
+ * closed. */
 static int
-read_rows(struct task *t)
+read_last_tick(struct task *t)
 {
 	struct round *r = t->state;
-	struct tick_book book = { .rows = { NULL, 0 } };
-	const char *text;
-	struct json *node;
 
 	if (rows_count(r->b, 0) == 0)
 		return err_set(&t->err, &BOOK_MISSING, "round %u waits", r->order.facts.round);
 	r->t.tick = (uint64_t)row_int(r->b, 0, 0, "number");
 	row_bytes(r->b, 0, 0, "hash", r->t.record.b, sizeof(r->t.record.b));
-	text = row_text(r->b, 0, 0, "record");
-	if (json_decode(&r->a, text, strlen(text), record_terms_fields, &r->record, &t->err) < 0)
-		return err_wrap(&t->err, "stored record");
-	text = row_text(r->b, 0, 0, "book");
-	if (json_parse_large(&r->a, text, strlen(text), &node, &t->err) < 0 ||
-	    json_read(&r->a, node, tick_book_fields, &book, &t->err) < 0)
-		return err_wrap(&t->err, "stored book");
-	r->rows = book.rows;
-	r->book.time_ms = r->record.time;
 	return 0;
 }
 
@@ -242,7 +232,7 @@ close_sign(struct task *t)
 	struct round *r = t->state;
 	bool booked = transcript_wants_book(&r->order.group);
 
-	if (batch_failed(r->b, &t->err) || (booked && read_rows(t) < 0))
+	if (batch_failed(r->b, &t->err) || (booked && read_last_tick(t) < 0))
 		return TASK_FAIL;
 	read_entries(t, booked ? 1 : 0);
 	r->ask = (struct signer_round){ .order = r->order.hash,
@@ -263,38 +253,27 @@ close_store(struct task *t)
 		return TASK_FAIL;
 	r->b = batch_new(t);
 	q_round_root(r->b, &r->order.hash, (int64_t)r->ask.round, &r->ask.root, &r->closed.sig,
-		     &r->closed.key);
+		     &r->closed.key,
+		     transcript_wants_book(&r->order.group) ? (int64_t)r->t.tick : -1);
 	q_bids_of_round(r->b, &r->order.hash, (int64_t)r->ask.round);
 	q_round_get(r->b, &r->order.id, (int64_t)r->ask.round);
-	q_audits_of_round(r->b, &r->order.hash, (int64_t)r->ask.round);
 	q_order_excluded(r->b, &r->order.hash);
-	q_round_offers(r->b, &r->order.hash, (int64_t)r->ask.round);
+	r->audits_at = r->book_at = 0;
+	if (attest_needed(&r->order.group)) {
+		r->audits_at = Q_OPTIONAL;
+		q_audits_of_round(r->b, &r->order.hash, (int64_t)r->ask.round);
+	}
+	if (transcript_wants_book(&r->order.group))
+		r->book = round_book_kept(clerk_of(t), r->t.tick, &r->a);
+	if (transcript_wants_book(&r->order.group) && r->book == NULL) {
+		r->book_at = r->audits_at != 0 ? Q_OPTIONAL + 1 : Q_OPTIONAL;
+		round_book_ask(r->b, r->t.tick, &r->order.hash, (int64_t)r->ask.round);
+	}
 	return db_run(t, clerk_of(t)->db, r->b);
 }
 
 /* ------------------------------------------------------------------ */
 /* Open and clear.                                                     */
-
-static int
-read_book(struct task *t, size_t q)
-{
-	struct round *r = t->state;
-	size_t count = rows_count(r->b, q);
-	struct offer_doc *docs = arena_alloc(&r->a, (count + 1) * sizeof(*docs));
-	struct tick_book_read read;
-
-	for (size_t i = 0; i < count; i++) {
-		row_bytes(r->b, q, i, "sig", docs[i].sig.b, sizeof(docs[i].sig.b));
-		if (book_offer_decode(&r->a, row_text(r->b, q, i, "doc"), &docs[i].offer, &t->err) <
-		    0)
-			return -1;
-	}
-	if (tick_book_read(&r->a, &r->rows, docs, count, &read, &t->err) < 0)
-		return -1;
-	r->book.offers = read.offers;
-	r->book.count = r->rows.count;
-	return 0;
-}
 
 static struct json_strs
 read_addresses(struct arena *a, const struct batch *b, size_t q)
@@ -333,7 +312,7 @@ clear(struct task *t)
 	r->t.public_key = r->order.round_key;
 	r->t.secret_key = r->closed.key;
 	transcript_open(&r->a, &clerk_of(t)->domain, &r->t);
-	transcript_decide(&r->a, &r->t, &r->book);
+	transcript_decide(&r->a, &r->t, r->book);
 	r->transcript = json_encode(&r->a, transcript_fields, &r->t);
 }
 
@@ -356,10 +335,14 @@ clear_bids(struct task *t)
 
 	if (rows_count(r->b, 0) == 0) /* closed before a crash: by the same root */
 		row_bytes(r->b, 2, 0, "sig", r->closed.sig.b, sizeof(r->closed.sig.b));
-	r->t.audits = audits_read(&r->a, r->b, 3);
-	r->t.failed = read_addresses(&r->a, r->b, 4);
-	if (read_book(t, 5) < 0)
-		return TASK_FAIL;
+	if (r->audits_at != 0)
+		r->t.audits = audits_read(&r->a, r->b, r->audits_at);
+	r->t.failed = read_addresses(&r->a, r->b, 3);
+	if (r->book_at != 0) {
+		r->book = round_book_read(clerk_of(t), r->b, r->book_at, &r->a, &t->err);
+		if (r->book == NULL)
+			return TASK_FAIL;
+	}
 	clear(t);
 	return TASK_NEXT;
 }
@@ -432,19 +415,19 @@ store_offers(struct task *t, struct batch *b)
 	const struct transcript_offer *lines = r->t.offers.items;
 	struct jsonw *w;
 
-	if (r->book.count == 0)
+	if (r->book == NULL || r->book->count == 0)
 		return;
 	w = jsonw_new(false);
 	jsonw_open(w, '[');
 	for (size_t i = 0; i < r->t.offers.count; i++)
 		write_offer(w, &lines[i]);
-	for (size_t i = 0; i < r->book.count; i++) {
+	for (size_t i = 0; i < r->book->count; i++) {
 		enum tick_reason why = (enum tick_reason)r->t.reasons.b[i];
 
 		if (why < REASON_CAPACITY)
 			write_offer(w, &(struct transcript_offer){
-					       .offer = r->book.offers[i].id,
-					       .provider = r->book.offers[i].offer->provider,
+					       .offer = r->book->offers[i].id,
+					       .provider = r->book->offers[i].offer->provider,
 					       .reason = tick_reason_name(why) });
 	}
 	jsonw_close(w, ']');

@@ -259,13 +259,36 @@ take_bid(struct arena *a, struct past *p, const struct json *entry)
 	};
 }
 
+/* A standing offer that took part beside them: to the rules it is a bid. */
+static int
+take_offer(struct past *p, const struct json *line, struct err *e)
+{
+	const struct json *sets = json_get(line, "sets_prices");
+	struct auction_bid *b = &p->bids[p->count];
+
+	if (text_at(line, "rank")[0] == '\0' || p->count == AUCTION_BIDS_MAX - 1)
+		return 0;
+	*b = (struct auction_bid){
+		.launches = (uint32_t)strtoul(text_at(line, "launches"), NULL, 10),
+		.failures = (uint32_t)strtoul(text_at(line, "failures"), NULL, 10),
+		.sets_prices = sets != NULL && sets->truth,
+	};
+	if (address_read(text_at(line, "provider"), &b->provider, e) < 0 ||
+	    rate_read(text_at(line, "floor"), &b->floor, e) < 0 ||
+	    rate_read(text_at(line, "list"), &b->list, e) < 0)
+		return err_wrap(e, "offer");
+	b->owner = b->provider;
+	p->count++;
+	return 0;
+}
+
 /* 1: read; 0: the round was never cleared. */
 static int
 read_round(struct arena *a, struct past *p, const struct json *script, uint64_t round,
 	   struct err *e)
 {
 	const struct json *terms = script != NULL ? json_get(script, "terms") : NULL;
-	const struct json *entries;
+	const struct json *entries, *offers;
 	struct order_terms t;
 
 	if (terms == NULL)
@@ -287,6 +310,10 @@ read_round(struct arena *a, struct past *p, const struct json *script, uint64_t 
 	for (const struct json *en = entries != NULL ? entries->first : NULL; en != NULL;
 	     en = en->next)
 		take_bid(a, p, en);
+	offers = json_get(script, "offers");
+	for (const struct json *o = offers != NULL ? offers->first : NULL; o != NULL; o = o->next)
+		if (take_offer(p, o, e) < 0)
+			return -1;
 	return 1;
 }
 

@@ -197,7 +197,7 @@ struct part { /* of ours: a row of the order's bids */
 	const struct json *row;
 	struct offer offer;
 	struct tick_transcript t;
-	const struct tick_entry *entry; /* NULL: not shown, or a sealed round */
+	const struct tick_entry *entry; /* NULL: not shown, a sealed round, or a row of a set */
 	struct rival rival;
 	int model;
 };
@@ -240,7 +240,7 @@ part_read(struct tell *t, const struct json *order, const struct json *row, stru
 	int mine;
 
 	*p = (struct part){ .row = row };
-	if (id[0] == '\0')
+	if (id[0] == '\0' || strcmp(text_at(order, "auction"), "fast") != 0)
 		return 0;
 	if (hash_read(id, &offer, e) < 0 || hash_read(text_at(order, "hash"), &hash, e) < 0 ||
 	    market_get(&t->arena, &t->market, arena_printf(&t->arena, "/v1/offers/%s", id), &doc,
@@ -264,7 +264,10 @@ meaning(const char *reason)
 {
 	static const char *const rows[][2] = {
 		{ "own_order", "the order is of the offer's own owner" },
-		{ "denied", "the tenant excludes us, or we failed this order before" },
+		{ "denied", "the tenant excludes us, or we failed or declined this order" },
+		{ "taken", "another copy of what is spread is here or won here" },
+		{ "newcomer", "copies are spread over those only who may set prices" },
+		{ "spread", "it fits, but there are too few different places for all copies" },
 		{ "refuses", "our lists, or a factor above the card, exclude this tenant" },
 		{ "region", "the order asks for another region" },
 		{ "attribute", "the order asks for an attribute that we do not have" },
@@ -274,7 +277,7 @@ meaning(const char *reason)
 		{ "gpu", "none of the GPU models will do" },
 		{ "capacity", "it did not fit beside what was leased" },
 		{ "dearer", "another effective price was lower, or equal and luckier" },
-		{ "outranked", "a better one of the same owner took part" },
+		{ "outranked", "a better bid or offer of the same owner took part" },
 		{ "above_max", "the price would be above the tenant's maximum" },
 		{ "won", "the award is ours" },
 	};

@@ -234,9 +234,15 @@ from_market(struct context *c, const char *path, struct evidence *v, struct err 
 	if (market_get(&c->arena, &c->market,
 		       arena_printf(&c->arena, "/v1/orders/%s/rounds/%s",
 				    text_of(v->lease, "order"), text_of(v->lease, "round")),
-		       &v->round, e) < 0 ||
-	    gather_book(c, &g, v->round, e) < 0)
+		       &v->round, e) < 0) {
+		/* Awarded in a tick, of which gavel audit auction tells. */
+		if (strcmp(e->code->name, "round_not_found") != 0)
+			return -1;
+		*e = (struct err)ERR_NONE;
+		v->round = NULL;
+	} else if (gather_book(c, &g, v->round, e) < 0) {
 		return -1;
+	}
 	v->books = g.books;
 	v->offers = g.offers;
 	ask_provider(c, v);
@@ -508,7 +514,9 @@ print_sums(struct context *c, const struct evidence *v, const struct audit_lease
 	       (unsigned long long)v->block);
 	printf("order     signed by %s\n", address_text(&l->lease.tenant, text));
 	printf("award     to %s%s\n", address_text(&l->lease.provider, text),
-	       s->round_computed ? ", the round computed again" : "; its round is not shown");
+	       s->round_computed     ? ", the round computed again"
+	       : is_object(v->round) ? "; its round is not shown"
+				     : ", in a tick: see gavel audit auction");
 	if (s->end != LEASE_UNOPENED) {
 		printf("opened    %s, deposit %s", time_text((wall_t)s->start * SECOND_US, text),
 		       money(c, s->deposit));

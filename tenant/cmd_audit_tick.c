@@ -199,6 +199,10 @@ say_order(struct context *c, const struct tick_evidence *v, const struct tick_tr
 	char id[HASH_TEXT_SIZE], number[AMOUNT_TEXT_SIZE];
 	const char *who = provider_of(c, v, t, &en->picks), *by = provider_of(c, v, t, &en->setter);
 
+	/* Of a set nobody sets the price alone: it is what the rest would cost otherwise. */
+	if (en->group.spread != NULL)
+		by = "the set";
+
 	hash_text(&en->id, id);
 	u128_text(en->price.nano, number);
 	if (w != NULL) {

@@ -68,15 +68,13 @@ select b.id, b.seq, b.provider, b.envelope, b.decline, b.received_at, p.launches
 from gavel.bid b join gavel.provider p on p.address = b.provider
 where b.order_hash = $1::bytea and b.round = $2::int order by b.seq;
 
--- name: round_book
+-- name: round_last_tick
 -- args: hash order, int round
 -- plan: once
--- rows: 0..1: the last record and the book that it signed; the same again after a crash
-with pinned as (
-	update gavel.round set book_tick = coalesce(book_tick, (select max(number) from gavel.tick))
-	where order_hash = $1::bytea and number = $2::int returning book_tick
-)
-select t.number, t.hash, t.record, t.book from pinned p join gavel.tick t on t.number = p.book_tick;
+-- rows: 0..1: the last record, whose book takes part; once there is a root, the one that it names
+select t.number, t.hash from gavel.round r
+join gavel.tick t on t.number = coalesce(r.book_tick, (select max(number) from gavel.tick))
+where r.order_hash = $1::bytea and r.number = $2::int;
 
 -- name: round_offers
 -- args: hash order, int round
@@ -106,10 +104,10 @@ where o.id = $1::bytea order by round, rank nulls last, seq, offer;
 update gavel.bid set floor = $2::numeric, list = $3::numeric, rank = $4::int, reason = $5::text where id = $1::bytea;
 
 -- name: round_root
--- args: hash order, int round, hash root, sig sig, hash seckey
+-- args: hash order, int round, hash root, sig sig, hash seckey, int book_tick
 -- plan: once
 -- rows: 0..1  the root closes the round: no bid is taken after it
-update gavel.round set root = $3::bytea, sig = $4::bytea, seckey = $5::bytea
+update gavel.round set root = $3::bytea, sig = $4::bytea, seckey = $5::bytea, book_tick = nullif($6::bigint, -1)
 where order_hash = $1::bytea and number = $2::int and root is null returning 1 as rooted;
 
 -- name: round_outcome

@@ -1,7 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Standing offers take part in sealed rounds, and orders that go together. Each round is closed with the book of the last
--- record, and may be won, or picked, by an offer.
-alter table gavel.round add column book_tick bigint references gavel.tick;
+-- Standing offers take part in sealed rounds, and orders may go together. Each round is
+-- closed with the book of the last record, and may be won, or picked, by an offer.
+-- No foreign key: closing a round must not wait for a lock on ticks.
+alter table gavel.round add column book_tick bigint;
 alter table gavel.tick_bid add column price gavel.amount; -- for which the tenant may take it
 
 create or replace function gavel.choosable(ord bytea, rnd integer) returns setof gavel.address language sql stable as $$

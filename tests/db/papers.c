@@ -6,8 +6,9 @@
  *	papers ESCROW address N
  *	papers ESCROW provider N URL
  *	papers ESCROW offer N seq=.. expires=.. owner=.. cpu=.. list=.. nodes=.. has=..
- *	                      node=PREFIX foreign=.. chain=.. signer=..
+ *	                      node=PREFIX region=.. foreign=.. chain=.. signer=..
  *	papers ESCROW order N market=0x.. nonce=.. max=.. until=.. cpu=.. auction=..
+ *	                      spread=owner set=NUMBER row=1 rows=3
  *	papers ESCROW bid N floor=.. list=.. <ROUND_DOC
  *	papers ESCROW accept N <AWARD_DOC
  *	papers ESCROW token N audience=0x.. scope=.. until=..
@@ -129,7 +130,7 @@ offer(void)
 					    .expires = number("expires", 4000000000u),
 					    .curve_bp = 3000,
 					    .nodes = { nodes, count },
-					    .region = "eu" } };
+					    .region = text("region", "eu") } };
 
 	if (text("owner", NULL) != NULL)
 		doc.offer.owner = key_of(number("owner", 0)).address;
@@ -164,6 +165,12 @@ order(void)
 		.auction = text("auction", "fast")
 	};
 
+	if (text("spread", NULL) != NULL) {
+		doc.group.spread = text("spread", NULL);
+		doc.group.spread_set.b[31] = (uint8_t)number("set", 1);
+		doc.group.spread_row = (uint32_t)number("row", 1);
+		doc.group.spread_rows = (uint32_t)number("rows", 2);
+	}
 	doc.terms = (struct order_terms){ .tenant = me.address,
 					  .maxRate = rate("max", "1000000"),
 					  .baseBps = 10000,

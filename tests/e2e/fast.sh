@@ -6,17 +6,6 @@
 cd "$(dirname "$0")/../.." || exit 1
 . tests/e2e/lib.sh fast
 up
-offers() { curl -sf "$url/v1/offers?limit=100"; }
-# until_offers COUNT: that many stand.
-until_offers() {
-	for _ in $(seq 100); do
-		[ "$(offers | jq '.data | length')" = "$1" ] && break
-		sleep 0.1
-	done
-	offers | jq -r '.data | length'
-}
-# An offer sets prices when it has stood for as long as the market's settings ask.
-established() { sleep "$(($(sed -n 's/^in_book_s: //p' "$dir/market.yaml") + 1))"; }
 # Of an order: from the order to its award, and who has it at what price.
 order() { tenant --json status "$1" | jq -r ".order$2"; }
 lease() { tenant --json status "$1" | jq -r ".lease$2"; }

@@ -99,6 +99,18 @@ sql_is() { # sql_is QUERY ANSWER
 }
 escrow() { tenant -q --json balance "$(cat "$dir/keys/$1.address")" | member escrow; }
 
+offers() { curl -sf "$url/v1/offers?limit=100"; }
+until_offers() { # until_offers COUNT: how many stand, as soon as it is that many
+	local try
+	for try in {1..300}; do
+		[ "$(offers | jq '.data | length')" = "$1" ] && break
+		sleep 0.1
+	done
+	offers | jq -r '.data | length'
+}
+# An offer sets prices when it has stood for as long as the market's settings ask.
+established() { sleep "$(($(sed -n 's/^in_book_s: //p' "$dir/market.yaml") + 1))"; }
+
 # --- doing ---
 rpc() { # rpc METHOD [PARAMS]
 	curl -sf -H 'Content-Type: application/json' \

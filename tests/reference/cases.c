@@ -545,7 +545,7 @@ put_name(enum tick_kind kind, size_t index, int model)
 static void
 put_reasons(const uint8_t *reasons, size_t count)
 {
-	static const char matches[] = "?oxyrautngzk", later[] = "cpidsMW";
+	static const char matches[] = "?oxyrautngzk", later[] = "cfpidsMW";
 
 	for (size_t i = 0; i < count; i++)
 		fputc(reasons[i] < REASON_CAPACITY ? matches[reasons[i]]

@@ -137,6 +137,16 @@ test_nothing(void)
 	is_str(tick_reason_name((enum tick_reason)out[0].offer_reasons[0]), "spread",
 	       "and that is the reason");
 	all_end(clear(orders, ROWS, NULL, 0), TICK_NO_OFFER, "no offer at all");
+	offers[3].sets_prices = offers[2].sets_prices = false;
+	out = clear(orders, ROWS, offers, 4);
+	all_end(out, TICK_NO_CAPACITY, "newcomers do not take part");
+	is_str(tick_reason_name((enum tick_reason)out[0].offer_reasons[3]), "newcomer",
+	       "and are told so");
+	for (unsigned i = 0; i < 3; i++)
+		offers[i].sets_prices = false;
+	all_end(clear(orders, ROWS, offers, 4), TICK_NO_OFFER, "only newcomers");
+	for (unsigned i = 0; i < 4; i++)
+		offers[i].sets_prices = true;
 	((struct offer *)(uintptr_t)offers[2].offer)->owner = address_of(1);
 	((struct offer *)(uintptr_t)offers[3].offer)->owner = address_of(2);
 	all_end(clear(orders, ROWS, offers, 4), TICK_NO_CAPACITY, "four keys of two owners");

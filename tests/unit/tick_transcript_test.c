@@ -4,6 +4,7 @@
 #include "lease/tick_transcript.h"
 
 #include "lease/key.h"
+#include "lease/spread_rows.h"
 #include "tests/unit/tap.h"
 #include "tests/unit/tick_book.h"
 
@@ -124,19 +125,33 @@ make_entries(struct stage *s)
 	s->t.orders = (struct json_list){ s->entries, ORDERS };
 }
 
+/* What the market forgets when it clears: that these orders are rows of a set. */
+static bool forgets_sets;
+
 static void
 clear(struct stage *s)
 {
 	struct tick_order orders[ORDERS];
-	struct tick_outcome *out;
+	struct tick_outcome out[ORDERS];
+	struct tick_offer offers[OFFERS];
 	struct err e = ERR_NONE;
 
 	for (size_t i = 0; i < ORDERS; i++) {
 		if (tick_entry_order(&arena, &s->entries[i], &s->t.audits, &s->judged[i], &e) < 0)
 			fatal("%s", e.text);
 		orders[i] = s->judged[i].order;
+		if (forgets_sets) {
+			orders[i].spread = SPREAD_NONE;
+			orders[i].rows = 0;
+		}
 	}
-	out = clear_copy(orders, ORDERS, s->offers, OFFERS);
+	for (size_t i = 0; i < OFFERS; i++) {
+		offers[i] = s->offers[i];
+		offers[i].nodes =
+			arena_copy(&arena, s->offers[i].nodes,
+				   s->offers[i].offer->nodes.count * sizeof(struct demand_node));
+	}
+	tick_clear_rows(&arena, orders, ORDERS, offers, OFFERS, out);
 	for (size_t i = 0; i < ORDERS; i++) {
 		s->judged[i].said = out[i];
 		tick_entry_say(&arena, &out[i], OFFERS, &s->entries[i]);
@@ -326,6 +341,70 @@ test_lies(void)
 	}
 }
 
+/* ------------------------------------------------------------------ */
+/* Copies of one deployment.                                           */
+
+/* All three orders are rows of a set of so many, that one is paid at most so much. */
+static void
+set_rows(struct stage *s, uint32_t rows, uint64_t max)
+{
+	set_stage(s);
+	for (uint32_t i = 0; i < ORDERS; i++) {
+		struct tick_entry *en = &s->entries[i];
+
+		en->group.spread = "owner";
+		en->group.spread_set.b[0] = 7;
+		en->group.spread_row = i + 1;
+		en->group.spread_rows = rows;
+		en->terms.group = group_hash(&en->group);
+		en->terms.maxRate.nano = i == 1 ? max : 200000;
+		en->id = order_hash(&en->terms);
+		en->sig = sign(&tenant, en->id);
+		en->picks.count = en->setter.count = en->ranking.count = 0;
+	}
+	qsort(s->entries, ORDERS, sizeof(s->entries[0]), by_entry);
+	clear(s);
+}
+
+static size_t
+awarded(const struct stage *s)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ORDERS; i++)
+		n += strcmp(s->entries[i].end, "awarded") == 0;
+	return n;
+}
+
+static void
+test_sets(void)
+{
+	static struct stage s;
+	uint32_t first;
+
+	set_rows(&s, ORDERS, 200000);
+	is_int((int)awarded(&s), ORDERS, "a set is awarded, by three established owners");
+	is_str(verdict(&s), "true", "which is true");
+	first = ((struct tick_line *)s.entries[0].picks.items)->offer;
+	((struct tick_line *)s.entries[1].picks.items)->offer = first;
+	is_str(verdict(&s), "audit_root", "two rows at one owner were not signed");
+	set_rows(&s, ORDERS, 1);
+	is_int((int)awarded(&s), 0, "one row above its maximum: none is awarded");
+	is_str(verdict(&s), "true", "which is true");
+	set_rows(&s, ORDERS + 1, 200000);
+	is_int((int)awarded(&s), 0, "a row is missing: none is awarded");
+	is_str(verdict(&s), "true", "which is true");
+	/* A market that signs what it likes. */
+	forgets_sets = true;
+	set_rows(&s, ORDERS + 1, 200000);
+	is_int((int)awarded(&s), ORDERS, "awarded all the same, each alone");
+	is_str(verdict(&s), "audit_outcome", "is a lie");
+	set_rows(&s, ORDERS, 1);
+	is_int((int)awarded(&s), ORDERS - 1, "half of a set awarded");
+	ok(strncmp(verdict(&s), "audit_", 6) == 0, "is a lie");
+	forgets_sets = false;
+}
+
 static void
 test_numbers(void)
 {
@@ -351,6 +430,7 @@ main(void)
 		providers[i] = key_number((uint8_t)(10 + i));
 	test_hiding();
 	test_lies();
+	test_sets();
 	test_numbers();
 	arena_release(&arena);
 	return tap_done();
