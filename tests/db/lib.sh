@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # lib.sh - sourced by the tests of this directory that need a market: a throw-away
 # PostgreSQL, a node of anvil, settings, one served. People are numbers: sign.c.
-# Before it: GAVEL_TOP, and optionally contract=yes for a real escrow contract.
+# Before it, optionally: contract=yes for a real escrow contract. After it a test may
+# add to $work/market.yaml, put pids of its own programs into $pids, which end with it,
+# and define explain, whose output is shown after a check that failed.
 export GAVEL_TOP=$PWD
 . demo/lib.sh
 . tests/db/ports.sh
@@ -23,6 +25,7 @@ ok() { # ok WHAT CONDITION...
 		echo "not ok $n - $what"
 		tail -5 "$work/out" | sed 's/^/# /'
 		[ ! -f "$work/answer" ] || { head -c 300 "$work/answer" | sed 's/^/# /'; echo; }
+		! declare -F explain >/dev/null || explain | sed 's/^/# /'
 		bad=1
 	fi
 }
@@ -51,10 +54,10 @@ as_user "$pg_bin/pg_ctl" -D "$work/d/pg" -w -l "$work/d/log" \
 as_user "$pg_bin/createdb" -h "$work/d" -U gavel gavel
 "$anvil" --port "$rpc_port" --silent --chain-id 31337 ${block_time:+--block-time $block_time} &
 anvil_pid=$!
-market_pid=
+market_pid='' pids=
 cleanup() {
 	[ -z "$market_pid" ] || kill "$market_pid" 2>/dev/null
-	kill -9 "$anvil_pid" 2>/dev/null
+	kill -9 "$anvil_pid" $pids 2>/dev/null
 	as_user "$pg_bin/pg_ctl" -D "$work/d/pg" -m immediate stop >/dev/null 2>&1
 	[ -z "${KEEP:-}" ] || cp -r "$work" "$KEEP"
 	rm -rf "$work"
@@ -100,6 +103,10 @@ serve() {
 	"$bin/gavel-market" -c "$work/market.yaml" >>"$work/log" 2>&1 &
 	market_pid=$!
 	soon 10 curl -sf "$url/readyz"
+}
+stop_market() { # as an operator would
+	[ -z "$market_pid" ] || { kill "$market_pid"; wait "$market_pid" 2>/dev/null; }
+	market_pid=
 }
 kill_market() { # for good: the parent and all roles
 	kill -9 "$market_pid" $(pgrep -P "$market_pid") 2>/dev/null
