@@ -2,8 +2,11 @@
 /*
  * receipts.c - signs what the web roles have taken. A receipt's terms are stored
  * in the transaction that takes the thing, so nothing acknowledged is ever lost;
- * the key is only here. All that wait are signed in one call.
+ * the key is only here. All that wait are signed in one call,
+ * and stored in one statement.
  */
+#include <inttypes.h>
+
 #include "lease/signer.h"
 #include "lease/record.h"
 #include "lib/log.h"
@@ -52,19 +55,39 @@ receipts_sign(struct task *t)
 			    r->count * sizeof(*r->terms));
 }
 
+static const char *
+hex(struct arena *a, const void *b, size_t len)
+{
+	return hex_text(b, len, arena_alloc(a, 2 * len + 3)) + 2;
+}
+
 static enum next
 receipts_store(struct task *t)
 {
+	enum { ITEM, SUBJECT, ROUND, INDEX, SIG, COLUMNS };
 	struct receipts *r = t->state;
+	struct json_strs column[COLUMNS];
+	struct arena *a = &t->arena;
 
-	r->sigs = arena_alloc(&t->arena, r->count * sizeof(*r->sigs));
+	r->sigs = arena_alloc(a, r->count * sizeof(*r->sigs));
 	if (signer_answer(&r->call, r->sigs, r->count * sizeof(*r->sigs), &t->err) < 0)
 		return TASK_FAIL;
+	for (size_t c = 0; c < COLUMNS; c++) {
+		column[c].count = r->count;
+		column[c].items = arena_alloc(a, r->count * sizeof(*column[c].items));
+	}
+	for (size_t i = 0; i < r->count; i++) {
+		const struct receipt_terms *x = &r->terms[i];
+
+		column[ITEM].items[i] = hex(a, x->item.b, sizeof(x->item.b));
+		column[SUBJECT].items[i] = hex(a, x->subject.b, sizeof(x->subject.b));
+		column[ROUND].items[i] = arena_printf(a, "%" PRIu64, x->round);
+		column[INDEX].items[i] = arena_printf(a, "%" PRIu64, x->index);
+		column[SIG].items[i] = hex(a, r->sigs[i].b, sizeof(r->sigs[i].b));
+	}
 	r->b = batch_new(t);
-	for (size_t i = 0; i < r->count; i++)
-		q_receipt_signed(r->b, &r->terms[i].item, &r->terms[i].subject,
-				 (int64_t)r->terms[i].round, (int64_t)r->terms[i].index,
-				 &r->sigs[i]);
+	q_receipts_signed(r->b, &column[ITEM], &column[SUBJECT], &column[ROUND], &column[INDEX],
+			  &column[SIG]);
 	return db_run(t, clerk_of(t)->db, r->b);
 }
 

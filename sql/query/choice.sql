@@ -6,6 +6,7 @@ update gavel.round set choose_by = $3::timestamptz where order_hash = $1::bytea 
 
 -- name: bid_priced
 -- args: id id, rate price
+-- plan: once
 update gavel.bid set price = $2::numeric where id = $1::bytea;
 
 -- name: choice_order

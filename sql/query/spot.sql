@@ -87,6 +87,7 @@ where l.provider = $1::bytea and r.at >= $2::bigint order by r.at, r.lease, r.se
 
 -- name: spot_runs_announce
 -- args: time now
+-- plan: once
 -- rows: one for each new statement, told to all
 with told as (
 	update gavel.spot_run set told = true where not told returning lease, seq, state, at

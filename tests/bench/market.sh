@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# market.sh [SECONDS] - the market alone: no chain, no provider's machine. A real
+# market.sh [SECONDS] - the market alone: a chain that is empty, for the desk reads it
+# before it works on orders (node.py), and no provider's machine. A real
 # gavel-market on a PostgreSQL with fsync takes sealed bids of 100 providers over 8 and
 # 64 connections, beside pgbench's one-row inserts on the same database and beside the
 # same HTTP server with the signature checked and nothing stored; and is read, beside a
@@ -44,7 +45,7 @@ user: $user
 database: "host=$work/d user=gavel dbname=gavel"
 key_file: $work/key.json
 password_file: $work/password
-rpc_url: http://127.0.0.1:1
+rpc_url: http://127.0.0.1:$((port + 4))
 chain_id: 31337
 escrow: "0x0000000000000000000000000000000000000001"
 token: "0x0000000000000000000000000000000000000002"
@@ -58,6 +59,9 @@ as_user "$bin/gavel-market" -c "$work/market.yaml" migrate 2>/dev/null
 sql -c 'create table public.one_row (id bytea primary key, order_hash bytea, provider bytea, envelope bytea, at timestamptz)'
 echo "insert into public.one_row values (decode(md5(random()::text), 'hex'), decode(repeat('ab', 32), 'hex'), decode(repeat('cd', 20), 'hex'), decode(repeat('ef', 450), 'hex'), now())" >"$work/insert.sql"
 chmod a+r "$work/insert.sql"
+python3 tests/bench/node.py $((port + 4)) 0x0000000000000000000000000000000000000001 0 1 /dev/null &
+pids="$pids $!"
+for try in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$((port + 4))") 2>/dev/null && break; sleep 0.05; done
 "$bin/gavel-market" -c "$work/market.yaml" >"$work/market.log" 2>&1 &
 market_pid=$!
 pids="$pids $market_pid"
