@@ -199,6 +199,7 @@ DB_TESTS += tests/db/bad_bids.sh
 DB_TESTS += tests/db/contract.sh
 DB_TESTS += tests/db/heads.sh
 DB_TESTS += tests/db/mixed.sh
+DB_TESTS += tests/db/quota.sh
 
 $(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers $(MARKET_BENCH) | contracts
