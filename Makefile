@@ -167,7 +167,7 @@ check: setup
 check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS) $(REFERENCE)
 	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
 	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh tests/tidy.sh \
-		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh tests/cli/price.sh \
+		tests/openapi.sh tests/properties.sh tests/cli/sdl.sh tests/cli/deploy.sh tests/cli/price.sh \
 		tests/reference/run.sh lease/contracts/test/gas.sh
 
 # The same without the programs and the house rules: for SAN=1.
@@ -182,6 +182,11 @@ check-corpus: $(CORPUS)
 .PHONY: check-reference
 check-reference: $(REFERENCE)
 	$(Q)BUILD=$(B) REFERENCE_AUCTIONS=$(or $(AUCTIONS),1000000) tests/run.sh tests/reference/run.sh
+
+# Property 16 over a million rounds, with real keys and boxes: a quarter of an hour of CPU.
+.PHONY: check-rounds
+check-rounds: $(B)/tests/unit/sealed_rounds_test
+	$(Q)$(B)/tests/unit/sealed_rounds_test $(or $(ROUNDS),1000000)
 
 check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
