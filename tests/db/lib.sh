@@ -47,7 +47,7 @@ rpc() {
 }
 as_user "$pg_bin/initdb" -D "$work/d/pg" -U gavel -A trust --no-sync -E UTF8 --locale=C.UTF-8 >/dev/null 2>&1
 as_user "$pg_bin/pg_ctl" -D "$work/d/pg" -w -l "$work/d/log" \
-	-o "-k $work/d -c listen_addresses= -c fsync=off" start >/dev/null 2>&1
+	-o "-k $work/d -c listen_addresses= -c fsync=${fsync:-off}" start >/dev/null 2>&1
 as_user "$pg_bin/createdb" -h "$work/d" -U gavel gavel
 "$anvil" --port "$rpc_port" --silent --chain-id 31337 ${block_time:+--block-time $block_time} &
 anvil_pid=$!

@@ -20,6 +20,7 @@ many() {
 		curl -s -o "$work/many/$i.json" -H "Idempotency-Key: $i" --data-binary @"$work/many/$i.doc" "$url/v1/orders" &
 		posts="$posts $!"
 	done
+	# shellcheck disable=SC2086
 	wait $posts
 }
 codes() { cat "$work"/many/*.json | jq -r '.code // "placed"' | sort | uniq -c | awk '{ print $2, $1 }' | paste -sd' '; }
