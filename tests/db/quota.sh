@@ -3,8 +3,11 @@
 # quota.sh - what one party may have of a market at once: open orders of a tenant, and what
 # its balance covers, also when all come in the same moment through several processes. TAP.
 cd "$(dirname "$0")/../.." || exit 1
+fsync=on
 . tests/db/lib.sh
 echo 'workers: 3' >>"$work/market.yaml"
+# Commits that take a while: whoever does not wait for its turn reads what was before them.
+sql 'alter role gavel set commit_delay = 30000' && sql 'alter role gavel set commit_siblings = 0'
 serve
 # many N FIRST COUNT OPTIONS...: orders of one person, all at once; their answers in $work/many.
 many() {
@@ -15,13 +18,12 @@ many() {
 	for i in $(seq "$first" $((first + count - 1))); do
 		sign order "$person" market="$market" nonce="$i" until=$(($(now) + 600)) window=60000 "$@" >"$work/many/$i.doc"
 	done
-	posts=
 	for i in $(seq "$first" $((first + count - 1))); do
-		curl -s -o "$work/many/$i.json" -H "Idempotency-Key: $i" --data-binary @"$work/many/$i.doc" "$url/v1/orders" &
-		posts="$posts $!"
-	done
-	# shellcheck disable=SC2086
-	wait $posts
+		[ "$i" = "$first" ] || echo next
+		printf 'url = "%s/v1/orders"\noutput = "%s.json"\nheader = "Idempotency-Key: %s"\ndata-binary = "@%s.doc"\n' \
+			"$url" "$work/many/$i" "$i" "$work/many/$i"
+	done >"$work/posts"
+	curl -s -Z --parallel-immediate --parallel-max 60 -K "$work/posts" 2>/dev/null
 }
 codes() { cat "$work"/many/*.json | jq -r '.code // "placed"' | sort | uniq -c | awk '{ print $2, $1 }' | paste -sd' '; }
 codes_are() {
