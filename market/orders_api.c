@@ -165,7 +165,7 @@ enum { TURN, PLACED, SAME, FREE };
 static int
 order_create_why(struct order_create *c, uint32_t most, struct err *e)
 {
-	char want[AMOUNT_TEXT_SIZE], have[AMOUNT_TEXT_SIZE], tenant[ADDRESS_TEXT_SIZE];
+	char want[AMOUNT_TEXT_SIZE], tenant[ADDRESS_TEXT_SIZE];
 
 	for (size_t i = 0; i < rows_count(c->b, SAME); i++) {
 		struct hash hash;
@@ -184,12 +184,12 @@ order_create_why(struct order_create *c, uint32_t most, struct err *e)
 			e, &ORDER_TOO_MANY,
 			"%u at most are open at once: wait for some to end, or take one back",
 			most);
-	/* order_same gives no row for a newcomer: the balance is short. */
+	/* The balance is short; below nothing, when it was withdrawn under open orders. */
 	return err_field(e, &AMOUNT_SHORT, "/terms/deposit",
 			 "the deposit is %s base units, but the free escrow balance of %s is %s",
 			 u128_text(c->doc.terms.deposit.units, want),
 			 address_text(&c->doc.terms.tenant, tenant),
-			 u128_text(row_u128(c->b, FREE, 0, "free"), have));
+			 row_text(c->b, FREE, 0, "free"));
 }
 
 static enum next

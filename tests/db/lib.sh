@@ -127,7 +127,7 @@ fund() { # fund ADDRESS UNITS: as if the chain had said so
 		insert into gavel.chain_event (block, block_hash, tx_hash, log_index, kind, account, at)
 		values (0, sha256('$1 $RANDOM'), sha256('$1 $RANDOM$RANDOM'), 0, 'Deposited', '\\x${1#0x}', 0) returning seq)
 		insert into gavel.ledger_entry (event, account, amount)
-		select seq, 'balance:$(lower "$1")', $2 from said union all select seq, 'world', -$2 from said" >/dev/null
+		select seq, 'balance:$(lower "$1")', $2 from said union all select seq, 'world', -($2) from said" >/dev/null
 }
 register() { # register N...: and seen now, so that it is invited
 	for i in "$@"; do

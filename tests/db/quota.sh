@@ -58,5 +58,10 @@ fund "$(sign address 92)" 10999
 many 92 1 30 deposit=1000
 ok 'of 30 orders at once those are placed that the balance covers' codes_are 'funds_short 20 placed 10'
 ok 'what is free is never below nothing' get_is "/v1/accounts/$(sign address 92)" .free 999
+fund "$(sign address 92)" -5000
+place 92 99 deposit=1000
+ok 'withdrawn under open orders: the next one is refused' says 402 funds_short
+ok '  by how much' eval 'jq -r .detail "$work/answer" | grep -q "is -4001$"'
+ok '  and the market is there' get_is "/v1/accounts/$(sign address 92)" .free 0
 echo "1..$n"
 exit $bad
