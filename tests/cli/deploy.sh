@@ -8,7 +8,8 @@ cd "$(dirname "$0")/../.." || exit 1
 top=$PWD
 build=$top/${BUILD:-build}
 command -v node >/dev/null || { echo "1..0 # SKIP no node"; exit 77; }
-port=${GAVEL_CLI_PORT:-$((20000 + $$ % 10000))}
+. tests/db/ports.sh
+port=$(free_ports)
 tmp=$(mktemp -d)
 market=
 stop() {
