@@ -167,7 +167,7 @@ check: setup
 check-here: $(PROGRAMS) $(UNIT) $(SIM) $(REPLAY) $(CORPUS) $(REFERENCE)
 	$(if $(unlisted),$(error not in tests/floors.mk: $(unlisted)))
 	$(Q)BUILD=$(B) tests/run.sh $(UNIT) $(SIM) tests/replay/run.sh tests/corpus.sh tests/tidy.sh \
-		tests/openapi.sh tests/cli/sdl.sh tests/cli/deploy.sh tests/cli/price.sh \
+		tests/openapi.sh tests/properties.sh tests/cli/sdl.sh tests/cli/deploy.sh tests/cli/price.sh \
 		tests/reference/run.sh lease/contracts/test/gas.sh
 
 # The same without the programs and the house rules: for SAN=1.
@@ -182,6 +182,11 @@ check-corpus: $(CORPUS)
 .PHONY: check-reference
 check-reference: $(REFERENCE)
 	$(Q)BUILD=$(B) REFERENCE_AUCTIONS=$(or $(AUCTIONS),1000000) tests/run.sh tests/reference/run.sh
+
+# Property 16 over a million rounds, with real keys and boxes: a quarter of an hour of CPU.
+.PHONY: check-rounds
+check-rounds: $(B)/tests/unit/sealed_rounds_test
+	$(Q)$(B)/tests/unit/sealed_rounds_test $(or $(ROUNDS),1000000)
 
 check-contracts:
 	$(Q)tests/run.sh lease/contracts/check.sh
@@ -201,6 +206,7 @@ DB_TESTS += tests/db/heads.sh
 DB_TESTS += tests/db/mixed.sh
 DB_TESTS += tests/db/bonds.sh
 DB_TESTS += tests/db/spread.sh
+DB_TESTS += tests/db/quota.sh
 
 $(B)/tests/db/sign $(B)/tests/db/papers: %: %.o $(LEASE) $(DEPLOY) $(LIB); $(link_test)
 check-db: $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers $(MARKET_BENCH) | contracts
@@ -300,7 +306,8 @@ bench: $(PROGRAMS) $(BENCHES) $(MARKET_BENCH)
 .PHONY: bench-market
 bench-market: $(PROGRAMS) $(MARKET_BENCH)
 	$(Q)tests/bench/market.sh
-# What the auction is worth, beside its goals; no root, a minute.
+# What the auction is worth, beside its goals: a minute, and one more as root, with a market.
 .PHONY: bench-auction
-bench-auction: $(AUCTION_BENCH)
+bench-auction: $(AUCTION_BENCH) $(PROGRAMS) $(B)/tests/db/sign $(B)/tests/db/papers
 	$(Q)$(AUCTION_BENCH)
+	$(Q)[ "$$(id -u)" != 0 ] || BUILD=$(B) tests/bench/auction_times.sh

@@ -44,6 +44,8 @@ info_show(struct request *r)
 	jsonw_int(w, s->window_min_s);
 	jsonw_name(w, "window_max_s");
 	jsonw_int(w, s->window_max_s);
+	jsonw_name(w, "orders_open_max");
+	jsonw_int(w, s->orders_open_max);
 	jsonw_name(w, "tick_ms");
 	jsonw_int(w, s->tick_ms);
 	jsonw_name(w, "heartbeat_s");

@@ -21,6 +21,8 @@ static const struct code ORDER_EXPIRED_CODE = { "order_expired", INVALID,
 						"the order's time to open is over" };
 static const struct code GROUP_MISMATCH = { "group_mismatch", INVALID,
 					    "the group is not the one that was signed" };
+static const struct code ORDER_TOO_MANY = { "order_too_many", LIMIT,
+					    "this tenant has as many open orders as it may" };
 static const struct code NONCE_USED = { "nonce_used", CONFLICT, "another order has this nonce" };
 static const struct code EXISTS_DIFFERENT = { "exists_different", CONFLICT,
 					      "the same id or key was used for something else" };
@@ -144,41 +146,50 @@ order_create_store(struct task *t)
 
 	u128_text(o->nonce, nonce);
 	c->b = batch_new(t);
+	q_order_turn(c->b, &o->tenant);
 	q_order_place(c->b, &c->hash, &c->doc.id, &o->tenant, nonce, c->idem_key,
 		      json_encode(&t->arena, order_terms_fields, o), &c->doc.sig,
 		      json_encode(&t->arena, group_fields, &c->doc.group), c->doc.care_hours,
 		      (int64_t)c->doc.window_ms * MILLI_US, o->deposit,
 		      (wall_t)o->openBy * SECOND_US, c->now, c->doc.auction, set, g->spread_row,
-		      g->spread_rows);
+		      g->spread_rows, w->settings->orders_open_max);
 	q_order_same(c->b, &o->tenant, nonce, c->idem_key, &c->doc.id, set, g->spread_row);
 	q_account_free(c->b, &o->tenant);
 	return db_run(t, w->db, c->b);
 }
 
-/* Why there was no row: the same order again, another one, or no money. */
-static int
-order_create_why(struct order_create *c, struct err *e)
-{
-	char want[AMOUNT_TEXT_SIZE], have[AMOUNT_TEXT_SIZE], tenant[ADDRESS_TEXT_SIZE];
+/* The batch of order_create_store(), by its statements. */
+enum { TURN, PLACED, SAME, FREE };
 
-	for (size_t i = 0; i < rows_count(c->b, 1); i++) {
+/* Why there was no row: the same order again, another one, too many, or no money. */
+static int
+order_create_why(struct order_create *c, uint32_t most, struct err *e)
+{
+	char want[AMOUNT_TEXT_SIZE], tenant[ADDRESS_TEXT_SIZE];
+
+	for (size_t i = 0; i < rows_count(c->b, SAME); i++) {
 		struct hash hash;
 
-		row_bytes(c->b, 1, i, "hash", hash.b, sizeof(hash.b));
+		row_bytes(c->b, SAME, i, "hash", hash.b, sizeof(hash.b));
 		if (hash_equal(&hash, &c->hash))
 			return 0;
-		if (row_bool(c->b, 1, i, "same_nonce"))
+		if (row_bool(c->b, SAME, i, "same_nonce"))
 			return err_field(e, &NONCE_USED, "/terms/nonce",
 					 "this nonce signed another order: choose a new one");
 		return err_set(e, &EXISTS_DIFFERENT,
 			       "the id, Idempotency-Key or row of a set belongs to another order");
 	}
-	/* order_same gives no row for a newcomer: the balance is short. */
+	if (row_int(c->b, FREE, 0, "open") >= most)
+		return err_set(
+			e, &ORDER_TOO_MANY,
+			"%u at most are open at once: wait for some to end, or take one back",
+			most);
+	/* The balance is short; below nothing, when it was withdrawn under open orders. */
 	return err_field(e, &AMOUNT_SHORT, "/terms/deposit",
 			 "the deposit is %s base units, but the free escrow balance of %s is %s",
 			 u128_text(c->doc.terms.deposit.units, want),
 			 address_text(&c->doc.terms.tenant, tenant),
-			 u128_text(row_u128(c->b, 2, 0, "free"), have));
+			 row_text(c->b, FREE, 0, "free"));
 }
 
 static enum next
@@ -190,9 +201,10 @@ order_create_receipt(struct task *t)
 	if (c->receipt.until == 0) {
 		if (batch_failed(c->b, &t->err))
 			return TASK_FAIL;
-		if (rows_count(c->b, 0) == 1)
+		if (rows_count(c->b, PLACED) == 1)
 			web_poke(r->ctx);
-		else if (order_create_why(c, &t->err) < 0)
+		else if (order_create_why(c, ((struct web *)r->ctx)->settings->orders_open_max,
+					  &t->err) < 0)
 			return TASK_FAIL;
 		else
 			request_set_header(r, "Idempotency-Replayed", "true");

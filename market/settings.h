@@ -29,6 +29,7 @@ struct market_settings {
 	uint32_t launch_s;	       /* from opening to healthy */
 	uint32_t established_launches; /* successes before a bid may set prices */
 	uint32_t window_min_s, window_max_s;
+	uint32_t orders_open_max; /* of one tenant, at once */
 	uint32_t spot_period_s; /* from one auction of a pool to the next */
 	uint32_t spot_free_s;	/* a run interrupted within it is not paid */
 	uint32_t tick_ms;	/* a tick is closed no more often */

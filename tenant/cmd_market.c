@@ -49,8 +49,12 @@ print_bid(struct context *c, const struct json *r)
 static void
 print_bids(struct context *c, const struct json *rows)
 {
+	if (rows == NULL || rows->first == NULL) {
+		say(c, "  nobody has answered yet");
+		return;
+	}
 	printf("%-5s %-4s %-42s  %s\n", "round", "rank", "provider", "answer");
-	for (const struct json *r = rows != NULL ? rows->first : NULL; r != NULL; r = r->next)
+	for (const struct json *r = rows->first; r != NULL; r = r->next)
 		print_bid(c, r);
 }
 
@@ -128,6 +132,8 @@ bids_one(struct context *c, const char *name, void *ctx, struct err *e)
 int
 cmd_bids(struct context *c, int argc, char **argv, struct err *e)
 {
+	if (argc > 2)
+		return err_set(e, &TENANT_USAGE, "one name, for example: gavel bids web");
 	return parts_each(c, argc > 1 ? argv[1] : NULL, bids_one, NULL, e);
 }
 
@@ -242,8 +248,8 @@ cmd_providers(struct context *c, int argc, char **argv, struct err *e)
 	struct json *doc;
 	const struct json *rows;
 
-	(void)argc;
-	(void)argv;
+	if (argc > 1)
+		return err_set(e, &TENANT_USAGE, "\"%.60s\": gavel providers shows all", argv[1]);
 	if (context_connect(c, e) < 0 ||
 	    market_get(&c->arena, &c->market, "/v1/providers", &doc, e) < 0 ||
 	    offers_read(c, &offers, e) < 0)
@@ -253,6 +259,8 @@ cmd_providers(struct context *c, int argc, char **argv, struct err *e)
 		print_providers_json(rows, &offers);
 		return 0;
 	}
+	if (rows == NULL || rows->first == NULL)
+		say(c, "  no provider has registered at this market");
 	for (const struct json *r = rows != NULL ? rows->first : NULL; r != NULL; r = r->next)
 		print_provider(c, r, &offers);
 	return 0;

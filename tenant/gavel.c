@@ -309,8 +309,9 @@ main(int argc, char **argv)
 	for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
 		if (command->help != NULL &&
 		    (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)) {
-			printf("usage: gavel %s %s\n\n%s\n%s", command->name, command->args,
-			       command->summary, command->help);
+			printf("usage: gavel %s%s%s\n\n%s\n%s", command->name,
+			       command->args[0] != '\0' ? " " : "", command->args, command->summary,
+			       command->help);
 			return 0;
 		} else if (strcmp(argv[i], "--json") == 0) {
 			c.json = true;

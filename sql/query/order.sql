@@ -1,11 +1,19 @@
 -- SPDX-License-Identifier: Apache-2.0
 
+-- name: order_turn
+-- args: address tenant
+-- plan: once
+-- rows: 1; orders of one tenant are placed one after the other: the next statement of
+-- the batch sees what the one before has left of balance and quota
+select pg_advisory_xact_lock(7237, hashtext(encode($1::bytea, 'hex'))) is null as waited;
+
 -- name: order_place
 -- args: hash hash, id id, address tenant, text nonce, text idem_key, text terms, sig sig, text grp
 -- args: int care_hours, int window_us, amount deposit, time ends_at, time now, text auction
--- args: hash spread_set, int spread_row, int spread_rows
+-- args: hash spread_set, int spread_row, int spread_rows, int most
 -- plan: once
--- rows: 0..1  (no row: the tenant's free balance is short, or the order exists)
+-- rows: 0..1  (no row: the tenant's free balance is short, it has `most` open orders, or the
+-- order exists)
 with head as (
 	select next from gavel.tick_head for share
 ), placed as (
@@ -16,6 +24,8 @@ with head as (
 	       $11::numeric, $12::timestamptz, $13::timestamptz, $13::timestamptz, $14::text,
 	       case when $14::text = 'fast' then head.next end, $15::bytea, $16::int, $17::int
 	from head where gavel.free_balance($3::bytea) >= $11::numeric
+	  and (select count(*) from gavel.orders q where q.tenant = $3::bytea
+	         and q.state in ('open', 'bidding', 'ranked', 'awarded')) < $18::bigint
 	on conflict do nothing
 	returning hash, first_tick
 )
@@ -35,6 +45,8 @@ from gavel.orders where (tenant = $1::bytea and (nonce = $2::numeric or idem_key
 -- args: address who
 -- plan: once
 select gavel.free_balance($1::bytea) as free,
+       (select count(*) from gavel.orders where tenant = $1::bytea
+          and state in ('open', 'bidding', 'ranked', 'awarded')) as open,
        coalesce((select total from gavel.account where name = 'balance:0x' || encode($1::bytea, 'hex')), 0) as balance,
        coalesce((select max(number) from gavel.chain_block), 0) as block;
 

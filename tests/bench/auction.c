@@ -2,7 +2,7 @@
 /*
  * The dashboard "auction quality": what the rules promise, what they do, side by
  * side. auction [SEED [PART]]: same seed, same figures, but for the times. Latencies of
- * a whole market (order to award, sealed rounds) are measured where a market runs.
+ * a whole market (order to award, sealed rounds) are those of auction_times.sh.
  */
 #include "tests/bench/auction.h"
 

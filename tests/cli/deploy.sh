@@ -127,6 +127,12 @@ else
 	echo "not ok $n -   as JSON a list of two"
 	bad=1
 fi
+run bids pair pair-us
+is 'bids of one name at a time' 2 'one name, for example'
+run providers
+is 'a market without providers says so' 0 'no provider has registered'
+run providers gpu
+is '  and what it cannot filter it refuses' 2 'gavel providers shows all'
 run bids pair-us
 is 'a part by its own name' 0 'declined: capacity'
 run logs pair

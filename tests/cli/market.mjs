@@ -35,6 +35,8 @@ function answer(method, path, body) {
 		return [200, { data: [{ id: second ? 'lea_2' : 'lea_1' }], has_more: !second,
 			next_cursor: second ? undefined : 'lea_1' }]
 	}
+	if (path === '/v1/providers' || path.startsWith('/v1/offers?'))
+		return [200, { data: [], has_more: false }]
 	if (path.startsWith('/v1/accounts/'))
 		return [200, { balance: free, free }]
 	if (method === 'POST' && path === '/v1/orders') {

@@ -50,7 +50,7 @@ rpc() {
 }
 as_user "$pg_bin/initdb" -D "$work/d/pg" -U gavel -A trust --no-sync -E UTF8 --locale=C.UTF-8 >/dev/null 2>&1
 as_user "$pg_bin/pg_ctl" -D "$work/d/pg" -w -l "$work/d/log" \
-	-o "-k $work/d -c listen_addresses= -c fsync=off" start >/dev/null 2>&1
+	-o "-k $work/d -c listen_addresses= -c fsync=${fsync:-off}" start >/dev/null 2>&1
 as_user "$pg_bin/createdb" -h "$work/d" -U gavel gavel
 "$anvil" --port "$rpc_port" --silent --chain-id 31337 ${block_time:+--block-time $block_time} &
 anvil_pid=$!
@@ -134,7 +134,7 @@ fund() { # fund ADDRESS UNITS: as if the chain had said so
 		insert into gavel.chain_event (block, block_hash, tx_hash, log_index, kind, account, at)
 		values (0, sha256('$1 $RANDOM'), sha256('$1 $RANDOM$RANDOM'), 0, 'Deposited', '\\x${1#0x}', 0) returning seq)
 		insert into gavel.ledger_entry (event, account, amount)
-		select seq, 'balance:$(lower "$1")', $2 from said union all select seq, 'world', -$2 from said" >/dev/null
+		select seq, 'balance:$(lower "$1")', $2 from said union all select seq, 'world', -($2) from said" >/dev/null
 }
 register() { # register N...: and seen now, so that it is invited
 	for i in "$@"; do

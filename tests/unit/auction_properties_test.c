@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tick.h: the properties of the rules over random ticks, by their numbers. Those of a
- * single sealed round are in auction_test.c, 15 and 16 in audit*_test.c, 18 and 19 in
- * tests/bench/auction.c, 20 in index_test.c.
+ * single sealed round are in auction_test.c; where the others are says docs/auction.md.
  */
 #include "lease/price.h"
 #include "tests/unit/tap.h"

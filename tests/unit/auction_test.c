@@ -283,12 +283,61 @@ test_competition(void)
 	is_int(wrong_drop, 0, "7: without a loser it never falls");
 }
 
+/* Joint profit of the first `names` bids, which all cost the same. */
+static long long
+joint_profit(size_t names, size_t count, long long cost)
+{
+	struct auction_order o = { .round = 1, .max = { 1000 } };
+
+	auction_clear(&o, bids, count, &out);
+	return out.end == AUCTION_AWARDED && out.winner < names ? (long long)out.price.nano - cost
+								: 0;
+}
+
+/* Property 9: over a grid, two names with any floors and lists gain no more together than
+ * one name with the true floor and the best list price. */
+static void
+test_two_names(void)
+{
+	enum { TOP = 6 };
+	unsigned wrong = 0, cases = 0, gains = 0;
+
+	for (unsigned k = 0; k < 3; k++)
+		bids[k] = (struct auction_bid){ .provider = address_of(k + 1),
+						.owner = address_of(k + 1),
+						.sets_prices = true };
+	for (u128 cost = 1; cost <= 4; cost++)
+		for (u128 rival = 1; rival <= TOP; rival++) {
+			long long best = 0;
+
+			bids[1].floor.nano = rival;
+			bids[1].list.nano = TOP + 1;
+			bids[0].floor.nano = cost;
+			for (bids[0].list.nano = cost; bids[0].list.nano <= TOP + 2;
+			     bids[0].list.nano++)
+				best = MAX(best, joint_profit(1, 2, (long long)cost));
+			bids[2].floor.nano = rival;
+			bids[2].list.nano = TOP + 1;
+			for (unsigned f = 0; f < TOP * TOP * TOP * TOP; f++) {
+				bids[0].floor.nano = 1 + f % TOP;
+				bids[1].floor.nano = 1 + f / TOP % TOP;
+				bids[0].list.nano = bids[0].floor.nano + f / TOP / TOP % TOP;
+				bids[1].list.nano = bids[1].floor.nano + f / TOP / TOP / TOP;
+				wrong += joint_profit(2, 3, (long long)cost) > best;
+				gains += joint_profit(2, 3, (long long)cost) > 0;
+				cases++;
+			}
+		}
+	ok(gains > cases / 20, "9: two names gained something %u times of %u", gains, cases);
+	is_int(wrong, 0, "9: never more than one name with its best list price");
+}
+
 /* Property 12: equal bids each win their share, chi-square at 0.1 %. */
 static void
 test_ties(void)
 {
 	static const double limit[] = { 0, 0, 10.83, 13.82, 16.27, 18.47 };
-	enum { DRAWS = 20000 };
+	enum { DRAWS = 100000 };
 
 	for (size_t k = 2; k <= 5; k++) {
 		unsigned wins[5] = { 0 };
@@ -467,6 +516,7 @@ main(void)
 	test_truth();
 	test_floor_of_winner();
 	test_competition();
+	test_two_names();
 	test_ties();
 	test_examples();
 	test_weight();
