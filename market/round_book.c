@@ -82,10 +82,8 @@ const struct transcript_book *
 round_book_read(struct clerk *c, const struct batch *b, size_t q, struct arena *until,
 		struct err *e)
 {
-	struct round_book *k = calloc(1, sizeof(*k));
+	struct round_book *k = xcalloc(1, sizeof(*k));
 
-	if (k == NULL)
-		fatal("no memory");
 	arena_init(&k->a, 0);
 	k->users = 1;
 	if (read_book(k, b, q, e) < 0) {

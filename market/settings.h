@@ -30,15 +30,15 @@ struct market_settings {
 	uint32_t established_launches; /* successes before a bid may set prices */
 	uint32_t window_min_s, window_max_s;
 	uint32_t orders_open_max; /* of one tenant, at once */
-	uint32_t spot_period_s; /* from one auction of a pool to the next */
-	uint32_t spot_free_s;	/* a run interrupted within it is not paid */
-	uint32_t tick_ms;	/* a tick is closed no more often */
-	uint32_t heartbeat_s;	/* a record at least this often */
-	uint32_t head_every_s;	/* its head goes on the chain so often, if anything happened */
+	uint32_t spot_period_s;	  /* from one auction of a pool to the next */
+	uint32_t spot_free_s;	  /* a run interrupted within it is not paid */
+	uint32_t tick_ms;	  /* a tick is closed no more often */
+	uint32_t heartbeat_s;	  /* a record at least this often */
+	uint32_t head_every_s;	  /* its head goes on the chain so often, if anything happened */
 	/* who may set prices: see standing_rules */
 	uint32_t in_book_s, failures_bp_max, class_launches;
 	struct amount bond_min;
-	uint32_t bond_hours; /* or so much of what its leases earn, if that is more */
+	uint32_t bond_hours;	    /* or so much of what its leases earn, if that is more */
 	uint32_t settle_every_ms;   /* how often vouchers are looked at */
 	uint32_t settle_within_s;   /* one that waits so long is settled, */
 	struct amount settle_worth; /* or that is worth so much; 0: by time only */

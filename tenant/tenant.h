@@ -231,9 +231,8 @@ int close_on_chain(struct context *c, const char *name, bool ask_provider, bool 
 /* What the gateway's status says that a lease does by what is paid: cmd_cost.c. */
 enum dues dues_of(const struct json *status);
 /* Until when this deposit lasts, by the status' last reading. */
-struct lasting
-lasting_for(const struct lease_terms *terms, struct amount deposit, struct amount due,
-	    const struct json *status, uint32_t now);
+struct lasting lasting_for(const struct lease_terms *terms, struct amount deposit,
+			   struct amount due, const struct json *status, uint32_t now);
 
 /* Evidence for audits: evidence.c. */
 struct gathered {
