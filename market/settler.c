@@ -35,7 +35,7 @@
 #define GWEI		 ((u128)1000000000u)
 
 /* The batch of `look`. */
-enum { Q_DUE, Q_OPEN, Q_PENDING, Q_HEAD };
+enum { Q_DUE, Q_MOOT, Q_OPEN, Q_PENDING, Q_HEAD };
 
 struct settle {
 	struct batch *b, *due;
@@ -102,6 +102,7 @@ look(struct task *t)
 	} else {
 		q_void_strays(s->due, clock_wall());
 	}
+	q_intents_moot(s->due, 0);
 	q_tx_open(s->due, 0);
 	q_intents_pending(s->due, BATCH_MAX);
 	q_head_due(s->due, clock_wall(), c->settings->head_every_s);

@@ -140,6 +140,14 @@ where not exists (select 1 from gavel.intent i where i.lease = $2::bytea and i.k
                     and i.state = 'failed' and i.created_at > $4::timestamptz - interval '5 seconds')
 on conflict do nothing;
 
+-- name: intents_moot
+-- args: int unused
+-- rows: none; what is wished of a lease that has ended on the chain, by another hand or before this
+-- database was restored, would only be skipped there
+update gavel.intent i set state = 'failed', error = 'the lease has ended'
+where i.state = 'pending' and i.kind <> 'open' and $1::bigint = 0
+  and exists (select 1 from gavel.chain_event c where c.lease = i.lease and c.canonical and c.kind in ('Closed', 'Voided'));
+
 -- name: intents_pending
 -- args: int most
 -- rows: the oldest kind's pending intents with what their calldata needs
