@@ -66,14 +66,14 @@ static int
 add_kept(struct context *c, const struct deployment *d, struct evidence *v, struct err *e)
 {
 	static const struct hash none;
-	struct receipt r;
+	struct kept_receipt r;
 	int found;
 
 	if (!hash_equal(&d->order_hash, &none) && !hash_equal(&d->order_hash, &v->order))
 		return err_field(e, &AUDIT_ORDER, "/hash", "the market shows another order");
 	found = receipt_kept(c, &v->order, &r, e);
 	if (found == 1)
-		receipt_add(c, &v->receipts, &r);
+		receipt_add(c, &v->receipts, &r.receipt);
 	return found < 0 ? -1 : 0;
 }
 

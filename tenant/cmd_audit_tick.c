@@ -134,48 +134,34 @@ from_market(struct context *c, int64_t from, int64_t to, struct tick_evidence *v
 	return get_heads(c, v, e);
 }
 
-/* Whether a tick shows the order, and none that it need not stand in its receipt's: a row
- * of a set may have waited for the others, and what is hidden is judged when it is shown. */
-static bool
-may_have_waited(const struct tick_evidence *v)
-{
-	const struct tick_transcript *all = v->transcripts.items;
-	bool open = false;
-
-	for (size_t i = 0; i < v->transcripts.count; i++) {
-		const struct tick_entry *en = entry_in(&all[i], &v->order);
-
-		if (en != NULL)
-			return en->group.spread != NULL;
-		open = open || open_in(&all[i], &v->order);
-	}
-	return open;
-}
-
-/* The tick that the receipt names, if the market has closed it, whatever it says of ticks
- * that looked at the order. Of what was taken back it says none. */
+/* The tick that the kept receipt names, if the market has closed it, whatever it says of
+ * ticks that looked at the order. It says none of what was taken back, or came too late. */
 static int
 get_promised(struct context *c, const struct json *order, struct tick_evidence *v,
 	     struct gathered *g, struct err *e)
 {
 	const struct tick_transcript *all = v->transcripts.items;
-	struct receipt r;
+	size_t had = v->transcripts.count;
+	struct kept_receipt r;
 	int found = receipt_kept(c, &v->order, &r, e);
 
 	if (found <= 0)
 		return found;
-	receipt_add(c, &v->receipts, &r);
-	for (size_t i = 0; i < v->transcripts.count; i++)
-		if (all[i].record.terms.number == r.terms.round)
+	receipt_add(c, &v->receipts, &r.receipt);
+	for (size_t i = 0; i < had; i++)
+		if (all[i].record.terms.number == r.receipt.terms.round)
 			return 0;
-	if (may_have_waited(v) ||
-	    (v->transcripts.count == 0 && strcmp(text_of(order, "state"), "cancelled") == 0))
+	if (r.set || (had == 0 && strcmp(text_of(order, "state"), "cancelled") == 0))
 		return 0;
-	if (get_tick(c, v, g, (int64_t)r.terms.round, e) == 0)
+	if (get_tick(c, v, g, (int64_t)r.receipt.terms.round, e) < 0) {
+		if (had > 0 || e->code->kind != NOT_FOUND)
+			return -1;
+		*e = (struct err)ERR_NONE;
 		return 0;
-	if (v->transcripts.count > 0 || e->code->kind != NOT_FOUND)
-		return -1;
-	*e = (struct err)ERR_NONE;
+	}
+	all = v->transcripts.items;
+	if (had == 0 && all[0].record.terms.time / 1000 >= r.open_by)
+		v->transcripts.count = 0;
 	return 0;
 }
 

@@ -400,7 +400,7 @@ post_once(struct context *c, struct part *p, struct err *e)
 	if (market_post(&c->arena, &c->market, "/v1/orders",
 			json_encode(&c->arena, order_doc_fields, &p->order), id, &doc, e) < 0)
 		return -1;
-	receipt_keep(c, p->deployment.name, &p->deployment.order_hash, doc);
+	receipt_keep(c, p->deployment.name, &p->order, doc);
 	return 0;
 }
 

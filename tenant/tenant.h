@@ -102,12 +102,18 @@ int state_read(struct context *c, const char *name, struct json **doc, struct er
 /* Nobody else has it until the descriptor that is returned is closed. */
 int state_lock(struct context *c, const char *name, struct err *e) mustcheck;
 
-/* Receipts: receipts.c. The one in the market's answer to this order is kept, if it is
- * the market's and the order's; else a warning says what to do. */
-void receipt_keep(struct context *c, const char *name, const struct hash *order,
+/* Receipts: receipts.c. */
+struct kept_receipt {
+	struct receipt receipt;
+	uint32_t open_by; /* of the order: later no tick takes it */
+	bool set;	  /* it is a row of a set, and waits for the others */
+};
+/* The one in the market's answer to this order is kept, if it is the market's and the
+ * order's; else a warning says what to do. */
+void receipt_keep(struct context *c, const char *name, const struct order_doc *order,
 		  const struct json *answer);
 /* 0: none is kept. */
-int receipt_kept(struct context *c, const struct hash *order, struct receipt *r,
+int receipt_kept(struct context *c, const struct hash *order, struct kept_receipt *r,
 		 struct err *e) mustcheck;
 void receipt_add(struct context *c, struct json_list *receipts, const struct receipt *r);
 /* Those of a file for audits, and the offers that it knows, behind what is there. */

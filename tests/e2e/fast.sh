@@ -46,6 +46,14 @@ like '  at the runner-up price' "$(runner_up "$bids" "$(lease one .terms.rate)")
 like '  every offer has its reason' "$(echo "$bids" | jq -r '[.data[].reason] | sort | join(" ")')" '^dearer region won$'
 like '  as people read it' "$(tenant bids one)" ' 2 +0x.* offer, tick [0-9]+: floor .*, effective .*, dearer$'
 like '  and it was all true' "$(tenant audit auction one 2>&1)" 'true|holds'
+# The receipt that deploy has kept: it names the first tick that had to look at the order.
+kept=$(find "$dir" -path "*deployments/receipts/$(order one .hash).json")
+like '  its receipt is kept, for nobody else to read' "$(stat -c %a "$kept")" '^600$'
+like '  of that order and of that tick' "$(jq -r '.receipt.terms | "\(.item) \(.round)"' "$kept")" "^$(order one .hash) $(echo "$bids" | jq -r '.data[0].tick')\$"
+cp "$kept" "$dir/kept.json"
+jq -c '.receipt.terms.round += 1' "$dir/kept.json" >"$kept"
+like '  and used: another tick is not what the market has signed' "$(tenant audit auction one 2>&1)" 'audit_receipt'
+cp "$dir/kept.json" "$kept"
 like '  its record fixed by the chain, with the opening' "$(tenant audit heads 2>&1)" 'are fixed'
 ms=$(since "$(order one .created_at)" "$(lease one .created_at)")
 echo "# from order to award: $ms ms"
