@@ -28,7 +28,6 @@
 #include "provider/mounts.h"
 #include "provider/offers.h"
 #include "provider/runc.h"
-#include "provider/receipts.h"
 #include "provider/settle.h"
 #include "provider/simulate.h"
 #include "provider/tell.h"
@@ -378,7 +377,7 @@ main(int argc, char **argv)
 	if (strcmp(command, "offers") == 0)
 		return told(tell_offers(&settings, json, &e), &e);
 	if (strcmp(command, "receipts") == 0)
-		return told(receipts_print(&settings, json, &e), &e);
+		return told(tell_receipts(&settings, json, &e), &e);
 	if (strcmp(command, "why") == 0 && optind + 1 < argc)
 		return told(tell_why(&settings, argv[optind + 1], json, &e), &e);
 	if (strcmp(command, "price") == 0) {
