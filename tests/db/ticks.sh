@@ -408,6 +408,22 @@ jq -cs '{receipts: .[:2], offers: .[2:]}' "$work"/first.receipt "$work"/second.r
 ok 'nor by who shows that the later one replaced it' gavel audit tick "$tick" --receipts "$work/kept.json"
 jq -c ".terms.round = $((tick - 1))" "$work/first.receipt" >"$work/bad.receipt"
 ok 'a receipt that the market never gave is found' say_is audit_receipt gavel audit tick $((tick - 1)) --receipts "$work/bad.receipt"
+# A market that forgets which tick looked at an order: who kept its receipt asks for it.
+place 300 cpu=10 max=100000000
+hash=$(jq -r .hash "$work/answer")
+kept=$XDG_STATE_HOME/gavel/deployments/receipts
+mkdir -p "$kept"
+jq -c '{receipt, open_by: 4000000000, set: false}' "$work/answer" >"$kept/$hash.json"
+ok 'an order is awarded, and its receipt kept' soon 5 state_is awarded
+ok 'with which it is true' gavel audit auction "$order"
+sql "delete from gavel.tick_order where '0x' || encode(order_hash, 'hex') = '$hash'"
+ok 'the tick is looked at that the market does not name' say_is "^  ${hash:0:10}  awarded" gavel audit auction "$order" --save "$work/own.json"
+ok 'also later' say_is "^  ${hash:0:10}  awarded" gavel audit tick "$work/own.json"
+ok 'the receipt is in the evidence' test "$(jq -r '.receipts[0].terms.item' "$work/own.json")" = "$hash"
+jq -c '.transcripts = [] | .heads.records = []' "$work/own.json" >"$work/lie.json"
+ok 'a tick that is kept back is missed' say_is audit_dropped gavel audit tick "$work/lie.json"
+rm "$kept/$hash.json"
+ok 'without it nobody knows' say_is 'no tick has looked' gavel audit auction "$order"
 echo nonsense >"$work/bad.receipt"
 ok 'a file that is none is said' say_is bad.receipt gavel audit tick "$tick" --receipts "$work/bad.receipt"
 echo "1..$n"
