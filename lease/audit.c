@@ -230,6 +230,45 @@ entry_of(const struct transcript *t, const struct hash *item)
 	return NULL;
 }
 
+int
+audit_receipt(const struct domain *d, const struct address *market, const struct hash *item,
+	      const struct receipt *r, struct err *e)
+{
+	static const struct hash none;
+	struct hash h = receipt_hash(&r->terms), digest = terms_digest(d, &h);
+	struct err why = ERR_NONE;
+
+	if (sig_check(&r->sig, &digest, market, &why) < 0)
+		return err_field(e, &AUDIT_RECEIPT, "/receipt/sig", "not by the market");
+	if (!hash_equal(&r->terms.item, item))
+		return err_field(e, &AUDIT_RECEIPT, "/receipt/terms/item",
+				 "it is for something else");
+	if (!hash_equal(&r->terms.subject, &none))
+		return err_field(e, &AUDIT_RECEIPT, "/receipt/terms/subject",
+				 "it is a sealed bid's");
+	return 0;
+}
+
+/* The order's own: of no tick, and of before its round was over. */
+static int
+check_order_receipt(const struct audit_round *r, const struct receipt *own, const char *field,
+		    struct err *e)
+{
+	const struct transcript *t = r->t;
+	struct err why = ERR_NONE;
+
+	if (audit_receipt(r->domain, &t->terms.auctioneer, &t->order, own, &why) < 0)
+		return err_field(e, &AUDIT_RECEIPT, field, "%s", why.text);
+	if (own->terms.round != 0)
+		return err_field(e, &AUDIT_BACKDATED, field,
+				 "it is for tick %llu, and a sealed round is shown",
+				 (unsigned long long)own->terms.round);
+	if (own->terms.at >= (uint64_t)t->ends_at)
+		return err_field(e, &AUDIT_BACKDATED, field,
+				 "the round had ended before the order came");
+	return 0;
+}
+
 static int
 check_receipts(const struct audit_round *r, struct err *e)
 {
@@ -240,9 +279,12 @@ check_receipts(const struct audit_round *r, struct err *e)
 		struct err why = ERR_NONE;
 		char field[64];
 
+		snprintf(field, sizeof(field), "/receipts/%zu", i);
+		if (hash_equal(&terms->item, &r->t->order) &&
+		    check_order_receipt(r, &r->receipts[i], field, e) < 0)
+			return -1;
 		if (!hash_equal(&terms->subject, &r->t->order) || terms->round != r->t->round)
 			continue;
-		snprintf(field, sizeof(field), "/receipts/%zu", i);
 		if (check_signed(r, &h, &r->receipts[i].sig, &r->t->terms.auctioneer, field, &why) <
 		    0)
 			return err_field(e, &AUDIT_RECEIPT, field, "%s", why.text);

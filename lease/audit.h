@@ -56,7 +56,8 @@ struct audit_round {
 	struct hash record;		 /* Keccak-256 of the transcript's text, as published */
 	const struct award_terms *award; /* NULL: none was seen */
 	const struct sig *award_sig;
-	const struct receipt *receipts; /* of whoever audits; other rounds' are passed over */
+	/* of whoever audits, for bids and the order; other rounds' are passed over */
+	const struct receipt *receipts;
 	size_t receipt_count;
 	const struct choice_shown *choices; /* as published: what the tenant took, in turn */
 	size_t choice_count;
@@ -67,6 +68,11 @@ struct audit_round {
 };
 
 int audit_round(struct arena *a, const struct audit_round *r, struct err *e) mustcheck;
+
+/* Whether the market gave this receipt, for this order or offer: who gets one looks
+ * before keeping it, who audits before believing it. */
+int audit_receipt(const struct domain *d, const struct address *market, const struct hash *item,
+		  const struct receipt *r, struct err *e) mustcheck;
 
 /* ------------------------------------------------------------------ */
 /* A tick.                                                             */
@@ -95,8 +101,13 @@ struct audit_tick {
 	size_t offer_count;
 	const struct hash *key_leaves; /* record_key_leaf() of rounds cleared in it */
 	size_t key_count;
-	const struct receipt *receipts; /* for orders and bids of tick n */
+	const struct receipt
+		*receipts; /* for orders, offers and bids; other ticks' are passed over */
 	size_t receipt_count;
+	/* Offers that are known, in any order: who has replaced or withdrawn one before its
+	 * tick has a receipt for it, and cannot miss it there. */
+	const struct offer_doc *docs;
+	size_t doc_count;
 };
 
 /* The book alone: `before` signed it, and each offer keeps its rules. */

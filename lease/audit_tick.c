@@ -205,6 +205,81 @@ in_tick(const struct audit_tick *t, const struct receipt_terms *r)
 	return false;
 }
 
+static const struct offer_doc *
+doc_of(const struct audit_tick *t, const struct hash *id)
+{
+	for (size_t i = 0; i < t->doc_count; i++) {
+		struct hash h = offer_hash(&t->docs[i].offer);
+
+		if (hash_equal(&h, id))
+			return &t->docs[i];
+	}
+	return NULL;
+}
+
+static bool
+share_node(const struct offer *a, const struct offer *b)
+{
+	const struct offer_node *left = a->nodes.items, *right = b->nodes.items;
+
+	for (size_t i = 0; i < a->nodes.count; i++)
+		for (size_t k = 0; k < b->nodes.count; k++)
+			if (strcmp(left[i].name, right[k].name) == 0)
+				return true;
+	return false;
+}
+
+/* It is in the book, or a receipt says that it was there in time. */
+static bool
+offer_came(const struct audit_tick *t, const struct hash *id)
+{
+	for (size_t i = 0; i < t->offer_count; i++)
+		if (hash_equal(&t->offers[i].id, id))
+			return true;
+	for (size_t i = 0; i < t->receipt_count; i++)
+		if (hash_equal(&t->receipts[i].terms.item, id) &&
+		    t->receipts[i].terms.round <= t->record.terms.number)
+			return true;
+	return false;
+}
+
+/* Its own provider has taken it from the book: with a later one, or by its time. */
+static bool
+offer_gone(const struct audit_tick *t, const struct hash *id)
+{
+	const struct offer_doc *doc = doc_of(t, id);
+
+	if (doc == NULL)
+		return false;
+	if (doc->offer.expires < t->before.terms.time / 1000 + 1)
+		return true;
+	for (size_t i = 0; i < t->doc_count; i++) {
+		const struct offer *o = &t->docs[i].offer;
+		struct hash h = offer_hash(o), digest = terms_digest(t->domain, &h);
+		struct err why = ERR_NONE;
+
+		if (address_equal(&o->provider, &doc->offer.provider) && o->seq > doc->offer.seq &&
+		    share_node(o, &doc->offer) && offer_came(t, &h) &&
+		    sig_check(&t->docs[i].sig, &digest, &o->provider, &why) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* A sealed bid's, whose round may have this tick's number. */
+static bool
+of_sealed_round(const struct audit_tick *t, const struct receipt_terms *r)
+{
+	static const struct hash none;
+
+	if (hash_equal(&r->subject, &none))
+		return false;
+	for (size_t i = 0; i < t->order_count; i++)
+		if (hash_equal(&t->orders[i].order.id, &r->subject))
+			return false;
+	return true;
+}
+
 static int
 check_receipts(const struct audit_tick *t, struct err *e)
 {
@@ -214,12 +289,12 @@ check_receipts(const struct audit_tick *t, struct err *e)
 		struct err why = ERR_NONE;
 		char field[64];
 
-		if (r->round != t->record.terms.number)
+		if (r->round != t->record.terms.number || of_sealed_round(t, r))
 			continue;
 		snprintf(field, sizeof(field), "/receipts/%zu", i);
 		if (sig_check(&t->receipts[i].sig, &digest, &t->market, &why) < 0)
 			return err_field(e, &AUDIT_RECEIPT, field, "not by the market");
-		if (!in_tick(t, r))
+		if (!in_tick(t, r) && !offer_gone(t, &r->item))
 			return err_field(e, &AUDIT_DROPPED, field, "tick %llu has no such item",
 					 (unsigned long long)r->round);
 	}

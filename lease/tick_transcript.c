@@ -485,7 +485,9 @@ tick_transcript_audit(struct arena *a, const struct domain *d, const struct addr
 				   .order_count = order_count,
 				   .offer_count = t->offers.count,
 				   .receipts = all,
-				   .receipt_count = t->receipts.count + receipt_count };
+				   .receipt_count = t->receipts.count + receipt_count,
+				   .docs = docs,
+				   .doc_count = doc_count };
 
 	if (t->receipts.count > 0)
 		memcpy(all, t->receipts.items, t->receipts.count * sizeof(*all));
@@ -500,5 +502,39 @@ tick_transcript_audit(struct arena *a, const struct domain *d, const struct addr
 		return -1;
 	if (check_audits(d, t, e) < 0 || tick_book_standing(&t->offers, &t->standing, e) < 0)
 		return err_wrap(e, "tick %llu", (unsigned long long)t->record.terms.number);
+	return 0;
+}
+
+int
+tick_order_receipt(const struct domain *d, const struct address *market,
+		   const struct tick_transcript *ticks, size_t count, const struct receipt *r,
+		   struct err *e)
+{
+	bool seen = false, row = false;
+
+	if (audit_receipt(d, market, &r->terms.item, r, e) < 0)
+		return -1;
+	for (size_t i = 0; i < count; i++) {
+		const struct tick_entry *entries = ticks[i].orders.items;
+		const struct tick_hidden *open = ticks[i].open.items;
+
+		seen = seen || ticks[i].record.terms.number == r->terms.round;
+		for (size_t k = 0; k < ticks[i].open.count; k++)
+			row = row || hash_equal(&open[k].id, &r->terms.item);
+		for (size_t k = 0; k < ticks[i].orders.count; k++) {
+			if (!hash_equal(&entries[k].id, &r->terms.item))
+				continue;
+			row = row || entries[k].group.spread != NULL;
+			if (entries[k].first != r->terms.round)
+				return err_field(e, &AUDIT_BACKDATED, "/receipt/terms/round",
+						 "received for tick %llu, shown as of tick %llu",
+						 (unsigned long long)r->terms.round,
+						 (unsigned long long)entries[k].first);
+		}
+	}
+	if (!seen && !row)
+		return err_field(e, &AUDIT_DROPPED, "/receipt",
+				 "tick %llu, which it is for, is not among those shown",
+				 (unsigned long long)r->terms.round);
 	return 0;
 }

@@ -130,11 +130,18 @@ int tick_book_read(struct arena *a, const struct json_list *rows, const struct o
 int tick_book_standing(const struct json_list *rows, const struct standing_rules *rules,
 		       struct err *e) mustcheck;
 
-/* docs: the offers that the rows name, in any order. receipts: of whoever audits, beside
- * those in the transcript. */
+/* docs: the offers that the rows name, and of whoever audits, in any order. receipts: of
+ * whoever audits, beside those in the transcript; other ticks' are passed over. */
 int tick_transcript_audit(struct arena *a, const struct domain *d, const struct address *market,
 			  const struct tick_transcript *t, const struct offer_doc *docs,
 			  size_t doc_count, const struct receipt *receipts, size_t receipt_count,
 			  struct err *e) mustcheck;
+
+/* The receipt of an order against the ticks that are said to be all that looked at it:
+ * the first is the receipt's, or, for a row of a set, which waits for the others, any
+ * that says so. Whether the order is in it says tick_transcript_audit(). */
+int tick_order_receipt(const struct domain *d, const struct address *market,
+		       const struct tick_transcript *ticks, size_t count, const struct receipt *r,
+		       struct err *e) mustcheck;
 
 #endif

@@ -12,6 +12,7 @@
 #include "provider/deposit.h"
 #include "provider/appraise.h"
 #include "provider/offers.h"
+#include "provider/receipts.h"
 #include "provider/spot.h"
 
 #define RESTART_NOTE "last_event"
@@ -96,7 +97,8 @@ bid_send(struct task *t)
 	/* Before anyone can see it: after a restart the same bytes go out again, whatever
 	 * the prices are then. */
 	if (book_sent_put(g->book, &t->arena, &b->round.hash, b->round.round, text, clock_wall(),
-			  &text, &t->err) < 0)
+			  &text, &t->err) < 0 ||
+	    receipts_bid(g->book, &t->arena, text, &t->err) < 0)
 		return TASK_FAIL;
 	post(t, &b->f, "/v1/bids", text);
 	return fetch_start(t, &b->f);
@@ -119,18 +121,25 @@ static enum next
 bid_again_answer(struct task *t)
 {
 	struct bidding *b = t->state;
+	struct agent *g = t->owner;
 
-	return fetch_check(&t->arena, &b->f, &t->err) < 0 ? TASK_FAIL : TASK_DONE;
+	if (fetch_check(&t->arena, &b->f, &t->err) < 0)
+		return TASK_FAIL;
+	receipts_answer(g->book, &t->arena, b->f.reply);
+	return TASK_DONE;
 }
 
 static enum next
 bid_answer(struct task *t)
 {
 	struct bidding *b = t->state;
+	struct agent *g = t->owner;
 	char order[ID_TEXT_SIZE], floor[AMOUNT_TEXT_SIZE];
 
 	if (fetch_check(&t->arena, &b->f, &t->err) < 0)
 		return TASK_FAIL;
+	if (b->appraisal.decline == NULL)
+		receipts_answer(g->book, &t->arena, b->f.reply);
 	log_info("bid.sent", "order=%s round=%u %s=%s", id_text(ID_ORDER, &b->round.id, order),
 		 b->round.round, b->appraisal.decline != NULL ? "declined" : "floor",
 		 b->appraisal.decline != NULL ? b->appraisal.decline

@@ -5,7 +5,8 @@
 
 #include "lib/log.h"
 
-#define BID_KEEP_US (24 * 3600 * SECOND_US)
+#define BID_KEEP_US	(24 * 3600 * SECOND_US)
+#define RECEIPT_KEEP_US (7 * 24 * 3600 * SECOND_US)
 
 const struct code BOOK_FAILED = { "book_failed", INTERNAL, "the provider's database refused" };
 
@@ -33,6 +34,9 @@ static const char schema[] =
 	"create table if not exists sent (order_hash blob not null, round integer not null,"
 	" post text not null, at integer not null, primary key (order_hash, round)) without rowid;"
 	"create index if not exists sent_at on sent (at);"
+	"create table if not exists receipt (item blob primary key, doc text, receipt text,"
+	" at integer not null) without rowid;"
+	"create index if not exists receipt_at on receipt (at);"
 	"create table if not exists blob (digest blob primary key, diff blob,"
 	" bytes integer not null, tree_bytes integer not null, used integer not null)"
 	" without rowid;";
@@ -637,6 +641,76 @@ book_sent(struct book *b, struct arena *a, const struct hash *order, uint32_t ro
 		post = column_text(a, s, 0);
 	sqlite3_finalize(s);
 	return post;
+}
+
+/* ------------------------------------------------------------------ */
+/* Receipts.                                                           */
+
+int
+book_receipt_due(struct book *b, const struct hash *item, const char *doc, wall_t now,
+		 struct err *e)
+{
+	sqlite3_stmt *old = prepare(b, "delete from receipt where at < ?", e);
+	sqlite3_stmt *s = prepare(b,
+				  "insert into receipt (item, doc, at) values (?, ?, ?)"
+				  " on conflict do nothing",
+				  e);
+	int result = -1;
+
+	if (old != NULL && s != NULL) {
+		sqlite3_bind_int64(old, 1, now - RECEIPT_KEEP_US);
+		sqlite3_bind_blob(s, 1, item->b, sizeof(item->b), SQLITE_STATIC);
+		sqlite3_bind_text(s, 2, doc, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(s, 3, now);
+		result = sqlite3_step(old) == SQLITE_DONE && sqlite3_step(s) == SQLITE_DONE
+				 ? 0
+				 : fail(b, "book_receipt_due", e);
+	}
+	sqlite3_finalize(old);
+	sqlite3_finalize(s);
+	return result;
+}
+
+int
+book_receipt_put(struct book *b, const struct hash *item, const char *receipt, struct err *e)
+{
+	sqlite3_stmt *s =
+		prepare(b, "update receipt set receipt = ? where item = ? and receipt is null", e);
+	int result;
+
+	if (s == NULL)
+		return -1;
+	sqlite3_bind_text(s, 1, receipt, -1, SQLITE_STATIC);
+	sqlite3_bind_blob(s, 2, item->b, sizeof(item->b), SQLITE_STATIC);
+	result = sqlite3_step(s) == SQLITE_DONE ? 0 : fail(b, "book_receipt_put", e);
+	sqlite3_finalize(s);
+	return result;
+}
+
+int
+book_receipts(struct book *b, struct arena *a, struct book_receipt **out, size_t *count,
+	      struct err *e)
+{
+	sqlite3_stmt *s = prepare(b, "select item, doc, receipt from receipt order by at, item", e);
+	int step;
+
+	*out = NULL;
+	*count = 0;
+	if (s == NULL)
+		return -1;
+	while ((step = sqlite3_step(s)) == SQLITE_ROW) {
+		struct book_receipt *r;
+
+		*out = arena_grow(a, *out, *count, sizeof(**out));
+		r = &(*out)[(*count)++];
+		*r = (struct book_receipt){ .doc = column_text(a, s, 1),
+					    .receipt = column_text(a, s, 2) };
+		if (sqlite3_column_bytes(s, 0) == sizeof(r->item.b))
+			memcpy(r->item.b, sqlite3_column_blob(s, 0), sizeof(r->item.b));
+	}
+	step = step == SQLITE_DONE ? 0 : fail(b, "book_receipts", e);
+	sqlite3_finalize(s);
+	return step;
 }
 
 /* ------------------------------------------------------------------ */

@@ -162,6 +162,21 @@ int book_sent_put(struct book *b, struct arena *a, const struct hash *order, uin
 /* NULL: none was. */
 const char *book_sent(struct book *b, struct arena *a, const struct hash *order, uint32_t round);
 
+/* What the market is to give a receipt for, a week long: an offer with its document as
+ * signed, a sealed bid by its envelope's hash, without one. The receipt comes later. */
+struct book_receipt {
+	struct hash item;
+	const char *doc, *receipt; /* JSON texts, or NULL */
+};
+int book_receipt_due(struct book *b, const struct hash *item, const char *doc, wall_t now,
+		     struct err *e) mustcheck;
+/* Nothing happens if nothing was sent with that hash. */
+int book_receipt_put(struct book *b, const struct hash *item, const char *receipt,
+		     struct err *e) mustcheck;
+/* The oldest first. */
+int book_receipts(struct book *b, struct arena *a, struct book_receipt **out, size_t *count,
+		  struct err *e) mustcheck;
+
 /* Remember one value by name: the last event seen. */
 int book_note(struct book *b, const char *name, const char *value, struct err *e) mustcheck;
 const char *book_noted(struct book *b, struct arena *a, const char *name);

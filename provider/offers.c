@@ -8,6 +8,7 @@
 #include "lib/log.h"
 #include "provider/appraise.h"
 #include "provider/offering.h"
+#include "provider/receipts.h"
 
 #define LOOK_EVERY_US SECOND_US
 #define STOP_US	      (1500 * MILLI_US)
@@ -212,10 +213,22 @@ offer_store(struct task *t)
 	p->text = json_encode(&t->arena, offer_doc_fields, &p->doc);
 	if (book_note(g->book, END_NOTE, json_encode(&t->arena, offer_doc_fields, &p->end),
 		      &t->err) < 0 ||
-	    book_note(g->book, LAST_NOTE, p->text, &t->err) < 0)
+	    book_note(g->book, LAST_NOTE, p->text, &t->err) < 0 ||
+	    receipts_offer(g->book, &p->doc, &t->err) < 0)
 		return TASK_FAIL;
 	offered_next(g->offers, p);
 	return TASK_NEXT;
+}
+
+/* It has a receipt too, which says why its offer is in no later book. */
+static int
+withdrawal_due(struct book *b, struct arena *a, const char *text, struct err *e)
+{
+	struct offer_doc doc = { .offer = { .seq = 0 } };
+
+	return json_decode(a, text, strlen(text), offer_doc_fields, &doc, e) < 0
+		       ? -1
+		       : receipts_offer(b, &doc, e);
 }
 
 static enum next
@@ -228,6 +241,8 @@ offer_post(struct task *t)
 		p->text = book_noted(g->book, &t->arena, END_NOTE);
 	if (p->text == NULL || p->text[0] == '\0')
 		return TASK_DONE; /* nothing to withdraw */
+	if (p->withdraws && withdrawal_due(g->book, &t->arena, p->text, &t->err) < 0)
+		return TASK_FAIL;
 	p->f = (struct fetch){ .method = "POST",
 			       .url = arena_printf(&t->arena, "%s/v1/offers",
 						   g->settings->market_url),
@@ -248,6 +263,7 @@ offer_taken(struct task *t)
 
 	if (fetch_check(&t->arena, &p->f, &t->err) < 0)
 		return TASK_FAIL;
+	receipts_answer(g->book, &t->arena, p->f.reply);
 	if (p->withdraws) {
 		offered_end(&o->now, now);
 		offered_end(&o->before, now);
@@ -441,10 +457,13 @@ offers_withdraw(const struct provider_settings *s, struct err *e)
 				    .body_len = strlen(end),
 				    .ca_path = s->market_ca,
 				    .timeout_us = 5 * SECOND_US };
-		result = fetch_now(&a, &f, e) < 0 || fetch_check(&a, &f, e) < 0 ||
+		result = receipts_offer(b, &doc, e) < 0 || fetch_now(&a, &f, e) < 0 ||
+					 fetch_check(&a, &f, e) < 0 ||
 					 book_note(b, END_NOTE, "", e) < 0
 				 ? -1
 				 : 1;
+		if (result == 1)
+			receipts_answer(b, &a, f.reply);
 	}
 	book_close(b);
 	arena_release(&a);

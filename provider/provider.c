@@ -42,12 +42,13 @@ static const char usage[] =
 	"  settle [LEASE]     take what is due from the chain itself, without a market\n"
 	"  offers [FILE]      what this provider offers to ticks now, by the month\n"
 	"  why ORDER          what its offers and bids came to for an order\n"
+	"  receipts [FILE]    what the market has signed for its offers and bids, for audits\n"
 	"  price simulate [FILE]  past orders against the prices these settings make\n"
 	"  bond [AMOUNT | release [AMOUNT] | take]   what stands behind this provider's word\n"
 	"  clean              remove every container of this provider from the machine\n"
 	"\n"
 	"  -c, --config FILE  settings (default: /etc/gavel/provider.yaml)\n"
-	"      --json         check, settle, offers, why, price: the result as one JSON document\n"
+	"      --json         check, settle, offers, why, receipts, price: one JSON document\n"
 	"      --plan         settle: only say what would be done\n"
 	"      --since 7d     price: of the market's orders, as far back as this\n"
 	"      --orders FILE  price: orders of a file instead, one JSON object a line\n"
@@ -375,6 +376,8 @@ main(int argc, char **argv)
 		return clean(&settings);
 	if (strcmp(command, "offers") == 0)
 		return told(tell_offers(&settings, json, &e), &e);
+	if (strcmp(command, "receipts") == 0)
+		return told(tell_receipts(&settings, json, &e), &e);
 	if (strcmp(command, "why") == 0 && optind + 1 < argc)
 		return told(tell_why(&settings, argv[optind + 1], json, &e), &e);
 	if (strcmp(command, "price") == 0) {

@@ -60,11 +60,28 @@ add_round(struct context *c, struct evidence *v, struct json *round)
 	all[v->rounds.count++].round = round;
 }
 
+/* The receipt that we have, of the order that we have signed: the name leads to it, and
+ * not what the market says. */
+static int
+add_kept(struct context *c, const struct deployment *d, struct evidence *v, struct err *e)
+{
+	static const struct hash none;
+	struct kept_receipt r;
+	int found;
+
+	if (!hash_equal(&d->order_hash, &none) && !hash_equal(&d->order_hash, &v->order))
+		return err_field(e, &AUDIT_ORDER, "/hash", "the market shows another order");
+	found = receipt_kept(c, &v->order, &r, e);
+	if (found == 1)
+		receipt_add(c, &v->receipts, &r.receipt);
+	return found < 0 ? -1 : 0;
+}
+
 static int
 from_market(struct context *c, const char *name, struct evidence *v, struct err *e)
 {
 	struct gathered g = { .ids = NULL };
-	struct deployment d;
+	struct deployment d = { .name = NULL };
 	struct json *order, *round;
 	const struct json *lease;
 	char id[ID_TEXT_SIZE];
@@ -76,7 +93,7 @@ from_market(struct context *c, const char *name, struct evidence *v, struct err 
 	v->escrow = c->escrow;
 	path = arena_printf(&c->arena, "/v1/orders/%s", id_text(ID_ORDER, &d.order, id));
 	if (market_get(&c->arena, &c->market, path, &order, e) < 0 ||
-	    hash_read(text_of(order, "hash"), &v->order, e) < 0)
+	    hash_read(text_of(order, "hash"), &v->order, e) < 0 || add_kept(c, &d, v, e) < 0)
 		return -1;
 	if (strcmp(text_of(order, "auction"), "fast") == 0) {
 		v->fast = order;
@@ -300,16 +317,18 @@ int
 cmd_audit_auction(struct context *c, int argc, char **argv, struct err *e)
 {
 	static const struct option options[] = { { "save", required_argument, NULL, 's' },
+						 { "receipts", required_argument, NULL, 'r' },
 						 { NULL, 0, NULL, 0 } };
-	const char *path = NULL, *name;
+	const char *path = NULL, *receipts = NULL, *name;
 	struct evidence v = { 0 };
 	int o;
 
-	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (o != 's')
-			return err_set(e, &TENANT_USAGE, "audit");
-		path = optarg;
-	}
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (o) {
+		case 's': path = optarg; break;
+		case 'r': receipts = optarg; break;
+		default: return err_set(e, &TENANT_USAGE, "audit");
+		}
 	if (optind >= argc || strcmp(argv[optind], "auction") != 0 || argc - optind > 2)
 		return err_set(e, &TENANT_USAGE, "for example: gavel audit auction NAME");
 	name = optind + 1 < argc ? argv[optind + 1] : NULL;
@@ -321,7 +340,9 @@ cmd_audit_auction(struct context *c, int argc, char **argv, struct err *e)
 		return -1;
 	}
 	if (v.fast != NULL)
-		return audit_fast_order(c, v.fast, path, e);
+		return audit_fast_order(c, v.fast, receipts, path, e);
+	if (receipts != NULL && receipts_load(c, receipts, &v.receipts, &v.offers, e) < 0)
+		return -1;
 	if (path != NULL && save(c, &v, path, e) < 0)
 		return -1;
 	return judge_all(c, &v, e);

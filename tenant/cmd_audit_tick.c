@@ -5,8 +5,9 @@
  * looked at it, and its award. What is true, lease/tick_transcript.c says.
  *
  * A file is {"chain_id", "escrow", "market", "transcripts": [as GET .../transcript],
- * "offers": [{"offer", "sig"}], "heads": as heads.h, what the chain had of the records
- * then, "order", "lease": as GET /v1/leases/.., or missing}.
+ * "offers": [{"offer", "sig"}], "receipts": [{"terms", "sig"}] of whoever audits, "heads":
+ * as heads.h, what the chain had of the records then, "order", "lease": as GET
+ * /v1/leases/.., or missing}.
  */
 #include <getopt.h>
 #include <unistd.h>
@@ -22,7 +23,8 @@ struct tick_evidence {
 	uint64_t chain_id;
 	struct address escrow, market;
 	struct json_list transcripts; /* of struct tick_transcript */
-	struct json_list offers;      /* of struct offer_doc */
+	struct json_list offers;      /* of struct offer_doc: of the books, and of the receipts */
+	struct json_list receipts;    /* of struct receipt */
 	struct heads_seen heads;      /* no records: of before markets had them */
 	struct hash order;	      /* zero: ticks, and not an order */
 	struct json *lease;
@@ -35,6 +37,8 @@ static const struct json_field evidence_fields[] = {
 	JSON_ADDRESS(T, market, 0),
 	JSON_LIST(T, transcripts, tick_transcript_fields, struct tick_transcript, TICKS_MAX, 0),
 	JSON_LIST(T, offers, offer_doc_fields, struct offer_doc, 65536, 0),
+	JSON_LIST(T, receipts, receipt_fields, struct receipt, 65536,
+		  JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_OBJ(T, heads, heads_seen_fields, JSON_OPTIONAL),
 	JSON_HASH(T, order, JSON_OPTIONAL | JSON_OMIT_EMPTY),
 	JSON_NODE(T, lease, JSON_OPTIONAL | JSON_OMIT_EMPTY),
@@ -44,6 +48,28 @@ static const struct json_field evidence_fields[] = {
 
 /* ------------------------------------------------------------------ */
 /* Gathering.                                                          */
+
+static const struct tick_entry *
+entry_in(const struct tick_transcript *t, const struct hash *order)
+{
+	const struct tick_entry *orders = t->orders.items;
+
+	for (size_t i = 0; i < t->orders.count; i++)
+		if (hash_equal(&orders[i].id, order))
+			return &orders[i];
+	return NULL;
+}
+
+static bool
+open_in(const struct tick_transcript *t, const struct hash *order)
+{
+	const struct tick_hidden *open = t->open.items;
+
+	for (size_t i = 0; i < t->open.count; i++)
+		if (hash_equal(&open[i].id, order))
+			return true;
+	return false;
+}
 
 static int
 get_tick(struct context *c, struct tick_evidence *v, struct gathered *g, int64_t number,
@@ -108,6 +134,37 @@ from_market(struct context *c, int64_t from, int64_t to, struct tick_evidence *v
 	return get_heads(c, v, e);
 }
 
+/* The tick that the kept receipt names, if the market has closed it, whatever it says of
+ * ticks that looked at the order. It says none of what was taken back, or came too late. */
+static int
+get_promised(struct context *c, const struct json *order, struct tick_evidence *v,
+	     struct gathered *g, struct err *e)
+{
+	const struct tick_transcript *all = v->transcripts.items;
+	size_t had = v->transcripts.count;
+	struct kept_receipt r;
+	int found = receipt_kept(c, &v->order, &r, e);
+
+	if (found <= 0)
+		return found;
+	receipt_add(c, &v->receipts, &r.receipt);
+	for (size_t i = 0; i < had; i++)
+		if (all[i].record.terms.number == r.receipt.terms.round)
+			return 0;
+	if (r.set || (had == 0 && strcmp(text_of(order, "state"), "cancelled") == 0))
+		return 0;
+	if (get_tick(c, v, g, (int64_t)r.receipt.terms.round, e) < 0) {
+		if (had > 0 || e->code->kind != NOT_FOUND)
+			return -1;
+		*e = (struct err)ERR_NONE;
+		return 0;
+	}
+	all = v->transcripts.items;
+	if (had == 0 && all[0].record.terms.time / 1000 >= r.open_by)
+		v->transcripts.count = 0;
+	return 0;
+}
+
 static int
 from_order(struct context *c, const struct json *order, struct tick_evidence *v, struct err *e)
 {
@@ -120,7 +177,7 @@ from_order(struct context *c, const struct json *order, struct tick_evidence *v,
 	for (const struct json *n = ticks != NULL ? ticks->first : NULL; n != NULL; n = n->next)
 		if (n->text == NULL || get_tick(c, v, &g, strtoll(n->text, NULL, 10), e) < 0)
 			return -1;
-	if (get_heads(c, v, e) < 0)
+	if (get_promised(c, order, v, &g, e) < 0 || get_heads(c, v, e) < 0)
 		return -1;
 	if (lease == NULL || lease->type != JSON_OBJECT)
 		return 0;
@@ -285,34 +342,13 @@ judge_ticks(struct context *c, const struct tick_evidence *v, const struct domai
 		mono_t began = clock_mono();
 
 		if (tick_transcript_audit(&c->arena, d, &v->market, &all[i], v->offers.items,
-					  v->offers.count, NULL, 0, e) < 0 ||
+					  v->offers.count, v->receipts.items, v->receipts.count,
+					  e) < 0 ||
 		    judge_agree(v, &all[i], e) < 0)
 			return -1;
 		report(c, v, &all[i], told, clock_mono() - began, w);
 	}
 	return 0;
-}
-
-static const struct tick_entry *
-entry_in(const struct tick_transcript *t, const struct hash *order)
-{
-	const struct tick_entry *orders = t->orders.items;
-
-	for (size_t i = 0; i < t->orders.count; i++)
-		if (hash_equal(&orders[i].id, order))
-			return &orders[i];
-	return NULL;
-}
-
-static bool
-open_in(const struct tick_transcript *t, const struct hash *order)
-{
-	const struct tick_hidden *open = t->open.items;
-
-	for (size_t i = 0; i < t->open.count; i++)
-		if (hash_equal(&open[i].id, order))
-			return true;
-	return false;
 }
 
 /* The award that the lease shows is what its tick said, to the same one at that price. */
@@ -354,6 +390,20 @@ judge_award(const struct tick_evidence *v, const struct domain *d, struct err *e
 		return 0;
 	}
 	return err_field(e, &AUDIT_AWARD, "/lease/record", "it is of no tick shown");
+}
+
+/* The receipt of the order, if we have it. */
+static int
+judge_receipt(const struct tick_evidence *v, const struct domain *d, struct err *e)
+{
+	const struct receipt *receipts = v->receipts.items;
+
+	for (size_t i = 0; i < v->receipts.count; i++)
+		if (hash_equal(&receipts[i].terms.item, &v->order) &&
+		    tick_order_receipt(d, &v->market, v->transcripts.items, v->transcripts.count,
+				       &receipts[i], e) < 0)
+			return -1;
+	return 0;
 }
 
 /* The order is in each of its ticks, and its lots were drawn by one record. */
@@ -403,7 +453,7 @@ judge(struct context *c, const struct tick_evidence *v, struct err *e)
 	if (rc == 0)
 		rc = judge_ticks(c, v, &domain, &told, w, e);
 	if (rc == 0 && !hash_equal(&v->order, &(struct hash){ { 0 } }))
-		rc = judge_order(v, &domain, e);
+		rc = judge_receipt(v, &domain, e) < 0 ? -1 : judge_order(v, &domain, e);
 	if (w != NULL) {
 		jsonw_close(w, ']');
 		if (rc == 0)
@@ -425,11 +475,13 @@ save_and_judge(struct context *c, const struct tick_evidence *v, const char *sav
 }
 
 int
-audit_fast_order(struct context *c, const struct json *order, const char *save, struct err *e)
+audit_fast_order(struct context *c, const struct json *order, const char *receipts,
+		 const char *save, struct err *e)
 {
 	struct tick_evidence v = { .chain_id = 0 };
 
-	if (from_order(c, order, &v, e) < 0)
+	if (from_order(c, order, &v, e) < 0 ||
+	    (receipts != NULL && receipts_load(c, receipts, &v.receipts, &v.offers, e) < 0))
 		return -1;
 	if (v.transcripts.count == 0)
 		return err_set(e, &ERR_NOT_FOUND, "no tick has looked at the order yet");
@@ -453,17 +505,19 @@ int
 cmd_audit_tick(struct context *c, int argc, char **argv, struct err *e)
 {
 	static const struct option options[] = { { "save", required_argument, NULL, 's' },
+						 { "receipts", required_argument, NULL, 'r' },
 						 { NULL, 0, NULL, 0 } };
 	struct tick_evidence v = { .chain_id = 0 };
-	const char *save = NULL;
+	const char *save = NULL, *receipts = NULL;
 	int64_t from, to;
 	int o;
 
-	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1) {
-		if (o != 's')
-			return err_set(e, &TENANT_USAGE, "audit");
-		save = optarg;
-	}
+	while ((o = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (o) {
+		case 's': save = optarg; break;
+		case 'r': receipts = optarg; break;
+		default: return err_set(e, &TENANT_USAGE, "audit");
+		}
 	if (argc - optind != 2)
 		return err_set(e, &TENANT_USAGE, "for example: gavel audit tick 120, or 120-140");
 	if (range_read(argv[optind + 1], &from, &to)) {
@@ -472,5 +526,7 @@ cmd_audit_tick(struct context *c, int argc, char **argv, struct err *e)
 	} else if (from_file(c, argv[optind + 1], &v, e) < 0) {
 		return -1;
 	}
+	if (receipts != NULL && receipts_load(c, receipts, &v.receipts, &v.offers, e) < 0)
+		return -1;
 	return save_and_judge(c, &v, save, e);
 }

@@ -397,8 +397,11 @@ post_once(struct context *c, struct part *p, struct err *e)
 	/* Saved first: whatever happens now, the name leads to the order. */
 	if (deployment_save(c, &p->deployment, e) < 0)
 		return -1;
-	return market_post(&c->arena, &c->market, "/v1/orders",
-			   json_encode(&c->arena, order_doc_fields, &p->order), id, &doc, e);
+	if (market_post(&c->arena, &c->market, "/v1/orders",
+			json_encode(&c->arena, order_doc_fields, &p->order), id, &doc, e) < 0)
+		return -1;
+	receipt_keep(c, p->deployment.name, &p->order, doc);
+	return 0;
 }
 
 /* The same key may sign elsewhere too: then its nonce is taken, and one further on is

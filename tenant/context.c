@@ -270,9 +270,11 @@ write_file(struct context *c, const char *path, const char *text, struct err *e)
 {
 	char *temporary = arena_printf(&c->arena, "%s.new", path);
 	FILE *f;
+	int fd;
 
 	make_dirs(temporary);
-	f = fopen(temporary, "we");
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	f = fd >= 0 ? fdopen(fd, "w") : NULL;
 	if (f == NULL)
 		return err_errno(e, "write %s", temporary);
 	if (fputs(text, f) < 0 || fclose(f) != 0 || rename(temporary, path) != 0)

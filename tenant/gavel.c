@@ -172,10 +172,13 @@ static const struct command commands[] = {
 	  "\nexample: gavel slash monday.json tuesday.json\n",
 	  cmd_slash },
 	{ "audit", "KIND ...", "compute again what others say; vouch for a provider",
-	  "auction [NAME|ORDER|FILE]   every round of an order, from what is public\n"
+	  "auction [NAME|ORDER|FILE]   every round of an order, from what is public and from\n"
+	  "                            the receipt that deploy has kept\n"
 	  "      --save FILE    keep the evidence: whoever has it needs no market\n"
+	  "      --receipts FILE  what they are for must be there too\n"
 	  "tick N|N-M|FILE             ticks of the standing offers, cleared again\n"
 	  "      --save FILE    keep the evidence\n"
+	  "      --receipts FILE  what they are for must be there, in its tick\n"
 	  "heads [FILE]                all that the market's key has put on the chain, and the\n"
 	  "                            heads of its records there\n"
 	  "      --after NONCE  only what came later\n"

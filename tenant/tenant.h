@@ -14,6 +14,7 @@
 #include "lease/evm.h"
 #include "lease/key.h"
 #include "lease/reading.h"
+#include "lease/record.h"
 #include "lease/lasting.h"
 #include "lease/standing.h"
 #include "market/client.h"
@@ -100,6 +101,24 @@ const char *state_path(struct context *c, const char *name) mustcheck;
 int state_read(struct context *c, const char *name, struct json **doc, struct err *e) mustcheck;
 /* Nobody else has it until the descriptor that is returned is closed. */
 int state_lock(struct context *c, const char *name, struct err *e) mustcheck;
+
+/* Receipts: receipts.c. */
+struct kept_receipt {
+	struct receipt receipt;
+	uint32_t open_by; /* of the order: later no tick takes it */
+	bool set;	  /* it is a row of a set, and waits for the others */
+};
+/* The one in the market's answer to this order is kept, if it is the market's and the
+ * order's; else a warning says what to do. */
+void receipt_keep(struct context *c, const char *name, const struct order_doc *order,
+		  const struct json *answer);
+/* 0: none is kept. */
+int receipt_kept(struct context *c, const struct hash *order, struct kept_receipt *r,
+		 struct err *e) mustcheck;
+void receipt_add(struct context *c, struct json_list *receipts, const struct receipt *r);
+/* Those of a file for audits, and the offers that it knows, behind what is there. */
+int receipts_load(struct context *c, const char *path, struct json_list *receipts,
+		  struct json_list *offers, struct err *e) mustcheck;
 
 /* The nonce of an order that may open until open_by: the cheapest that is free, not
  * below at_least, and nobody else's on this machine. */
@@ -247,9 +266,9 @@ int gather_book(struct context *c, struct gathered *g, const struct json *round,
 		struct err *e) mustcheck;
 
 /* audit auction of an order that ticks have awarded, as the market shows it:
- * cmd_audit_tick.c. save: a file for the evidence, or NULL. */
-int audit_fast_order(struct context *c, const struct json *order, const char *save,
-		     struct err *e) mustcheck;
+ * cmd_audit_tick.c. receipts: a file, save: a file for the evidence, each or NULL. */
+int audit_fast_order(struct context *c, const struct json *order, const char *receipts,
+		     const char *save, struct err *e) mustcheck;
 /* A file of evidence, which may be larger than what the API takes. */
 int evidence_read(struct context *c, const char *path, struct json **doc, struct err *e) mustcheck;
 /* The value of --copy. */

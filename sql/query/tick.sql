@@ -120,9 +120,9 @@ order by a.provider, a.auditor;
 
 -- name: tick_receipts
 -- args: int number
--- rows: of the orders that begin with this tick
+-- rows: of the orders that begin with this tick: not of who has taken his back before it
 select r.item, r.subject, r.round, r.idx, r.at, r.sig from gavel.receipt r
-join gavel.orders o on o.hash = r.item where r.round = $1::bigint and r.sig is not null order by r.idx;
+join gavel.tick_order o on o.order_hash = r.item and o.tick = r.round where r.round = $1::bigint and r.sig is not null order by r.idx;
 
 -- name: tick_store
 -- args: int number, hash hash, text record, sig sig, text transcript, text book, text print, bool stirs, time at

@@ -320,6 +320,10 @@ ok 'its lease takes of the offered node too' soon 3 eval 'test "$(free_of 12)" =
 ok 'also for who holds the receipt' gavel audit auction "$work/with.json"
 jq -c ".receipts = [$bid] | .receipts[0].terms.at += 1" "$work/round.json" >"$work/with.json"
 ok 'a receipt that nobody gave is found' say_is audit_receipt gavel audit auction "$work/with.json"
+echo "$bid" >"$work/bid.receipt"
+ok 'the receipt from a file of its own' gavel audit auction "$work/round.json" --receipts "$work/bid.receipt"
+jq -c '.terms.index += 1' "$work/bid.receipt" >"$work/bad.receipt"
+ok 'and the lie by it' say_is audit_receipt gavel audit auction "$work/round.json" --receipts "$work/bad.receipt"
 
 # Events.
 heard() { curl -sN --max-time 2 "$url/v1/events?since=0$1" | grep -c '^event: tick.closed'; }
@@ -381,5 +385,46 @@ ok 'no number is missing, none stands twice' sql_is "select count(*) = max(numbe
 sed -i "s|^market_url: .*|market_url: $url|" "$work/tenant.yaml"
 to=$(last_tick 0)
 ok 'and every tick of the day is true' gavel audit tick "1-$to"
+
+# Receipts of whoever audits. An offer that is replaced before its tick is in no book: who
+# says so by its documents does not miss it, who has only the receipt does.
+for try in $(seq 20); do
+	papers offer 12 seq=$((1000 + 2 * try)) cpu=100 list=300 >"$work/first.offer"
+	papers offer 12 seq=$((1001 + 2 * try)) cpu=100 list=301 >"$work/second.offer"
+	post /v1/offers <"$work/first.offer" >/dev/null
+	jq -c .receipt "$work/answer" >"$work/first.receipt"
+	post /v1/offers <"$work/second.offer" >/dev/null
+	jq -c .receipt "$work/answer" >"$work/second.receipt"
+	tick=$(jq -r .terms.round "$work/first.receipt")
+	[ "$tick" != "$(jq -r .terms.round "$work/second.receipt")" ] || break
+done
+ok 'an offer is replaced before its tick' test "$tick" = "$(jq -r .terms.round "$work/second.receipt")"
+ok 'that tick is closed' soon 5 get_is "/v1/ticks/$tick" .terms.number "$tick"
+ok 'who kept the receipt of the later one finds it' gavel audit tick "$tick" --receipts "$work/second.receipt"
+ok 'the earlier one is missed' say_is audit_dropped gavel audit tick "$tick" --receipts "$work/first.receipt" --save "$work/dropped.json"
+ok 'which the evidence proves, without the market' say_is audit_dropped gavel audit tick "$work/dropped.json"
+ok 'in another tick it is not' gavel audit tick $((tick - 1)) --receipts "$work/first.receipt"
+jq -cs '{receipts: .[:2], offers: .[2:]}' "$work"/first.receipt "$work"/second.receipt "$work"/first.offer "$work"/second.offer >"$work/kept.json"
+ok 'nor by who shows that the later one replaced it' gavel audit tick "$tick" --receipts "$work/kept.json"
+jq -c ".terms.round = $((tick - 1))" "$work/first.receipt" >"$work/bad.receipt"
+ok 'a receipt that the market never gave is found' say_is audit_receipt gavel audit tick $((tick - 1)) --receipts "$work/bad.receipt"
+# A market that forgets which tick looked at an order: who kept its receipt asks for it.
+place 300 cpu=10 max=100000000
+hash=$(jq -r .hash "$work/answer")
+kept=$XDG_STATE_HOME/gavel/deployments/receipts
+mkdir -p "$kept"
+jq -c '{receipt, open_by: 4000000000, set: false}' "$work/answer" >"$kept/$hash.json"
+ok 'an order is awarded, and its receipt kept' soon 5 state_is awarded
+ok 'with which it is true' gavel audit auction "$order"
+sql "delete from gavel.tick_order where '0x' || encode(order_hash, 'hex') = '$hash'"
+ok 'the tick is looked at that the market does not name' say_is "^  ${hash:0:10}  awarded" gavel audit auction "$order" --save "$work/own.json"
+ok 'also later' say_is "^  ${hash:0:10}  awarded" gavel audit tick "$work/own.json"
+ok 'the receipt is in the evidence' test "$(jq -r '.receipts[0].terms.item' "$work/own.json")" = "$hash"
+jq -c '.transcripts = [] | .heads.records = []' "$work/own.json" >"$work/lie.json"
+ok 'a tick that is kept back is missed' say_is audit_dropped gavel audit tick "$work/lie.json"
+rm "$kept/$hash.json"
+ok 'without it nobody knows' say_is 'no tick has looked' gavel audit auction "$order"
+echo nonsense >"$work/bad.receipt"
+ok 'a file that is none is said' say_is bad.receipt gavel audit tick "$tick" --receipts "$work/bad.receipt"
 echo "1..$n"
 exit $bad

@@ -46,7 +46,23 @@ like '  at the runner-up price' "$(runner_up "$bids" "$(lease one .terms.rate)")
 like '  every offer has its reason' "$(echo "$bids" | jq -r '[.data[].reason] | sort | join(" ")')" '^dearer region won$'
 like '  as people read it' "$(tenant bids one)" ' 2 +0x.* offer, tick [0-9]+: floor .*, effective .*, dearer$'
 like '  and it was all true' "$(tenant audit auction one 2>&1)" 'true|holds'
+# The receipt that deploy has kept: it names the first tick that had to look at the order.
+kept=$(find "$dir" -path "*deployments/receipts/$(order one .hash).json" 2>/dev/null)
+like '  its receipt is kept, for nobody else to read' "$(stat -c %a "$kept")" '^600$'
+like '  of that order and of that tick' "$(jq -r '.receipt.terms | "\(.item) \(.round)"' "$kept")" "^$(order one .hash) $(echo "$bids" | jq -r '.data[0].tick')\$"
+cp "$kept" "$dir/kept.json"
+jq -c '.receipt.terms.round += 1' "$dir/kept.json" >"$kept"
+like '  and used: another tick is not what the market has signed' "$(tenant audit auction one 2>&1)" 'audit_receipt'
+cp "$dir/kept.json" "$kept"
 like '  its record fixed by the chain, with the opening' "$(tenant audit heads 2>&1)" 'are fixed'
+# And those that a provider has: each in its tick, the later offers with the earlier.
+provider_ dc1 receipts --json >"$dir/dc1.receipts"
+like 'a provider keeps its receipts' "$(jq '(.receipts | length > 0) and (.offers | length > 0)' "$dir/dc1.receipts")" '^true$'
+like '  of what it offers now too' "$(provider_ dc1 receipts)" "$(provider_ dc1 offers --json | jq -r '.data[0].id') .*offer, tick [0-9]+"
+last=$(tenant api GET '/v1/ticks?limit=500' | jq -r '.data[-1].terms.number')
+like '  and the market has kept its word' "$(tenant audit tick "1-$last" --receipts "$dir/dc1.receipts" >/dev/null 2>&1; echo "exit $?")" 'exit 0'
+jq -c '.receipts[0].terms.at += 1' "$dir/dc1.receipts" >"$dir/bad.receipts"
+like '  one that is none is found' "$(tenant audit tick "1-$last" --receipts "$dir/bad.receipts" 2>&1)" 'audit_receipt'
 ms=$(since "$(order one .created_at)" "$(lease one .created_at)")
 echo "# from order to award: $ms ms"
 like '  by the first tick that looked at it' "$(echo "$bids" | jq -r '[.data[].tick] | unique | length')" '^1$'
@@ -65,6 +81,11 @@ like 'the file may ask for it' "$(order filed .auction)" '^fast$'
 out=$(tenant deploy "$dir/file.yaml" --deposit 2 --name flagged --auction sealed 2>&1)
 like 'and the flag is stronger' "$(order flagged .auction)" '^sealed$'
 like '  a sealed round as before' "$out" 'is running'
+provider_ dc1 receipts --json >"$dir/dc1.receipts"
+like '  of which a bidder has a receipt' "$(jq -r --arg order "$(order flagged .hash)" '[.receipts[].terms | select(.subject == $order) | .round] | join(" ")' "$dir/dc1.receipts")" '^1$'
+like '  that the market has kept' "$(tenant audit auction flagged --receipts "$dir/dc1.receipts" 2>&1)" ': true'
+jq -c --arg order "$(order flagged .hash)" '(.receipts[] | select(.terms.subject == $order) | .terms.item) = $order' "$dir/dc1.receipts" >"$dir/bad.receipts"
+like '  and that proves nothing of another bid' "$(tenant audit auction flagged --receipts "$dir/bad.receipts" 2>&1)" 'audit_receipt'
 tenant close filed >/dev/null 2>&1
 tenant close flagged >/dev/null 2>&1
 

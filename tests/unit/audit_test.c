@@ -371,6 +371,33 @@ test_choices(void)
 
 /* ------------------------------------------------------------------ */
 
+static const char *
+with_order_receipt(struct stage *s, uint64_t round, uint64_t at, const struct key *by)
+{
+	struct err e = ERR_NONE;
+
+	set_stage(s);
+	s->receipts[0].terms =
+		(struct receipt_terms){ .item = s->t.order, .round = round, .at = at };
+	s->receipts[0].sig = sign(by, receipt_hash(&s->receipts[0].terms));
+	s->receipt_count = 1;
+	return audit(s, &e);
+}
+
+/* The tenant's own. */
+static void
+test_order_receipt(struct stage *s)
+{
+	uint64_t end = (uint64_t)s->t.ends_at;
+
+	is_str(with_order_receipt(s, 0, end - 1, &market), "true", "the order's receipt");
+	is_str(with_order_receipt(s, 0, end - 1, &stranger), "audit_receipt", "another market's");
+	is_str(with_order_receipt(s, 9, end - 1, &market), "audit_backdated",
+	       "it was to be in a tick, not in a sealed round");
+	is_str(with_order_receipt(s, 0, end, &market), "audit_backdated",
+	       "a round that had ended before its order came");
+}
+
 static void
 test_truth(void)
 {
@@ -385,6 +412,7 @@ test_truth(void)
 	   "the lowest floor wins and is paid the next");
 	s.receipts[0].terms.round++;
 	is_str(audit(&s, &e), "true", "a receipt of another round is passed over");
+	test_order_receipt(&s);
 	set_stage(&s);
 	s.t.entries.count = 0;
 	s.receipt_count = 0;

@@ -389,6 +389,95 @@ test_lies(void)
 }
 
 /* ------------------------------------------------------------------ */
+/* Receipts of whoever audits.                                         */
+
+static const char *
+with_receipt(struct stage *s, const struct hash *item, uint64_t round, const struct key *by)
+{
+	struct err e = ERR_NONE;
+
+	s->receipts[0].terms = (struct receipt_terms){ .item = *item, .round = round };
+	s->receipts[0].sig = sign(by, receipt_hash(&s->receipts[0].terms));
+	s->t.receipt_count = 1;
+	return audit_tick(&arena, &s->t, &e) < 0 ? e.code->name : "true";
+}
+
+/* Provider 0 again, above all that is in the book: signed, and taken by the market. */
+static struct offer_doc
+offer_above(const struct stage *s, uint64_t seq)
+{
+	struct offer_doc doc = { .offer = *make_offer(1, 10, 20, 1, 2000).offer };
+
+	(void)s;
+	doc.offer.provider = doc.offer.owner = providers[0].address;
+	doc.offer.seq = seq;
+	doc.sig = sign(&providers[0], offer_hash(&doc.offer));
+	return doc;
+}
+
+static void
+test_offer_receipts(void)
+{
+	static struct stage s;
+	struct offer_doc docs[2];
+	struct hash lost;
+	struct err e = ERR_NONE;
+
+	set_stage(&s);
+	is_str(with_receipt(&s, &s.offers[1].id, 42, &market), "true", "an offer of the book");
+	docs[0] = offer_above(&s, 100);
+	lost = offer_hash(&docs[0].offer);
+	is_str(with_receipt(&s, &lost, 42, &market), "audit_dropped", "one that is missing there");
+	is_str(with_receipt(&s, &lost, 43, &market), "true", "it is for a later tick");
+	is_str(with_receipt(&s, &lost, 42, &stranger), "audit_receipt", "another market's receipt");
+	s.t.docs = docs;
+	s.t.doc_count = 1;
+	is_str(with_receipt(&s, &lost, 42, &market), "audit_dropped", "what it was is no excuse");
+
+	docs[1] = offer_above(&s, 101);
+	s.t.doc_count = 2;
+	is_str(with_receipt(&s, &lost, 42, &market), "audit_dropped",
+	       "nor a later one that the market did not get in time");
+	s.receipts[1].terms =
+		(struct receipt_terms){ .item = offer_hash(&docs[1].offer), .round = 42 };
+	s.receipts[1].sig = sign(&market, receipt_hash(&s.receipts[1].terms));
+	s.t.receipt_count = 2;
+	is_str(audit_tick(&arena, &s.t, &e) < 0 ? e.code->name : "true", "audit_dropped",
+	       "of two, the later one is missed");
+	ok(strstr(e.text, "/receipts/1") != NULL || strcmp(e.field, "/receipts/1") == 0,
+	   "which is named: %s %s", e.field, e.text);
+	docs[1].offer.expires = 0; /* a withdrawal */
+	docs[1].sig = sign(&providers[0], offer_hash(&docs[1].offer));
+	s.receipts[1].terms.item = offer_hash(&docs[1].offer);
+	s.receipts[1].sig = sign(&market, receipt_hash(&s.receipts[1].terms));
+	e = (struct err)ERR_NONE;
+	is_str(audit_tick(&arena, &s.t, &e) < 0 ? e.code->name : "true", "true",
+	       "who has withdrawn an offer cannot miss it");
+	docs[1].sig = sign(&stranger, offer_hash(&docs[1].offer));
+	is_str(audit_tick(&arena, &s.t, &e) < 0 ? e.code->name : "true", "audit_dropped",
+	       "unless somebody else signed that");
+}
+
+static void
+test_bid_receipts(void)
+{
+	static struct stage s;
+	struct hash lost = random_hash();
+	struct err e = ERR_NONE;
+
+	set_stage(&s);
+	s.receipts[0].terms.subject = random_hash();
+	s.receipts[0].terms.item = lost;
+	s.receipts[0].sig = sign(&market, receipt_hash(&s.receipts[0].terms));
+	is_str(audit_tick(&arena, &s.t, &e) < 0 ? e.code->name : "true", "true",
+	       "round 42 of a sealed order is not tick 42");
+	s.receipts[0].terms.subject = s.orders[0].order.id;
+	s.receipts[0].sig = sign(&market, receipt_hash(&s.receipts[0].terms));
+	is_str(audit_tick(&arena, &s.t, &e) < 0 ? e.code->name : "true", "audit_dropped",
+	       "a bid for an order of the tick is missed");
+}
+
+/* ------------------------------------------------------------------ */
 
 static void
 test_trees(void)
@@ -433,6 +522,8 @@ main(void)
 	for (uint8_t i = 0; i < OFFERS; i++)
 		providers[i] = key_number((uint8_t)(10 + i));
 	test_lies();
+	test_offer_receipts();
+	test_bid_receipts();
 	test_trees();
 	arena_release(&arena);
 	return tap_done();

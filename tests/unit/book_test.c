@@ -139,6 +139,40 @@ fresh(uint8_t n, uint32_t deposit)
 			      .deposit = { deposit } };
 }
 
+/* What was sent is there after a kill; the first receipt stays; old ones go. */
+static void
+test_receipts(struct arena *a)
+{
+	struct hash offer = { { 1 } }, bid = { { 2 } }, other = { { 3 } };
+	const wall_t day = 24 * 3600 * SECOND_US;
+	struct err e = ERR_NONE;
+	struct book *b = book_open(path, &e);
+	struct book_receipt *r;
+	size_t count;
+
+	if (b == NULL || book_receipt_due(b, &offer, "{}", 10 * day, &e) < 0 ||
+	    book_receipt_due(b, &bid, NULL, 11 * day, &e) < 0 ||
+	    book_receipt_put(b, &bid, "first", &e) < 0 ||
+	    book_receipt_put(b, &bid, "second", &e) < 0 ||
+	    book_receipt_put(b, &other, "of nothing", &e) < 0 ||
+	    book_receipt_due(b, &bid, NULL, 12 * day, &e) < 0)
+		fatal("%s", e.text);
+	book_close(b);
+	b = book_open(path, &e);
+	if (b == NULL || book_receipts(b, a, &r, &count, &e) < 0)
+		fatal("%s", e.text);
+	is_int((int)count, 2, "an offer and a bid were sent, and nothing else");
+	ok(hash_equal(&r[0].item, &offer) && r[0].receipt == NULL, "the offer has no receipt yet");
+	is_str(r[0].doc, "{}", "and its document is there");
+	is_str(r[1].receipt, "first", "the bid keeps its first one, sent again or not");
+	ok(r[1].doc == NULL, "and nothing that is sealed");
+	if (book_receipt_due(b, &other, NULL, 18 * day - 1, &e) < 0 ||
+	    book_receipts(b, a, &r, &count, &e) < 0)
+		fatal("%s", e.text);
+	ok(count == 2 && hash_equal(&r[0].item, &bid), "a week later they are forgotten");
+	book_close(b);
+}
+
 int
 main(void)
 {
@@ -186,6 +220,7 @@ main(void)
 	w = work_of(&w.hash, &a);
 	is_int((w.spells.list[0].until - w.spells.list[0].from) / S, 80, "the pause is 80 s");
 	is_int((long long)w.usage.amount.units, 40, "and 10 s more are due");
+	test_receipts(&a);
 	unlink(path);
 	arena_release(&a);
 	return tap_done();

@@ -405,6 +405,60 @@ test_sets(void)
 	forgets_sets = false;
 }
 
+/* ------------------------------------------------------------------ */
+/* The receipt that the tenant kept.                                   */
+
+static const char *
+order_receipt(const struct stage *s, const struct hash *item, uint64_t round, const struct key *by)
+{
+	struct receipt r = { .terms = { .item = *item, .round = round } };
+	struct err e = ERR_NONE;
+
+	r.sig = sign(by, receipt_hash(&r.terms));
+	return tick_order_receipt(&domain, &market.address, &s->t, 1, &r, &e) < 0 ? e.code->name
+										  : "true";
+}
+
+static const char *
+dropped(const struct stage *s, uint64_t round)
+{
+	struct receipt r = { .terms = { .item = { { 1, 2, 3 } }, .round = round } };
+	struct err e = ERR_NONE;
+
+	r.sig = sign(&market, receipt_hash(&r.terms));
+	return tick_transcript_audit(&arena, &domain, &market.address, &s->t, s->docs, OFFERS, &r,
+				     1, &e) < 0
+		       ? e.code->name
+		       : "true";
+}
+
+static void
+test_order_receipt(void)
+{
+	static struct stage s;
+	struct hash id;
+
+	set_stage(&s);
+	id = s.entries[1].id;
+	is_str(order_receipt(&s, &id, 42, &market), "true",
+	       "the tick of the receipt has the order");
+	is_str(order_receipt(&s, &id, 42, &tenant), "audit_receipt", "another market's receipt");
+	is_str(order_receipt(&s, &id, 41, &market), "audit_backdated",
+	       "it was for an earlier tick");
+	s.t.record.terms.number = 43;
+	is_str(order_receipt(&s, &id, 42, &market), "audit_dropped",
+	       "that tick is not among those said to be all");
+	hide(&s, &s.entries[1]);
+	is_str(order_receipt(&s, &id, 42, &market), "true", "judged when it is no longer open");
+	set_rows(&s, ORDERS, 200000);
+	s.t.record.terms.number = 43;
+	is_str(order_receipt(&s, &s.entries[1].id, 42, &market), "true",
+	       "a row that waited for the others");
+	set_stage(&s);
+	is_str(dropped(&s, 42), "audit_dropped", "an order with a receipt that is in no tick");
+	is_str(dropped(&s, 43), "true", "a later tick may have it");
+}
+
 static void
 test_numbers(void)
 {
@@ -431,6 +485,7 @@ main(void)
 	test_hiding();
 	test_lies();
 	test_sets();
+	test_order_receipt();
 	test_numbers();
 	arena_release(&arena);
 	return tap_done();
