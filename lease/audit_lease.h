@@ -16,6 +16,7 @@
 #include "lease/audit.h"
 #include "lease/documents.h"
 #include "lease/escrow.h"
+#include "lease/recount.h"
 
 extern const struct code AUDIT_TERMS;	 /* the lease does not follow from order and award */
 extern const struct code AUDIT_CARD;	 /* not the card that the winner bid with */
@@ -38,14 +39,6 @@ struct escrow_said {
 	uint64_t block, log, time; /* of the block, unix seconds */
 	struct hash tx;
 };
-
-/* The parts of the winner's price, as its bid's salt names them. */
-struct price_shown {
-	struct rate_card card;
-	struct json_strs models;
-	struct hash nonce;
-};
-extern const struct json_field price_shown_fields[];
 
 struct lease_said { /* by a market */
 	struct amount deposit, paid, refund;
