@@ -13,7 +13,7 @@
 #include "lease/audit_lease.h"
 #include "lease/tick_transcript.h"
 #include "lib/clock.h"
-#include "tenant/tenant.h"
+#include "tenant/card.h"
 
 #define TRIES 5u /* the market reads on meanwhile */
 
@@ -142,27 +142,15 @@ static struct json *
 price_node(struct context *c, const struct json *status)
 {
 	static const struct hash none;
-	struct price_shown price = { .nonce = none };
 	struct err ignored = ERR_NONE;
-	struct jsonw *w = jsonw_new(false);
+	struct price_shown price;
+	struct json *node;
 	const char *text;
-	struct json *node = NULL;
 
-	if (hash_read(text_of(status, "price_nonce"), &price.nonce, &ignored) == 0 &&
-	    !hash_equal(&price.nonce, &none)) {
-		jsonw_open(w, '{');
-		jsonw_name(w, "card");
-		jsonw_node(w, json_get(status, "card"));
-		jsonw_name(w, "models");
-		jsonw_node(w, json_get(status, "models"));
-		jsonw_member(w, "nonce", "%s", text_of(status, "price_nonce"));
-		jsonw_close(w, '}');
-		text = arena_strdup(&c->arena, jsonw_text(w, NULL));
-		if (json_parse(&c->arena, text, strlen(text), &node, &ignored) < 0)
-			node = NULL;
-	}
-	jsonw_free(w);
-	return node;
+	if (card_read(c, status, &price, &ignored) != 1 || hash_equal(&price.nonce, &none))
+		return NULL;
+	text = json_encode(&c->arena, price_shown_fields, &price);
+	return json_parse(&c->arena, text, strlen(text), &node, &ignored) < 0 ? NULL : node;
 }
 
 /* The card that was bid with, and a reading that nobody has signed yet: only the
