@@ -192,10 +192,32 @@ check_follows(const struct usage_terms *u, const struct usage_terms *before, con
 	return 0;
 }
 
+/* What is interruptible owes by its pool's prices. */
+static bool
+by_pool(const struct audit_lease *l)
+{
+	return l->group->interruptible && l->spot != NULL;
+}
+
+/* A provider that has not heard of a price yet may ask less. The run that goes on while its
+ * tenant closes counts: that is the reading of which there is a release. */
+static int
+check_spot_due(struct replay *r, const struct usage_terms *u, const struct usage_terms *before,
+	       struct err *e)
+{
+	const struct audit_lease *l = r->l;
+	bool closed = l->release_sig != NULL && u == &l->readings[l->reading_count - 1].usage;
+	u128 most = spot_owed(l->spot, l->group, l->lease.rate, u->upTo, closed).units;
+
+	if (before != NULL)
+		most = MAX(most, before->amount.units);
+	return u->amount.units <= most
+		       ? 0
+		       : amounts_differ(e, &AUDIT_DUE, r->field, most, u->amount.units);
+}
+
 /* What the price function gives, with the deposit as it was at the start or with
- * what was added to it; never less than what was due before. What is interruptible owes
- * by its pool's prices, which are not among the evidence: the tenant counted them before
- * it signed. */
+ * what was added to it; never less than what was due before. */
 static int
 check_due(struct replay *r, const struct usage_terms *u, const struct usage_terms *before,
 	  struct err *e)
@@ -206,6 +228,8 @@ check_due(struct replay *r, const struct usage_terms *u, const struct usage_term
 
 	if (u->amount.units > cap)
 		return amounts_differ(e, &AUDIT_DUE, r->field, cap, u->amount.units);
+	if (by_pool(r->l))
+		return check_spot_due(r, u, before, e);
 	if (!recount_can(&again))
 		return 0;
 	for (size_t i = 0;; i++) {
@@ -622,7 +646,7 @@ audit_lease(struct arena *a, const struct audit_lease *l, struct audit_sums *sum
 	struct recount again = recount_of(l, 0);
 
 	*sums = (struct audit_sums){ .round_computed = l->round != NULL,
-				     .dues_computed = recount_can(&again) };
+				     .dues_computed = by_pool(l) || recount_can(&again) };
 	if (check_order(l, e) < 0 || check_terms(l, e) < 0 || check_award(a, l, e) < 0 ||
 	    check_card(a, l, e) < 0)
 		return -1;
@@ -630,6 +654,10 @@ audit_lease(struct arena *a, const struct audit_lease *l, struct audit_sums *sum
 	if (l->event_count == 0 && l->reading_count > 0)
 		return err_field(e, &AUDIT_OPENING, "/readings",
 				 "it was measured and never opened");
+	if (by_pool(l) &&
+	    spot_owed_check(a, &(struct spot_parties){ l->domain, &l->lease.auctioneer, &l->lease },
+			    l->spot, e) < 0)
+		return err_wrap(e, "pool");
 	if (check_opening(&r, e) < 0 || check_readings(&r, e) < 0)
 		return -1;
 	r.start = 0;

@@ -17,6 +17,7 @@
 #include "lease/documents.h"
 #include "lease/escrow.h"
 #include "lease/recount.h"
+#include "lease/spot_owed.h"
 
 extern const struct code AUDIT_TERMS;	 /* the lease does not follow from order and award */
 extern const struct code AUDIT_CARD;	 /* not the card that the winner bid with */
@@ -57,6 +58,7 @@ struct audit_lease {
 	struct lease_terms lease;
 	struct sig lease_sig;
 	const struct price_shown *price;     /* NULL: not shown, dues are capped only */
+	const struct spot_owed *spot;	     /* of an interruptible one; NULL: not shown */
 	const struct voucher_post *readings; /* by seq; one without payer_sig: a reading only */
 	size_t reading_count;
 	const struct sig *release_sig; /* NULL: none; over the last voucher's amount */
