@@ -24,12 +24,6 @@ const struct code AUDIT_STORED = { "audit_stored", INVALID,
 				   "the contract holds something else than its events say" };
 const struct code AUDIT_SAID = { "audit_said", INVALID, "the market says something else" };
 
-const struct json_field price_shown_fields[] = {
-	JSON_OBJ(struct price_shown, card, rate_card_fields, 0),
-	JSON_STRS(struct price_shown, models, 0, 0), JSON_HASH(struct price_shown, nonce, 0),
-	JSON_END
-};
-
 #define KEYS_MAX 32 /* that a tenant lent for one lease */
 
 /* What is known of the lease at one event of its history. */
@@ -135,13 +129,8 @@ check_terms(const struct audit_lease *l, struct err *e)
 static int
 check_card(struct arena *a, const struct audit_lease *l, struct err *e)
 {
-	const char *text;
-	struct hash salt;
-
 	if (l->price == NULL || l->round == NULL)
 		return 0;
-	text = json_encode(a, price_shown_fields, l->price);
-	keccak256(text, strlen(text), &salt);
 	for (size_t i = 0; i < l->round->t->entries.count; i++) {
 		const struct transcript_entry *en = transcript_entry(l->round->t, i);
 		struct bid_doc bid;
@@ -150,10 +139,7 @@ check_card(struct arena *a, const struct audit_lease *l, struct err *e)
 			continue;
 		if (json_read(a, en->shown, bid_doc_fields, &bid, e) < 0)
 			return err_wrap(e, "round");
-		/* For less than its bid it was taken by a standing offer, which has no salt. */
-		if (rate_cmp(l->lease.rate, bid.terms.floor) < 0)
-			continue;
-		if (!hash_equal(&bid.terms.salt, &salt))
+		if (!price_shown_fits(a, l->price, &bid.terms, l->lease.rate))
 			return err_field(e, &AUDIT_CARD, "/price",
 					 "the salt of the winner's bid is of another");
 	}
@@ -171,6 +157,16 @@ falls(const struct usage_terms *u, const struct usage_terms *before)
 	       u->memoryMiBSeconds < before->memoryMiBSeconds ||
 	       u->storageMiBSeconds < before->storageMiBSeconds ||
 	       u->egressBytes < before->egressBytes || amount_cmp(u->amount, before->amount) < 0;
+}
+
+static struct recount
+recount_of(const struct audit_lease *l, uint32_t start)
+{
+	return (struct recount){ .lease = &l->lease,
+				 .group = l->group,
+				 .price = l->price,
+				 .start = start,
+				 .deposit = l->lease.deposit };
 }
 
 static int
@@ -196,31 +192,28 @@ check_follows(const struct usage_terms *u, const struct usage_terms *before, con
 	return 0;
 }
 
-static struct amount
-due(const struct audit_lease *l, const struct usage_terms *u, uint32_t start, u128 deposit)
+/* What is interruptible owes by its pool's prices. */
+static bool
+by_pool(const struct audit_lease *l)
 {
-	struct price_lease price = { .rate = l->lease.rate,
-				     .base = l->lease.base,
-				     .card = l->price->card,
-				     .reserved = group_total(l->group),
-				     .group = l->group,
-				     .models = l->price->models,
-				     .deposit = { deposit },
-				     .billing = group_billing(l->group) };
-	struct meter meter = { .seconds = (uint32_t)MIN(u->healthySeconds, UINT32_MAX),
-			       .cpu_milli_seconds = u->cpuMilliSeconds,
-			       .memory_mib_seconds = u->memoryMiBSeconds,
-			       .egress_bytes = u->egressBytes };
-
-	return price_due(&price, &meter, u->upTo - start);
+	return l->group->interruptible && l->spot != NULL;
 }
 
-/* What is interruptible owes by its pool's prices, which are not among the evidence:
- * the tenant counted them before it signed. */
-static bool
-computes_dues(const struct audit_lease *l)
+/* A provider that has not heard of a price yet may ask less. The run that goes on while its
+ * tenant closes counts: that is the reading of which there is a release. */
+static int
+check_spot_due(struct replay *r, const struct usage_terms *u, const struct usage_terms *before,
+	       struct err *e)
 {
-	return l->price != NULL && !l->group->interruptible;
+	const struct audit_lease *l = r->l;
+	bool closed = l->release_sig != NULL && u == &l->readings[l->reading_count - 1].usage;
+	u128 most = spot_owed(l->spot, l->group, l->lease.rate, u->upTo, closed).units;
+
+	if (before != NULL)
+		most = MAX(most, before->amount.units);
+	return u->amount.units <= most
+		       ? 0
+		       : amounts_differ(e, &AUDIT_DUE, r->field, most, u->amount.units);
 }
 
 /* What the price function gives, with the deposit as it was at the start or with
@@ -229,25 +222,30 @@ static int
 check_due(struct replay *r, const struct usage_terms *u, const struct usage_terms *before,
 	  struct err *e)
 {
-	u128 least = before != NULL ? before->amount.units : 0, found = 0;
-	u128 deposit = r->l->lease.deposit.units,
-	     cap = rate_due(r->l->lease.rate, u->upTo - r->start).units;
+	struct recount again = recount_of(r->l, r->start);
+	u128 cap = rate_due(r->l->lease.rate, u->upTo - r->start).units;
+	struct recounted due;
 
 	if (u->amount.units > cap)
 		return amounts_differ(e, &AUDIT_DUE, r->field, cap, u->amount.units);
-	if (!computes_dues(r->l))
+	if (by_pool(r->l))
+		return check_spot_due(r, u, before, e);
+	if (!recount_can(&again))
 		return 0;
 	for (size_t i = 0;; i++) {
-		found = MAX(due(r->l, u, r->start, deposit).units, least);
-		if (found == u->amount.units)
+		due = recount(&again, u, before);
+		if (amount_cmp(u->amount, due.least) >= 0 && amount_cmp(u->amount, due.most) <= 0)
 			return 0;
 		while (i < r->l->event_count && r->l->events[i].event.kind != ESCROW_TOPPED_UP)
 			i++;
 		if (i == r->l->event_count)
 			break;
-		deposit += r->l->events[i].event.amount.units;
+		again.deposit.units += r->l->events[i].event.amount.units;
 	}
-	return amounts_differ(e, &AUDIT_DUE, r->field, found, u->amount.units);
+	return amounts_differ(e, &AUDIT_DUE, r->field,
+			      amount_cmp(u->amount, due.most) > 0 ? due.most.units
+								  : due.least.units,
+			      u->amount.units);
 }
 
 static bool
@@ -645,9 +643,10 @@ int
 audit_lease(struct arena *a, const struct audit_lease *l, struct audit_sums *sums, struct err *e)
 {
 	struct replay r = { .a = a, .l = l, .sums = sums };
+	struct recount again = recount_of(l, 0);
 
 	*sums = (struct audit_sums){ .round_computed = l->round != NULL,
-				     .dues_computed = computes_dues(l) };
+				     .dues_computed = by_pool(l) || recount_can(&again) };
 	if (check_order(l, e) < 0 || check_terms(l, e) < 0 || check_award(a, l, e) < 0 ||
 	    check_card(a, l, e) < 0)
 		return -1;
@@ -655,6 +654,10 @@ audit_lease(struct arena *a, const struct audit_lease *l, struct audit_sums *sum
 	if (l->event_count == 0 && l->reading_count > 0)
 		return err_field(e, &AUDIT_OPENING, "/readings",
 				 "it was measured and never opened");
+	if (by_pool(l) &&
+	    spot_owed_check(a, &(struct spot_parties){ l->domain, &l->lease.auctioneer, &l->lease },
+			    l->spot, e) < 0)
+		return err_wrap(e, "pool");
 	if (check_opening(&r, e) < 0 || check_readings(&r, e) < 0)
 		return -1;
 	r.start = 0;

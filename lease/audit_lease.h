@@ -16,6 +16,8 @@
 #include "lease/audit.h"
 #include "lease/documents.h"
 #include "lease/escrow.h"
+#include "lease/recount.h"
+#include "lease/spot_owed.h"
 
 extern const struct code AUDIT_TERMS;	 /* the lease does not follow from order and award */
 extern const struct code AUDIT_CARD;	 /* not the card that the winner bid with */
@@ -39,14 +41,6 @@ struct escrow_said {
 	struct hash tx;
 };
 
-/* The parts of the winner's price, as its bid's salt names them. */
-struct price_shown {
-	struct rate_card card;
-	struct json_strs models;
-	struct hash nonce;
-};
-extern const struct json_field price_shown_fields[];
-
 struct lease_said { /* by a market */
 	struct amount deposit, paid, refund;
 	bool ended;
@@ -64,6 +58,7 @@ struct audit_lease {
 	struct lease_terms lease;
 	struct sig lease_sig;
 	const struct price_shown *price;     /* NULL: not shown, dues are capped only */
+	const struct spot_owed *spot;	     /* of an interruptible one; NULL: not shown */
 	const struct voucher_post *readings; /* by seq; one without payer_sig: a reading only */
 	size_t reading_count;
 	const struct sig *release_sig; /* NULL: none; over the last voucher's amount */

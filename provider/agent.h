@@ -199,6 +199,7 @@ void volumes_show(struct request *r);
 void volume_remove(struct request *r);
 void gateway_info(struct request *r);
 void update_create(struct request *r);
+void work_write_price(struct jsonw *w, const struct work *work);
 void work_write_usage(struct jsonw *w, const struct work *work);
 void exec_open(struct request *r);
 void files_open(struct request *r);

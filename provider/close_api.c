@@ -244,6 +244,7 @@ answer(struct task *t)
 	struct jsonw *w = jsonw_new(false);
 
 	jsonw_open(w, '{');
+	work_write_price(w, &c->work);
 	work_write_usage(w, &c->work);
 	jsonw_member(w, "release_sig", "%s", sig_text(&c->work.release_sig, text));
 	jsonw_close(w, '}');

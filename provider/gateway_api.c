@@ -250,6 +250,22 @@ write_parts(struct jsonw *w, const struct work *work)
 	jsonw_close(w, '}');
 }
 
+/* By which whoever countersigns counts the usage again. */
+void
+work_write_price(struct jsonw *w, const struct work *work)
+{
+	char text[HASH_TEXT_SIZE];
+
+	jsonw_name(w, "card");
+	json_write(w, rate_card_fields, &work->card);
+	jsonw_name(w, "models");
+	jsonw_open(w, '[');
+	for (size_t i = 0; i < work->models.count; i++)
+		jsonw_str(w, work->models.items[i]);
+	jsonw_close(w, ']');
+	jsonw_member(w, "price_nonce", "%s", hash_text(&work->price_nonce, text));
+}
+
 void
 work_write_usage(struct jsonw *w, const struct work *work)
 {
@@ -401,14 +417,7 @@ work_show(struct request *r)
 	write_images(w, g, &work);
 	jsonw_name(w, "memory_bytes");
 	jsonw_int(w, (int64_t)work.meter.last.memory_bytes);
-	jsonw_name(w, "card");
-	json_write(w, rate_card_fields, &work.card);
-	jsonw_name(w, "models");
-	jsonw_open(w, '[');
-	for (size_t i = 0; i < work.models.count; i++)
-		jsonw_str(w, work.models.items[i]);
-	jsonw_close(w, ']');
-	jsonw_member(w, "price_nonce", "%s", hash_text(&work.price_nonce, text));
+	work_write_price(w, &work);
 	work_write_usage(w, &work);
 	jsonw_close(w, '}');
 	request_answer_json(r, 200, w);

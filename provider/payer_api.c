@@ -131,6 +131,7 @@ usage_answer(struct task *t)
 	jsonw_open(w, '{');
 	if (work.meter.began != 0)
 		deposit_show(w, task_request(t)->ctx, &t->arena, &work);
+	work_write_price(w, &work);
 	work_write_usage(w, &work);
 	jsonw_name(w, "closing");
 	jsonw_bool(w, work.released);

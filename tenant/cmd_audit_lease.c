@@ -13,7 +13,8 @@
 #include "lease/audit_lease.h"
 #include "lease/tick_transcript.h"
 #include "lib/clock.h"
-#include "tenant/tenant.h"
+#include "tenant/card.h"
+#include "tenant/spot.h"
 
 #define TRIES 5u /* the market reads on meanwhile */
 
@@ -34,6 +35,7 @@ struct evidence {
 	struct json_list books;	   /* of struct audit_book: the one that the round names */
 	struct json_list offers;   /* of struct offer_doc: its offers */
 	struct json *price;	   /* card, models, nonce as bid, or NULL */
+	struct spot_owed spot;	   /* of an interruptible one; its class NULL: not shown */
 	struct json_list readings; /* of struct voucher_post */
 	struct json *logs;	   /* as eth_getLogs, of this lease only */
 	struct json_list times;	   /* of struct block_time */
@@ -54,6 +56,7 @@ static const struct json_field evidence_fields[] = {
 	JSON_LIST(T, books, audit_book_fields, struct audit_book, 1, JSON_OPTIONAL),
 	JSON_LIST(T, offers, offer_doc_fields, struct offer_doc, TICK_OFFERS_MAX, JSON_OPTIONAL),
 	JSON_NODE(T, price, JSON_OPTIONAL),
+	JSON_OBJ(T, spot, spot_owed_fields, JSON_OPTIONAL),
 	JSON_LIST(T, readings, voucher_post_fields, struct voucher_post, 4096, 0),
 	JSON_NODE(T, logs, JSON_OPTIONAL),
 	JSON_LIST(T, times, block_time_fields, struct block_time, 4096, JSON_OPTIONAL),
@@ -142,27 +145,15 @@ static struct json *
 price_node(struct context *c, const struct json *status)
 {
 	static const struct hash none;
-	struct price_shown price = { .nonce = none };
 	struct err ignored = ERR_NONE;
-	struct jsonw *w = jsonw_new(false);
+	struct price_shown price;
+	struct json *node;
 	const char *text;
-	struct json *node = NULL;
 
-	if (hash_read(text_of(status, "price_nonce"), &price.nonce, &ignored) == 0 &&
-	    !hash_equal(&price.nonce, &none)) {
-		jsonw_open(w, '{');
-		jsonw_name(w, "card");
-		jsonw_node(w, json_get(status, "card"));
-		jsonw_name(w, "models");
-		jsonw_node(w, json_get(status, "models"));
-		jsonw_member(w, "nonce", "%s", text_of(status, "price_nonce"));
-		jsonw_close(w, '}');
-		text = arena_strdup(&c->arena, jsonw_text(w, NULL));
-		if (json_parse(&c->arena, text, strlen(text), &node, &ignored) < 0)
-			node = NULL;
-	}
-	jsonw_free(w);
-	return node;
+	if (card_read(c, status, &price, &ignored) != 1 || hash_equal(&price.nonce, &none))
+		return NULL;
+	text = json_encode(&c->arena, price_shown_fields, &price);
+	return json_parse(&c->arena, text, strlen(text), &node, &ignored) < 0 ? NULL : node;
 }
 
 /* The card that was bid with, and a reading that nobody has signed yet: only the
@@ -187,6 +178,24 @@ ask_provider(struct context *c, struct evidence *v)
 	v->price = price_node(c, status);
 	if (read_reading(c, v, status, &e) < 0)
 		say(c, "warning: the provider's reading is none: %s", e.text);
+}
+
+/* Runs, and prices up to the last reading. */
+static int
+read_spot(struct context *c, struct evidence *v, struct err *e)
+{
+	const struct voucher_post *last = v->readings.items;
+	struct lease_ref l = { .lease = v->lease };
+
+	if (!lease_is_interruptible(v->lease) || v->readings.count == 0)
+		return 0;
+	if (json_read(&c->arena, json_get(v->lease, "terms"), lease_terms_fields, &l.terms, e) < 0)
+		return err_wrap(e, "lease");
+	l.hash = lease_hash(&l.terms);
+	l.provider = l.terms.provider;
+	if (spot_gather(c, &l, last[v->readings.count - 1].usage.upTo, &v->spot, e) < 0)
+		return err_wrap(e, "pool");
+	return 0;
 }
 
 /* The path of the lease at the market, from a name, an order, a lease's id or hash. */
@@ -246,7 +255,7 @@ from_market(struct context *c, const char *path, struct evidence *v, struct err 
 	v->books = g.books;
 	v->offers = g.offers;
 	ask_provider(c, v);
-	return 0;
+	return read_spot(c, v, e);
 }
 
 /* ------------------------------------------------------------------ */
@@ -452,6 +461,7 @@ read_all(struct context *c, const struct evidence *v, struct audit_lease *l,
 			return err_wrap(e, "price");
 		l->price = price;
 	}
+	l->spot = v->spot.class != NULL ? &v->spot : NULL;
 	l->readings = v->readings.items;
 	l->reading_count = v->readings.count;
 	return read_events(c, v, l, e);
@@ -526,7 +536,7 @@ print_sums(struct context *c, const struct evidence *v, const struct audit_lease
 	}
 	printf("measured  %zu readings, %s due%s\n", s->readings, money(c, s->due),
 	       s->dues_computed		 ? ", computed again"
-	       : l->group->interruptible ? "; below rate x time: audit pool for its prices"
+	       : l->group->interruptible ? "; below rate x time, but its prices are not shown"
 					 : "; below rate x time, but the card is not shown");
 	printf("signed    %zu vouchers\n", s->vouchers);
 	printf("paid      %s in %zu payments: %s to the provider, %s fee\n", money(c, s->paid),

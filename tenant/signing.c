@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Countersigning a reading: checked by lease/reading.h against the lease, the clock
- * and the reading that was signed before. That one is kept in the state directory,
- * written before a signature is given away: whatever dies, what was signed counts.
+ * and the reading that was signed before, and counted again by lease/recount.h. The one
+ * before is kept in the state directory, written before a signature is given away:
+ * whatever dies, what was signed counts.
  */
 #include "lib/clock.h"
 #include "lib/conf.h"
+#include "tenant/card.h"
 #include "tenant/spot.h"
 
 /* ------------------------------------------------------------------ */
@@ -161,14 +163,41 @@ static int
 lease_for_reading(struct context *c, const struct lease_ref *l, struct reading_lease *out,
 		  struct err *e)
 {
+	struct hash own = lease_hash(&l->terms);
 	wall_t opened = 0;
 
+	if (!hash_equal(&own, &l->hash))
+		return err_set(e, &USAGE_LEASE, "its terms are not those that were signed");
 	if (time_read(text_of(l->lease, "opened_at"), &opened, e) < 0)
 		return err_wrap(e, "lease");
 	*out = (struct reading_lease){ .hash = l->hash,
 				       .rate = l->terms.rate,
 				       .opened = (uint32_t)(opened / SECOND_US) };
 	return reserved_find(c, l, &out->reserved, e);
+}
+
+/* What it measured, by the card that it bid with. Without one rate x time binds: a salt
+ * may be anything, so a provider that shows no card has broken no word. */
+static int
+count_again(struct context *c, const struct lease_ref *l, const struct reading_lease *lease,
+	    const struct json *reading, const struct usage_terms *u,
+	    const struct usage_terms *previous, struct err *e)
+{
+	struct price_shown price;
+	struct group group;
+	/* The contract pays no more than it holds. */
+	struct recount again = { &l->terms, &group, &price, lease->opened, { AMOUNT_MAX } };
+	int found;
+
+	if (lease_is_interruptible(l->lease))
+		return 0; /* by its pool's prices: spot_check() */
+	found = card_find(c, l, reading, &price, &group, e);
+	if (found < 0)
+		return -1;
+	if (found == 1)
+		return recount_check(&again, u, previous, e);
+	say(c, "no card is shown: held against rate x time only");
+	return 0;
 }
 
 /* ------------------------------------------------------------------ */
@@ -218,6 +247,7 @@ countersign(struct context *c, const struct lease_ref *l, const struct json *rea
 		return -1;
 	previous = found == 1 ? &kept : NULL;
 	if (reading_check(usage, previous, &lease, (uint32_t)(clock_wall() / SECOND_US), e) < 0 ||
+	    count_again(c, l, &lease, reading, usage, previous, e) < 0 ||
 	    spot_check(c, l, usage, reading_is_last(reading), e) < 0 ||
 	    allow(c, l, &lease, previous, usage, e) < 0 ||
 	    state_write(c, signed_name(c, l), json_encode(&c->arena, usage_terms_fields, usage),

@@ -3,10 +3,6 @@
 
 #include "lib/clock.h"
 
-static const struct code USAGE_RUNS = {
-	"usage_runs", CONFLICT, "the reading asks more than its runs at the pool's prices"
-};
-
 #define CPU_UNITS 1000u /* of a whole CPU */
 
 int
@@ -122,68 +118,33 @@ pool_prices(struct context *c, const struct address *provider, const char *class
 }
 
 static int
-runs_get(struct context *c, const struct lease_ref *l, struct spot_run_terms **out, size_t *count,
-	 struct err *e)
+runs_get(struct context *c, const struct hash *lease, struct json_list *out, struct err *e)
 {
 	char text[HASH_TEXT_SIZE];
+	struct spot_run_doc *runs;
 	const struct json *rows;
 	struct json *doc;
 	size_t n = 0;
 
 	if (market_get(&c->arena, &c->market,
-		       arena_printf(&c->arena, "/v1/leases/%s/runs", hash_text(&l->hash, text)),
-		       &doc, e) < 0)
+		       arena_printf(&c->arena, "/v1/leases/%s/runs", hash_text(lease, text)), &doc,
+		       e) < 0)
 		return -1;
 	rows = json_get(doc, "data");
 	for (const struct json *r = rows != NULL ? rows->first : NULL; r != NULL; r = r->next)
 		n++;
-	*out = arena_alloc(&c->arena, (n + 1) * sizeof(**out));
-	*count = 0;
+	runs = arena_alloc(&c->arena, (n + 1) * sizeof(*runs));
+	*out = (struct json_list){ runs, 0 };
 	for (const struct json *r = n > 0 ? rows->first : NULL; r != NULL; r = r->next) {
-		struct spot_run_doc run = { .terms = { .seq = 0 } };
-		struct hash h, digest;
-
-		if (json_read(&c->arena, r, spot_run_doc_fields, &run, e) < 0)
+		runs[out->count] = (struct spot_run_doc){ .terms = { .seq = 0 } };
+		if (json_read(&c->arena, r, spot_run_doc_fields, &runs[out->count++], e) < 0)
 			return -1;
-		h = spot_run_hash(&run.terms);
-		digest = terms_digest(&c->domain, &h);
-		if (sig_check(&run.sig, &digest, &l->provider, e) < 0)
-			return err_wrap(e, "run");
-		if (!hash_equal(&run.terms.lease, &l->hash) || run.terms.seq != *count + 1 ||
-		    (*count > 0 && run.terms.at < (*out)[*count - 1].at))
-			return err_set(e, &USAGE_RUNS,
-				       "the provider's runs do not follow each other");
-		(*out)[(*count)++] = run.terms;
 	}
 	return 0;
 }
 
 /* ------------------------------------------------------------------ */
 /* What may be owed.                                                    */
-
-struct owing {
-	struct spot_due due;
-	const struct spot_price_doc *prices;
-	size_t count, next;
-	uint32_t units;
-	struct rate max;
-};
-
-static struct rate
-rate_of(const struct owing *o, const struct spot_price_doc *p)
-{
-	struct rate rate = pool_rate(p->terms.price, o->units);
-
-	return rate_cmp(rate, o->max) < 0 ? rate : o->max;
-}
-
-static void
-prices_until(struct owing *o, uint32_t at)
-{
-	for (; o->next < o->count && o->prices[o->next].terms.at <= at; o->next++)
-		spot_due_rate(&o->due, rate_of(o, &o->prices[o->next]),
-			      o->prices[o->next].terms.at);
-}
 
 /* Which of the provider's pools it is in: the first whose class takes the group. */
 static const char *
@@ -206,36 +167,36 @@ class_of(struct context *c, const struct lease_ref *l, const struct group *g, st
 }
 
 int
+spot_gather(struct context *c, const struct lease_ref *l, uint32_t up_to, struct spot_owed *out,
+	    struct err *e)
+{
+	const struct spot_parties parties = { &c->domain, &c->auctioneer, &l->terms };
+	const struct spot_run_doc *runs;
+	struct group g;
+
+	*out = (struct spot_owed){ .free_s = c->spot_free_s };
+	if (!group_of(c, l->lease, &g))
+		return err_set(e, &USAGE_RUNS, "the market does not show the lease's group");
+	out->class = class_of(c, l, &g, e);
+	if (out->class == NULL || runs_get(c, &l->hash, &out->runs, e) < 0)
+		return -1;
+	runs = out->runs.items;
+	if (pool_prices(c, &l->provider, out->class, out->runs.count > 0 ? runs[0].terms.at : up_to,
+			&out->prices, e) < 0)
+		return -1;
+	return spot_owed_fits(&parties, out, e); /* pool_prices() has checked each */
+}
+
+int
 spot_most(struct context *c, const struct lease_ref *l, uint32_t up_to, bool closed,
 	  struct amount *most, struct err *e)
 {
-	struct owing o = { .max = l->terms.rate, .due = { .free_s = c->spot_free_s } };
-	struct spot_run_terms *runs;
-	struct json_list prices;
-	const char *class;
+	struct spot_owed owed;
 	struct group g;
-	size_t count;
 
-	if (!group_of(c, l->lease, &g))
-		return err_set(e, &USAGE_RUNS, "the market does not show the lease's group");
-	class = class_of(c, l, &g, e);
-	if (class == NULL || runs_get(c, l, &runs, &count, e) < 0 ||
-	    pool_prices(c, &l->provider, class, count > 0 ? runs[0].at : up_to, &prices, e) < 0)
+	if (spot_gather(c, l, up_to, &owed, e) < 0 || !group_of(c, l->lease, &g))
 		return -1;
-	o.units = pool_units(class, &g);
-	o.prices = prices.items;
-	o.count = prices.count;
-	if (o.count > 0)
-		o.due.rate = rate_of(&o, &o.prices[0]);
-	for (size_t i = 0; i < count && runs[i].at <= up_to; i++) {
-		prices_until(&o, runs[i].at);
-		if (runs[i].state == SPOT_RUN_BEGUN)
-			spot_due_begin(&o.due, runs[i].at);
-		else
-			spot_due_end(&o.due, runs[i].at, runs[i].state == SPOT_RUN_INTERRUPTED);
-	}
-	prices_until(&o, up_to);
-	*most = spot_due_amount(&o.due, up_to, closed);
+	*most = spot_owed(&owed, &g, l->terms.rate, up_to, closed);
 	return 0;
 }
 

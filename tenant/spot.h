@@ -7,7 +7,7 @@
 #ifndef GAVEL_TENANT_SPOT_H
 #define GAVEL_TENANT_SPOT_H
 
-#include "lease/pool.h"
+#include "lease/spot_owed.h"
 #include "tenant/tenant.h"
 
 /* Pools as GET /v1/pools shows them. */
@@ -20,6 +20,9 @@ const char *pool_path(struct context *c, const struct address *provider, const c
  * that stood then, 0: all. */
 int pool_prices(struct context *c, const struct address *provider, const char *class,
 		uint32_t since, struct json_list *docs, struct err *e) mustcheck;
+/* Runs and prices of the lease up to `up_to`, all of them checked. */
+int spot_gather(struct context *c, const struct lease_ref *l, uint32_t up_to, struct spot_owed *out,
+		struct err *e) mustcheck;
 /* The most that the lease can owe for the time up to `up_to`. */
 int spot_most(struct context *c, const struct lease_ref *l, uint32_t up_to, bool closed,
 	      struct amount *most, struct err *e) mustcheck;

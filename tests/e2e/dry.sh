@@ -150,9 +150,27 @@ sleep 2
 tenant agent --once >"$dir/agent.out" 2>&1
 ok 'a reading that asks less than one signed before: not signed' has '\[usage_falls\]' "$dir/agent.out"
 cp "$dir/kept.json" "$kept"
+# The payer counts again: by a card with which the lease would cost less, and by one that
+# is not the card it was shown.
+card=$(find "$XDG_STATE_HOME" -name ".card-$(status mute .lease.hash)*")
+ok 'the card was held against the sealed bid' test "$(jq .bid "$card")" = true
+cp "$card" "$dir/card.json"
+jq -c '.group.services[0].resources.cpu_milli *= 10' "$dir/card.json" >"$card"
+tenant agent --once >"$dir/agent.out" 2>&1
+ok 'a reading that asks more than it costs: not signed' has 'it asks [0-9]*, what it measured costs [0-9]* .*\[usage_price\]' "$dir/agent.out"
+jq -c '.price.card.cpu_milli += "0"' "$dir/card.json" >"$card"
+tenant agent --once >"$dir/agent.out" 2>&1
+ok 'another card than before: not signed' has '\[usage_card\]' "$dir/agent.out"
+jq -c '.price.nonce = "0x'"$(printf '%064d' 7)"'"' "$dir/card.json" >"$card"
+tenant agent --once >"$dir/agent.out" 2>&1
+ok 'another nonce: not signed' has '\[usage_card\]' "$dir/agent.out"
+cp "$dir/card.json" "$card"
+tenant agent --once >"$dir/agent.out" 2>&1
+ok 'the true ones again: signed' has 'signed 0\.' "$dir/agent.out"
 kill $burner 2>/dev/null
 tenant -q close mute >/dev/null 2>&1
 ok 'closed' is mute .lease.state closed
+ok 'its audit knows what throttled time may cost' tenant audit lease mute
 # --- a third party signs, by a policy -----------------------------------------------
 "$bin/gavel-market" key new --password-file "$dir/keys/password" "$dir/keys/auditor.json" >"$dir/keys/auditor.address"
 sed "s|keys/tenant.json|keys/auditor.json|" "$dir/tenant.yaml" >"$dir/auditor.yaml"

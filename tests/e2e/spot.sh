@@ -108,6 +108,9 @@ for name in low high; do
 			if ($runs[$i + 1].state // 0) == 2 and $to - $from < 8 then 0 else [range($from; $to) | rate(.)] | add // 0 end] | add / 1000000000 | floor')
 	paid=$(jq -r .paid "$dir/lease.json")
 	ok "$name paid exactly what its runs and the prices say: $want" test "$paid" = "$want"
+	ok "$name: its audit counts runs and prices again" eval "t audit lease '$name' --save '$dir/$name.audit' 2>&1 | grep -q 'due, computed again'"
+	jq -c '.spot.runs[0].terms.at -= 1' "$dir/$name.audit" >"$dir/$name.forged"
+	ok "$name: and refuses a run that its provider did not sign" eval "! t audit lease '$dir/$name.forged' >'$dir/forged.out' 2>&1 && grep -q run '$dir/forged.out'"
 	ok "$name paid something" test "$paid" -gt 50
 done
 like 'the whole history of prices stands to an audit' "$(t audit pool "$dc1" cpu 2>&1)" 'every price and place is right'

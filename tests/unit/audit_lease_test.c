@@ -55,6 +55,8 @@ sign(const struct key *k, struct hash h)
 	return sig;
 }
 
+#include "tests/unit/spot_stage.h"
+
 /* ------------------------------------------------------------------ */
 /* An honest lease.                                                    */
 
@@ -749,6 +751,54 @@ test_truth(void)
 	}
 }
 
+/* ------------------------------------------------------------------ */
+/* By the pool's prices; see spot_owed_test.c. */
+
+static void
+test_spot(void)
+{
+	struct spot_price_doc prices[2];
+	struct spot_run_doc runs[3];
+	struct spot_owed owed = { "cpu", 10, { prices, 2 }, { runs, 3 } };
+	struct audit_sums sums;
+	struct stage s;
+	struct err e;
+
+	straight(&s);
+	s.l.round = NULL;
+	spot_price(&prices[0], NULL, 0, 1000000000);
+	spot_price(&prices[1], &prices[0], 60, 1500000000);
+	runs[0] = spot_run(&s.l.id, 1, SPOT_RUN_BEGUN, 5);
+	runs[1] = spot_run(&s.l.id, 2, SPOT_RUN_INTERRUPTED, 100);
+	runs[2] = spot_run(&s.l.id, 3, SPOT_RUN_BEGUN, 175);
+	s.l.spot = &owed;
+	is_str(audit(&s, &sums, &e), "audit_due", "what the meter says is not what runs cost");
+	for (uint32_t i = 0; i < READINGS; i++) {
+		s.readings[i].usage.amount.units =
+			spot_owed(&owed, &s.group, s.l.lease.rate, BEGAN + 60 * (i + 1), false)
+				.units;
+		if (i > 0)
+			s.readings[i].usage.previous = usage_hash(&s.readings[i - 1].usage);
+		countersign(&s, i, i == 0 ? NULL : &tenant);
+	}
+	s.l.event_count = 1;
+	s.l.release_sig = NULL;
+	s.l.said = NULL;
+	s.l.stored = NULL;
+	is_str(audit(&s, &sums, &e), "true", "runs and prices");
+	ok(sums.dues_computed, "and it is said");
+	s.readings[2].usage.amount.units++;
+	countersign(&s, 2, &tenant);
+	is_str(audit(&s, &sums, &e), "audit_due", "one unit more");
+	s.readings[2].usage.amount.units--;
+	countersign(&s, 2, &tenant);
+	runs[1].terms.at++;
+	is_str(audit(&s, &sums, &e), "signature_bad", "a run that its provider did not sign");
+	runs[1] = spot_run(&s.l.id, 3, SPOT_RUN_INTERRUPTED, 100);
+	is_str(audit(&s, &sums, &e), "usage_runs", "a run is missing");
+	runs[1] = spot_run(&s.l.id, 2, SPOT_RUN_INTERRUPTED, 100);
+}
+
 /* Not a lie: less is shown, or the other way round. */
 static void
 test_less(void)
@@ -772,6 +822,7 @@ test_less(void)
 	ok(!sums.dues_computed, "and it is said");
 	lie_usage_rate(&s);
 	is_str(audit(&s, &sums, &e), "audit_due", "interruptible: never above rate x time");
+	test_spot();
 	interruptible = false;
 	straight(&s);
 	s.readings[0] = s.readings[2];
