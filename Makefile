@@ -28,8 +28,8 @@ LIBS_lease := -lsecp256k1 -lsodium
 LIBS       := $(LIBS_lease) $(LIBS_lib) -lsqlite3 -lresolv
 
 # --- what there is: a folder is an archive, a client an archive of its own ---
-clients  := market/client.c provider/client.c
-src_of    = $(filter-out $(clients) $(mains),$(wildcard $(1)/*.c))
+clients  := market/client.c provider/gateway/client.c
+src_of    = $(filter-out $(clients) $(mains),$(wildcard $(1)/*.c $(1)/*/*.c))
 mains    := market/market.c provider/provider.c tenant/gavel.c
 objs      = $(patsubst %.c,$(B)/%.o,$(1))
 
@@ -54,7 +54,7 @@ $(MARKET):   $(call objs,$(call src_of,market)) $(B)/gen/query.o
 $(PROVIDER): $(call objs,$(call src_of,provider))
 $(TENANT):   $(call objs,$(call src_of,tenant))
 $(MARKET_CLIENT):   $(call objs,market/client.c)
-$(PROVIDER_CLIENT): $(call objs,provider/client.c)
+$(PROVIDER_CLIENT): $(call objs,provider/gateway/client.c)
 
 # Arrows of the house: a program links what its folder may use.
 $(B)/gavel-market:   $(call objs,market/market.c) $(MARKET) $(LEASE) $(DEPLOY) $(LIB)

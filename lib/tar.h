@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * tar.h - a file or a tree as a tar stream (POSIX pax), and back: what `cp`
- * needs. A door to libarchive; the other one, provider/untar.c, reads layers. Blocking, on
+ * needs. A door to libarchive; the other one, provider/jail/untar.c, reads layers. Blocking, on
  * descriptors: for children and the command line.
  *
  * The stream's first component is the last name of what was sent, or "." for

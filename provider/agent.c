@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "provider/audits.h"
-#include "provider/dns.h"
-#include "provider/exits.h"
-#include "provider/image.h"
-#include "provider/offers.h"
-#include "provider/proxy.h"
-#include "provider/spot.h"
+#include "provider/bid/audits.h"
+#include "provider/ingress/dns.h"
+#include "provider/run/exits.h"
+#include "provider/image/image.h"
+#include "provider/bid/offers.h"
+#include "provider/ingress/proxy.h"
+#include "provider/bid/spot.h"
 
 #include <event2/event.h>
 #include <signal.h>

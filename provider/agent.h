@@ -35,8 +35,8 @@
 #include "lib/fetch.h"
 #include "lib/http.h"
 #include "provider/book_db.h"
-#include "provider/doubt.h"
-#include "provider/jail_client.h"
+#include "provider/bid/doubt.h"
+#include "provider/jail/jail_client.h"
 #include "provider/settings.h"
 
 struct ingress;

@@ -11,7 +11,7 @@
 
 #include "lease/documents.h"
 #include "lease/pool.h"
-#include "provider/meter.h"
+#include "provider/run/meter.h"
 
 extern const struct code BOOK_FAILED;
 
@@ -57,7 +57,7 @@ struct work_image {
 	struct hash source; /* digest of the manifest in the registry */
 };
 
-/* What an interruptible lease has beside the others: provider/spot.h. */
+/* What an interruptible lease has beside the others: provider/bid/spot.h. */
 struct work_spot {
 	const char *class; /* of its pool; NULL: it is firm */
 	uint32_t units;

@@ -11,9 +11,9 @@
 #include "lease/keystore.h"
 #include "lib/clock.h"
 #include "lib/proc.h"
-#include "provider/gpus.h"
+#include "provider/jail/gpus.h"
 #include "provider/inventory.h"
-#include "provider/selfcheck.h"
+#include "provider/jail/selfcheck.h"
 
 #define CLOCK_FAULT_US (5 * SECOND_US)
 #define LINES_MAX      64

@@ -6,7 +6,7 @@
 #ifndef GAVEL_CHECK_H
 #define GAVEL_CHECK_H
 
-#include "provider/jail.h"
+#include "provider/jail/jail.h"
 #include "provider/settings.h"
 
 /* Prints the lines, or one JSON document; whether all that must hold holds.

@@ -8,7 +8,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "provider/quota.h"
+#include "provider/jail/quota.h"
 
 /* ------------------------------------------------------------------ */
 /* CPUs and memory.                                                    */

@@ -6,7 +6,7 @@
 #include "deploy/rules.h"
 #include "deploy/sdl_units.h"
 #include "lib/conf.h"
-#include "provider/net.h"
+#include "provider/jail/net.h"
 
 #define R struct resources
 static const struct json_field reserve_fields[] = { JSON_U32(R, cpu_milli, 0, JSON_OPTIONAL),

@@ -6,8 +6,8 @@
 #include "deploy/group.h"
 #include "lease/nodes.h"
 #include "lease/pool.h"
-#include "provider/capacity.h"
-#include "provider/pricing.h"
+#include "provider/bid/capacity.h"
+#include "provider/bid/pricing.h"
 
 /* The interruptible tier; neither a discount nor floors: no part in it. */
 struct spot_floor { /* of a class of pool.h, per unit */

@@ -18,7 +18,7 @@
 #include "lease/lasting.h"
 #include "lease/standing.h"
 #include "market/client.h"
-#include "provider/client.h"
+#include "provider/gateway/client.h"
 
 struct context {
 	/* settings */

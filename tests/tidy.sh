@@ -27,7 +27,7 @@ door 'yajl/' 'lib/json.c'
 door 'event2/http' 'lib/http.c'
 door 'curl/' 'lib/fetch.c'
 door 'wslay/' 'lib/ws.c'
-door 'archive' 'lib/tar.c|provider/untar.c'
+door 'archive' 'lib/tar.c|provider/jail/untar.c'
 door 'libfyaml' 'lib/yaml.c'
 door 'yaml.h>' 'lib/yaml_tree.c'
 door 'secp256k1' 'lease/key.c'
@@ -35,7 +35,7 @@ door 'sodium' 'lease/seal.c'
 door 'sqlite3' 'provider/book_db.c'
 none 'the clock is read only in lib/clock.c (and by the shim)' \
 	"$(grep -rnE '\b(clock_gettime|gettimeofday|time)\(' $code --include=*.c |
-		grep -vE '^(lib/clock.c|provider/shim.c):|_time\(|\* ')"
+		grep -vE '^(lib/clock.c|provider/jail/shim.c):|_time\(|\* ')"
 none 'randomness only in lib/bytes.c' \
 	"$(grep -rnE '\b(rand|random|RAND_bytes|getrandom)\(' $code --include=*.c | grep -v '^lib/bytes.c:')"
 
@@ -51,8 +51,10 @@ arrow provider 'tenant'
 none 'of the market a provider sees only its client' \
 	"$(grep -rnE '#include "market/' provider tenant | grep -v 'market/client.h')"
 none 'of the provider a tenant sees only its client' \
-	"$(grep -rnE '#include "provider/' tenant | grep -v 'provider/client.h')"
-pure='lease/(auction|tick|entry|spread|offer|demand|record|transcript|tick_transcript|audit|audit_tick|bond|spot|index|tagged|typed|life|price|unit_price|terms|rlp|abi|tx|escrow|documents|attest)\.c|deploy/(compose.*|resource|group|manifest|sdl.*|akash.*|bundle|cdi|seccomp|apparmor|oci|rules)\.c|provider/(meter|capacity|offering|pricing|rival|unit_life|update)\.c'
+	"$(grep -rnE '#include "provider/' tenant | grep -v 'provider/gateway/client.h')"
+none 'the jail knows no loop, no network, no JSON, and nothing of the agent' \
+	"$(grep -rnE '#include ("(lib/(task|http|fetch|ws|json|yaml|tls|db)|lease/|market/|provider/(agent|book_db|settings|bid|run|gateway|ingress|image)\b)|<(event2|yajl|curl|libpq)|"provider/[a-z_]+\.h)' provider/jail)"
+pure='lease/(auction|tick|entry|spread|offer|demand|record|transcript|tick_transcript|audit|audit_tick|bond|spot|index|tagged|typed|life|price|unit_price|terms|rlp|abi|tx|escrow|documents|attest)\.c|deploy/(compose.*|resource|group|manifest|sdl.*|akash.*|bundle|cdi|seccomp|apparmor|oci|rules)\.c|provider/(bid|run)/(meter|capacity|offering|pricing|rival|unit_life|update)\.c'
 none 'the trade is pure: no loop, clock or system call' \
 	"$(grep -rnE '#include (<event2|<unistd|<sys/|"lib/(clock|task|db|http|fetch|proc|chan|log)\.h")' $code |
 		grep -E "^($pure):")"

@@ -11,8 +11,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "provider/cgroup.h"
-#include "provider/runc.h"
+#include "provider/jail/cgroup.h"
+#include "provider/jail/runc.h"
 #include "tests/bench/jail.h"
 
 #define RUNS_MAX    200u

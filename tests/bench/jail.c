@@ -16,8 +16,8 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "lib/proc.h"
-#include "provider/jail_client.h"
-#include "provider/mounts.h"
+#include "provider/jail/jail_client.h"
+#include "provider/jail/mounts.h"
 
 #define TAG	  "bnch"
 #define AGENT	  54322u

@@ -8,9 +8,9 @@
  *	ingress_agent SETTINGS end N
  *	ingress_agent SETTINGS update N MANIFEST whether its names are free
  */
-#include "provider/dns.h"
-#include "provider/live.h"
-#include "provider/proxy.h"
+#include "provider/ingress/dns.h"
+#include "provider/run/live.h"
+#include "provider/ingress/proxy.h"
 
 #include <sys/stat.h>
 

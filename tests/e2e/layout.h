@@ -7,7 +7,7 @@
 #define GAVEL_TESTS_LAYOUT_H
 
 #include "deploy/oci.h"
-#include "provider/jail.h"
+#include "provider/jail/jail.h"
 
 struct layout {
 	struct jail_layer layers[LAYERS_MAX];

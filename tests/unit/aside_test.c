@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include "provider/aside.h"
+#include "provider/jail/aside.h"
 #include "tap.h"
 
 static int secret; /* a descriptor of ours */

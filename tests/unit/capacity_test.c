@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What may be sold, and what still fits: sums, classes, models. */
-#include "provider/capacity.h"
+#include "provider/bid/capacity.h"
 #include "tests/unit/tap.h"
 
 #define GIB (UINT64_C(1) << 30)

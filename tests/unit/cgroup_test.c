@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Both kinds of cgroup, as made-up trees; the runtime's record, as it comes and
  * as somebody would like it to be. */
-#include "provider/cgroup.h"
-#include "provider/runc.h"
+#include "provider/jail/cgroup.h"
+#include "provider/jail/runc.h"
 #include "tests/unit/tap.h"
 
 #include <sys/stat.h>

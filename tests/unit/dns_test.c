@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the resolver says: names of the lease, names of nobody, names of the
  * world, and bytes that are no questions. */
-#include "provider/dns_wire.h"
+#include "provider/ingress/dns_wire.h"
 #include "tests/unit/tap.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* When our own clock is not believed, and when it is again. */
-#include "provider/doubt.h"
+#include "provider/bid/doubt.h"
 
 #include "tests/unit/tap.h"
 

@@ -3,8 +3,8 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 
-#include "provider/gate.h"
-#include "provider/registry.h"
+#include "provider/image/gate.h"
+#include "provider/image/registry.h"
 #include "tests/unit/tap.h"
 
 static const char *deny_items[] = { "198.41.0.0/24", "2606:4700::/32", "9.9.9.9" };

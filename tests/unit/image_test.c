@@ -3,7 +3,7 @@
  * Who may use an image that is on the disk already. The registry is one that the
  * gate refuses, so a question to it fails; its answers are put into the call.
  */
-#include "provider/image.h"
+#include "provider/image/image.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

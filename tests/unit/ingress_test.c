@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The relays on loopback: copies in turn, dead ones passed over, sessions kept
  * apart. The relays run in a child, the upstreams in others, the client here. */
-#include "provider/ingress.h"
+#include "provider/ingress/ingress.h"
 #include "tests/unit/tap.h"
 
 #include <arpa/inet.h>

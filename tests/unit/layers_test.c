@@ -6,7 +6,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "provider/layers.h"
+#include "provider/jail/layers.h"
 #include "tests/unit/tap.h"
 
 static char dir[64];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* meter_test.c - from counters to usage: nothing is counted twice or lost. */
-#include "provider/meter.h"
+#include "provider/run/meter.h"
 
 #include "tap.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A disk without what it takes to make one: no mke2fs. Mounts nothing. */
-#include "provider/mounts.h"
+#include "provider/jail/mounts.h"
 
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Names, addresses and programs for nft; whether nft takes the programs when it
  * is there (its check mode needs root). */
-#include "provider/net.h"
+#include "provider/jail/net.h"
 #include "tests/unit/tap.h"
 
 #include <netinet/in.h>

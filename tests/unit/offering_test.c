@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* offering.h: an offer made of a rate card, and when it is posted, renewed, withdrawn. */
-#include "provider/offering.h"
+#include "provider/bid/offering.h"
 
 #include "lease/price.h"
 #include "lease/signer.h"

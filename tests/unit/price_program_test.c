@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* price_program.h: places, time, what a program gets and what it cannot. */
-#include "provider/price_program.h"
+#include "provider/bid/price_program.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* pricing.h: load, tenants, the card's price, a program's answers; the devices of a bid. */
-#include "provider/pricing.h"
+#include "provider/bid/pricing.h"
 
 #include "tests/unit/tap.h"
 

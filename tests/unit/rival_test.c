@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* rival.h: what a provider is told would have won does win, when the tick is cleared
  * again with it; and a little more does not. */
-#include "provider/rival.h"
+#include "provider/bid/rival.h"
 
 #include "tests/unit/tap.h"
 #include "tests/unit/tick_book.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* HAProxy's configuration and commands as text; whether HAProxy takes the
  * configuration when it is there. */
-#include "provider/routes.h"
+#include "provider/ingress/routes.h"
 #include "tests/unit/tap.h"
 
 #include <sys/stat.h>

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The self-check with failures made up: what is refused, and what it says. The
  * real probes are in tests/e2e/isolation. */
-#include "provider/selfcheck.h"
-#include "provider/throttle.h"
-#include "provider/limits.h"
-#include "provider/lsm.h"
+#include "provider/jail/selfcheck.h"
+#include "provider/jail/throttle.h"
+#include "provider/jail/limits.h"
+#include "provider/jail/lsm.h"
 #include "tests/unit/tap.h"
 
 #include <sys/stat.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Out of the way at once, gone after a while, and not forgotten. */
-#include "provider/trash.h"
+#include "provider/jail/trash.h"
 
 #include <fcntl.h>
 #include <sys/file.h>

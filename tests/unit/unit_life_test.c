@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* unit_life_test.c - restarts, pauses and checks of one container, on a clock of
  * the test's own. */
-#include "provider/unit_life.h"
+#include "provider/run/unit_life.h"
 
 #include "tap.h"
 

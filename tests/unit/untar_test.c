@@ -12,8 +12,8 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "provider/mounts.h"
-#include "provider/untar.h"
+#include "provider/jail/mounts.h"
+#include "provider/jail/untar.h"
 #include "tests/e2e/images/archives.h"
 #include "tests/unit/tap.h"
 

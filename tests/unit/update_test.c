@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* update_test.c - the moves of an update, against a world that the test moves. */
-#include "provider/update.h"
+#include "provider/run/update.h"
 
 #include "tap.h"
 

@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "provider/mounts.h"
-#include "provider/unpack.h"
+#include "provider/jail/mounts.h"
+#include "provider/jail/unpack.h"
 
 #define MIB (UINT64_C(1) << 20)
 

@@ -21,8 +21,8 @@
 #include "lease/signer.h"
 #include "lib/daemon.h"
 #include "lib/log.h"
-#include "provider/cache.h"
-#include "provider/unpack.h"
+#include "provider/image/cache.h"
+#include "provider/jail/unpack.h"
 #include "tests/e2e/images/tarball.h"
 #include "tests/unit/tap.h"
 

@@ -14,8 +14,8 @@
 #include "lib/daemon.h"
 #include "lib/log.h"
 #include "lib/proc.h"
-#include "provider/jail_client.h"
-#include "provider/mounts.h"
+#include "provider/jail/jail_client.h"
+#include "provider/jail/mounts.h"
 #include "tests/e2e/layout.h"
 #include "tests/unit/tap.h"
 

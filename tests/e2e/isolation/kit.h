@@ -9,8 +9,8 @@
 #ifndef GAVEL_ISOLATION_KIT_H
 #define GAVEL_ISOLATION_KIT_H
 
-#include "provider/jail.h"
-#include "provider/net.h"
+#include "provider/jail/jail.h"
+#include "provider/jail/net.h"
 
 #define KIT_TAG	  "iso"
 #define KIT_SLOTS 8

@@ -32,24 +32,24 @@ new_privileges|deploy/bundle.c|paths|s/"noNewPrivileges", true/"noNewPrivileges"
 dev_unlimited|deploy/bundle.c|paths|s/"nr_inodes=512"/"rw"/
 ptys_unlimited|deploy/bundle.c|bombs|s/"max=64"/"max=2000"/
 signals_unlimited|deploy/bundle.c|paths|/RLIMIT_SIGPENDING/d
-ids_shared|provider/container.c|paths|s/(uint32_t)slot \* BUNDLE_IDS/0/
-mail_open|provider/net.c|reach|s/tcp dport { 25, 465, 587 } counter drop/tcp dport 1 counter drop/
-private_open|provider/net.c|reach|s/ip daddr @deny counter drop/counter/
-host_open|provider/net.c|reach|s/^\([[:space:]]*"[[:space:]]*\)counter drop\\n"$/\1counter\\n"/
-sender_unchecked|provider/net.c|reach|s/!= @leases counter drop/!= @leases counter/
-six_open|provider/net.c|reach|s/meta nfproto != ipv4 drop/meta nfproto != ipv4 accept/
-links_ignored|provider/net.c|reach|s/@links accept/@links drop/
-flows_new|provider/net.c|reach|s/NEW_BURST 40u/NEW_BURST 4000u/
-flows_open|provider/net.c|reach|s/FLOWS_MAX 100u/FLOWS_MAX 1000u/
-flows_inherited|provider/net.c|reach|s/"fresh", "flows", "sent"/"fresh"/
-shaped_not|provider/net.c|reach|s/return tool_run(argv, NULL, NULL, e);/return 0;/
-sending_unlimited|provider/net.c|reach|s/(1000000 . 8 . 1000)/100000/
+ids_shared|provider/jail/container.c|paths|s/(uint32_t)slot \* BUNDLE_IDS/0/
+mail_open|provider/jail/net.c|reach|s/tcp dport { 25, 465, 587 } counter drop/tcp dport 1 counter drop/
+private_open|provider/jail/net.c|reach|s/ip daddr @deny counter drop/counter/
+host_open|provider/jail/net.c|reach|s/^\([[:space:]]*"[[:space:]]*\)counter drop\\n"$/\1counter\\n"/
+sender_unchecked|provider/jail/net.c|reach|s/!= @leases counter drop/!= @leases counter/
+six_open|provider/jail/net.c|reach|s/meta nfproto != ipv4 drop/meta nfproto != ipv4 accept/
+links_ignored|provider/jail/net.c|reach|s/@links accept/@links drop/
+flows_new|provider/jail/net.c|reach|s/NEW_BURST 40u/NEW_BURST 4000u/
+flows_open|provider/jail/net.c|reach|s/FLOWS_MAX 100u/FLOWS_MAX 1000u/
+flows_inherited|provider/jail/net.c|reach|s/"fresh", "flows", "sent"/"fresh"/
+shaped_not|provider/jail/net.c|reach|s/return tool_run(argv, NULL, NULL, e);/return 0;/
+sending_unlimited|provider/jail/net.c|reach|s/(1000000 . 8 . 1000)/100000/
 pids_tripled|deploy/bundle.c|bombs|s/"limit", b->pids_max/"limit", b->pids_max * 3/
 memory_doubled|deploy/bundle.c|bombs|s/(int64_t)b->memory_bytes)/(int64_t)b->memory_bytes * 2)/
 cpu_doubled|deploy/bundle.c|bombs|s/(int64_t)b->cpu_milli \* CPU_PERIOD_US/2 * &/
 disk_unthrottled|deploy/bundle.c|bombs|s/disks_write(w, b);$/;/
-inotify_shared|provider/container.c|bombs|s/limits_inside(rs.pid, e) < 0 || //
-overlay_unchecked|provider/selfcheck.c|selfcheck|s/failed += out\[i\].fatal/failed += 0/
+inotify_shared|provider/jail/container.c|bombs|s/limits_inside(rs.pid, e) < 0 || //
+overlay_unchecked|provider/jail/selfcheck.c|selfcheck|s/failed += out\[i\].fatal/failed += 0/
 TABLE
 }
 

@@ -5,7 +5,7 @@
 #include <dirent.h>
 
 #include "lib/clock.h"
-#include "provider/selfcheck.h"
+#include "provider/jail/selfcheck.h"
 
 static int
 no_overlay(const struct jail_config *c, struct err *e)
