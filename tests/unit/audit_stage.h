@@ -37,28 +37,7 @@ struct stage {
 	size_t doc_count, book_count;
 };
 
-static inline struct key
-key_number(uint8_t n)
-{
-	uint8_t secret[32] = { 0 };
-	struct err e = ERR_NONE;
-	struct key k;
-
-	secret[31] = n;
-	if (key_from_secret(secret, &k, &e) < 0)
-		fatal("%s", e.text);
-	return k;
-}
-
-static inline struct sig
-sign(const struct key *k, struct hash h)
-{
-	struct hash digest = terms_digest(&domain, &h);
-	struct sig sig;
-
-	key_sign(k, &digest, &sig);
-	return sig;
-}
+#include "tests/unit/keys.h"
 
 /* The next stage is of an interruptible order. */
 static bool interruptible;

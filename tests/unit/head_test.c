@@ -17,18 +17,7 @@ static struct domain domain;
 static struct key market, stranger;
 static const struct address escrow = { { 0xe5 } };
 
-static struct key
-key_number(uint8_t n)
-{
-	uint8_t secret[32] = { 0 };
-	struct err e = ERR_NONE;
-	struct key k;
-
-	secret[31] = n;
-	if (key_from_secret(secret, &k, &e) < 0)
-		fatal("%s", e.text);
-	return k;
-}
+#include "tests/unit/keys.h"
 
 /* ------------------------------------------------------------------ */
 /* Bytes.                                                              */

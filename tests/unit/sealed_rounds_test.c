@@ -61,18 +61,7 @@ roll(uint64_t below)
 	return dice % below;
 }
 
-static struct key
-key_number(uint8_t n)
-{
-	uint8_t secret[32] = { 0 };
-	struct err e = ERR_NONE;
-	struct key k;
-
-	secret[31] = n;
-	if (key_from_secret(secret, &k, &e) < 0)
-		fatal("%s", e.text);
-	return k;
-}
+#include "tests/unit/keys.h"
 
 static struct transcript
 round_of(uint32_t number, struct transcript_entry *entries)

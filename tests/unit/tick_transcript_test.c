@@ -13,28 +13,7 @@ enum { OFFERS = 4, ORDERS = 3 };
 static struct domain domain;
 static struct key market, tenant, providers[OFFERS];
 
-static struct key
-key_number(uint8_t n)
-{
-	uint8_t secret[32] = { 0 };
-	struct err e = ERR_NONE;
-	struct key k;
-
-	secret[31] = n;
-	if (key_from_secret(secret, &k, &e) < 0)
-		fatal("%s", e.text);
-	return k;
-}
-
-static struct sig
-sign(const struct key *k, struct hash h)
-{
-	struct hash digest = terms_digest(&domain, &h);
-	struct sig sig;
-
-	key_sign(k, &digest, &sig);
-	return sig;
-}
+#include "tests/unit/keys.h"
 
 struct stage {
 	struct tick_transcript t;
