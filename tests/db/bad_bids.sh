@@ -174,7 +174,7 @@ ok 'the market is back' serve
 ok 'after kill -9 the round is cleared' soon 8 state_is awarded
 ok 'with what was acknowledged, and nothing else' get_is "/v1/orders/$order/rounds/1" '[.transcript.entries[].provider] | length' 1
 ok 'by the audit too' "$bin/gavel" -C "$work/tenant.yaml" audit auction "$order"
-place 90 4 max=1000 window=3000
+place 90 4 max=1000 window=8000
 soon 5 state_is bidding
 for i in 11 12 13; do
 	bid $i floor=$((i * 10)) list=300

@@ -106,7 +106,7 @@ ok 'another provider than chosen' finds '.rounds[0].choices[1].terms.provider = 
 ok 'gavel bids shows the prices' sh -c "'$bin/gavel' -C '$work/tenant.yaml' bids '$order' | grep -q 'yours for'"
 
 # Late, taken back, nobody left.
-ttl=4 place 90 2 manual=1 max=1000 window=1000
+ttl=12 place 90 2 manual=1 max=1000 window=4000
 soon 3 state_is bidding
 bid 11 floor=100 list=300
 ok 'a ranking again' soon 3 state_is ranked
@@ -114,7 +114,7 @@ ok 'nothing is chosen in time: unfilled' soon 6 state_is unfilled
 ok 'and why' get_is "/v1/orders/$order" .reason 'nothing was chosen in time'
 choose 90 provider="$(address 11)"
 ok 'a choice after that is late' says 409 choice_late
-place 90 3 manual=1 max=1000 window=1000
+place 90 3 manual=1 max=1000 window=4000
 soon 3 state_is bidding
 bid 11 floor=100 list=300
 soon 3 state_is ranked
@@ -123,13 +123,13 @@ curl -s -X DELETE -H "Authorization: Bearer $bearer" "$url/v1/orders/$order" >/d
 ok 'a ranking is taken back' soon 3 state_is cancelled
 ok 'and the deposit is free again' get_is "/v1/accounts/$tenant" .free 999999000
 unset bearer
-place 90 4 manual=1 max=1000 window=500
+place 90 4 manual=1 max=1000 window=3000
 soon 3 state_is bidding
 bid 11 floor=2000 list=3000
 ok 'all above the maximum: no ranking, another round' soon 4 get_is "/v1/orders/$order/rounds/1" .outcome above_max
 
 # Killed between the choice and the award.
-place 90 5 manual=1 max=1000 window=1000
+place 90 5 manual=1 max=1000 window=4000
 soon 3 state_is bidding
 bid 13 floor=100 list=300
 soon 3 state_is ranked
@@ -142,7 +142,7 @@ ok 'after a kill -9 it is awarded' soon 5 state_is awarded
 
 # Queueing: an order that nobody takes waits, and is taken when somebody can.
 sql 'update gavel.provider set seen_at = now() - interval $$1 hour$$'
-ttl=60 place 90 6 max=1000 window=300
+ttl=120 place 90 6 max=1000 window=1000
 ok 'nobody is there: it is asked for again and again' soon 8 sql_is "select round >= 3 from gavel.orders where hash = '\\x${hash#0x}'" t
 ok 'and stays' eval 'state_is open || state_is bidding'
 register 11

@@ -23,7 +23,7 @@ ok() { # ok WHAT CONDITION...
 	fi
 }
 soon() { # soon SECONDS CONDITION...
-	tries=$(($1 * 20))
+	tries=$(($1 * 60))
 	shift
 	while [ $tries -gt 0 ]; do
 		"$@" >/dev/null 2>&1 && return 0

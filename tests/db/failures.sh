@@ -6,7 +6,7 @@
 # within what the tenant signed, the failure counted, the reason told, and every token
 # where it was. TAP.
 cd "$(dirname "$0")/../.." || exit 1
-contract=yes accept_ms=1500 launch_s=4
+contract=yes accept_ms=4000 launch_s=8
 . tests/db/lib.sh
 serve
 export XDG_STATE_HOME=$work/state HOME=$work
@@ -42,7 +42,7 @@ reason_is() { get_is "/v1/orders/$order" '.failed[-1].reason' "$1"; }
 failures_of() { get "/v1/providers/$(sign address "$1")" | jq -r '"\(.launches) \(.failures)"'; }
 leased() { soon 8 state_is leased; }
 
-ttl=120 place 2 1 window=3000 launch=60 deposit=1000000
+ttl=120 place 2 1 window=8000 launch=60 deposit=1000000
 bids
 ok 'the lowest wins' won_by 11
 ok 'at the price of the next' get_is "/v1/orders/$order" .lease.rate 101
@@ -69,7 +69,7 @@ ok 'all reasons are told, in turn' get_is "/v1/orders/$order" '[.failed[].reason
 	'not accepted in time, no room left, not launched in time'
 
 # Launched, and dead at once.
-ttl=120 place 2 2 window=3000 launch=110 deposit=1000000
+ttl=120 place 2 2 window=8000 launch=110 deposit=1000000
 soon 5 state_is bidding
 bid 11 floor=100 list=300
 bid 12 floor=110 list=300

@@ -25,7 +25,7 @@ ok() {
 	fi
 }
 soon() {
-	tries=$(($1 * 5))
+	tries=$(($1 * 15))
 	shift
 	while [ $tries -gt 0 ]; do
 		"$@" >/dev/null 2>&1 && return 0

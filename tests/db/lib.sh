@@ -29,8 +29,8 @@ ok() { # ok WHAT CONDITION...
 		bad=1
 	fi
 }
-soon() { # soon SECONDS CONDITION...
-	tries=$(($1 * 10))
+soon() { # soon SECONDS CONDITION...: or three times as late, on a slow machine
+	tries=$(($1 * 30))
 	shift
 	while [ $tries -gt 0 ]; do
 		"$@" >/dev/null 2>&1 && return 0

@@ -46,7 +46,7 @@ ok 'a tick that is none has no book' get_is /v1/ticks/99999/book .code tick_not_
 
 # Person 11 bids 50000; 12 offers for 40000 and bids 45000; 13 offers for 60000 and bids
 # 55000; 14 offers for 20000 and declines.
-place 90 1 max=1000000 window=3000
+place 90 1 max=1000000 window=8000
 ok 'an order is announced' soon 5 state_is bidding
 bid 11 floor=50000 list=80000
 bid 12 floor=45000 list=80000
@@ -90,7 +90,7 @@ ok 'an offer is withdrawn' offers_are 2
 ok '  which the next record signs' soon 5 eval 'get_is "/v1/ticks/$(book)/book" ".rows | length" 2'
 
 # The tenant picks an offer.
-place 90 4 max=1000000 window=2000 manual=1
+place 90 4 max=1000000 window=5000 manual=1
 soon 5 state_is bidding
 bid 11 floor=50000 list=80000
 ok 'the tenant is to pick' soon 5 state_is ranked

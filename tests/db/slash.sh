@@ -155,7 +155,7 @@ ok 'and no bond' test "$(bond_of "$provider")" = 0
 # --- what gavel audit auction --save has kept --------------------------------------------
 register 3
 fund "$tenant" 1000000
-place 2 9 max=1000000 window=1500
+place 2 9 max=1000000 window=4000
 soon 5 state_is bidding
 bid 3 floor=100 list=200
 soon 5 state_is awarded

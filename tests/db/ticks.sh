@@ -27,7 +27,7 @@ ok() {
 	fi
 }
 soon() {
-	tries=$(($1 * 10))
+	tries=$(($1 * 30))
 	shift
 	while [ $tries -gt 0 ]; do
 		"$@" >/dev/null 2>&1 && return 0
@@ -302,7 +302,7 @@ place 6 cpu=380000 max=100000000
 ok 'too large for all: it waits' soon 3 get_is "/v1/orders/$order/bids" '[.data[] | .reason] | unique | join(",")' capacity
 
 # A sealed bid has a receipt too, and it is in its round.
-place 902 auction=sealed window=3000 max=100000000
+place 902 auction=sealed window=6000 max=100000000
 told() { sql "select data from gavel.event where type = 'order.bidding' and subject = '$order'" | grep .; }
 ok 'a sealed round is announced' soon 5 told
 bearer=$(papers token 12 audience="$market" scope=provider until=$(($(now) + 300)))
