@@ -3,6 +3,9 @@
 # run.sh - each fuzz target for FUZZ_SECONDS, from its corpus in the build
 # directory, which grows from run to run. TAP.
 cd "$(dirname "$0")/../.." || exit 1
+# Whole stacks, for what a library leaks is told by its function (leaks.txt).
+export LSAN_OPTIONS=suppressions=tests/fuzz/leaks.txt:print_suppressions=0
+export ASAN_OPTIONS=fast_unwind_on_malloc=0
 n=0 bad=0
 for target in build/fuzz/*_fuzz; do
 	[ -f "$target" ] || continue
