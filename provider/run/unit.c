@@ -55,7 +55,7 @@ struct up {
 	char address[NET_ADDRESS_SIZE];
 	uint32_t port; /* which of the work's is asked next */
 	mono_t ready_by;
-	bool adopted;
+	bool adopted, asked; /* asked: the jail is to start it */
 };
 
 static struct unit *
@@ -388,7 +388,8 @@ gate(struct task *t)
 	struct up *u = t->state;
 	struct agent *g = t->owner;
 
-	if (!live_of(g, &u->lease)->opened)
+	u->asked = live_of(g, &u->lease)->opened;
+	if (!u->asked)
 		return task_sleep(t, POLL_US);
 	unit_of(t, &u->lease, u->unit)->exited = false;
 	exits_watch(g, unit_of(t, &u->lease, u->unit),
@@ -428,9 +429,8 @@ static enum next
 started(struct task *t)
 {
 	struct up *u = t->state;
-	struct agent *g = t->owner;
 
-	if (!live_of(g, &u->lease)->opened)
+	if (!u->asked) /* it may have been opened since */
 		return task_jump(t, gate);
 	if (u->call.err.code != NULL) {
 		t->err = u->call.err;

@@ -98,6 +98,21 @@ ok 'and every balance is right' settled
 ok 'no event of the ledger is out of balance' sql_is \
 	"select count(*) from (select event from gavel.ledger_entry group by event having sum(amount) <> 0) x" 0
 
+# --- blocks that take their time ----------------------------------------------------
+failed="select count(*) from gavel.lease where state = 'failed'"
+before=$(sql "$failed")
+rpc evm_setAutomine false >/dev/null
+tenant -q deploy "$dir/web.yaml" --deposit 5 --name late >"$dir/late.out" 2>&1 &
+deploying=$!
+ok 'an opening waits for its block' soon 20 sql_is "select count(*) > 0 from gavel.tx where state in ('signed', 'sent') and kind = 'open'" t
+sleep 3 # longer than it takes to make the container
+rpc evm_setAutomine true >/dev/null
+rpc evm_mine >/dev/null
+ok 'then it runs' wait $deploying
+ok 'at the first provider' sql_is "$failed" "$before"
+tenant -q close late >/dev/null 2>&1
+ok 'and every balance is right' settled
+
 # --- a ledger that lies is found ----------------------------------------------------
 sql "alter table gavel.account disable trigger all;
      update gavel.account set total = total + 1 where name = 'balance:' || lower('$(cat "$dir/keys/tenant.address")')" >/dev/null
