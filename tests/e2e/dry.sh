@@ -127,7 +127,7 @@ ok 'and still runs' phase mute running
 tenant status mute >"$dir/status.out" 2>&1
 ok 'the status says why' has 'throttled .*not countersigned' "$dir/status.out"
 quota() { # of the container of the lease that runs, in us of 100 ms
-	find /sys/fs/cgroup -path '*gv-*' \( -name cpu.max -o -name cpu.cfs_quota_us \) -exec cut -d' ' -f1 {} \; 2>/dev/null |
+	find /sys/fs/cgroup -path "*gavel-$tag$dc/gv-*" \( -name cpu.max -o -name cpu.cfs_quota_us \) -exec cut -d' ' -f1 {} \; 2>/dev/null |
 		sort -u | tr '\n' ' '
 }
 ok 'with the CPU that the base pays for' soon 10 sh -c "grep -q 'unit.cpu.*milli=125' '$dir/log/$dc.log'"
