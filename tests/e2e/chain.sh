@@ -8,6 +8,7 @@ export GAVEL_DEMO_LAUNCH=15 GAVEL_DEMO_SETTLE=1000
 export GAVEL_DEMO_MARKET="tx_bump_s: 2" GAVEL_DEMO_HEADS=86400 # no transactions but those of leases
 . tests/e2e/lib.sh chain
 why() {
+	[ ! -s "$dir/close.out" ] || tail -3 "$dir/close.out" | sed 's/^/# close: /'
 	sql "select id, nonce, kind, state, block from gavel.tx order by id" | sed 's/^/# tx /'
 	sql "select id, kind, state, tx, error from gavel.intent order by id" | sed 's/^/# intent /'
 }
